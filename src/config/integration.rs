@@ -1,0 +1,295 @@
+//! `[[integration]]`: a platform with its apps. Which keys a platform takes, and which belong together.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::config::keys::{IntegrationKeys, TypedConfig};
+use crate::config::place::Place;
+use crate::config::resolve::duplicates;
+use crate::config::resolver::{Resolver, place_of};
+use crate::config::section::Section;
+use crate::config::suggestion::{hint, shown};
+use crate::config::values;
+
+/// The platforms that an integration can be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlatformKind {
+    /// github.com or GitHub Enterprise Server.
+    GitHub,
+    /// gitlab.com or self-managed GitLab.
+    GitLab,
+    /// bitbucket.org.
+    BitbucketCloud,
+    /// Bitbucket Data Center.
+    BitbucketDataCenter,
+}
+
+impl PlatformKind {
+    /// All platforms.
+    pub const ALL: [Self; 4] = [Self::GitHub, Self::GitLab, Self::BitbucketCloud, Self::BitbucketDataCenter];
+
+    /// The word for `platform`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
+            Self::BitbucketCloud => "bitbucket-cloud",
+            Self::BitbucketDataCenter => "bitbucket-datacenter",
+        }
+    }
+
+    /// The name that people know, the default of `name`.
+    #[must_use]
+    pub const fn display_name(self) -> &'static str {
+        match self {
+            Self::GitHub => "GitHub",
+            Self::GitLab => "GitLab",
+            Self::BitbucketCloud => "Bitbucket",
+            Self::BitbucketDataCenter => "Bitbucket Data Center",
+        }
+    }
+
+    /// Address of the public service, the default of `url`; Bitbucket Data Center has none.
+    #[must_use]
+    pub const fn public_url(self) -> Option<&'static str> {
+        match self {
+            Self::GitHub => Some("https://github.com"),
+            Self::GitLab => Some("https://gitlab.com"),
+            Self::BitbucketCloud => Some("https://bitbucket.org"),
+            Self::BitbucketDataCenter => None,
+        }
+    }
+
+    /// The only platform that a key is for, or nothing where all take it.
+    #[must_use]
+    pub fn only_for(key: &str) -> Option<Self> {
+        match key {
+            "app_id" | "app_private_key" | "app_slug" | "webhook_secret" => Some(Self::GitHub),
+            "oauth_version" | "consumer_key" | "private_key" => Some(Self::BitbucketDataCenter),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for PlatformKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A platform as it was configured.
+#[derive(Clone, Debug)]
+pub struct Integration {
+    /// Its name in addresses, commands and the UI.
+    pub id: String,
+    /// What it is.
+    pub platform: PlatformKind,
+    /// Its address, without a slash at the end of the path.
+    pub url: String,
+    /// What the login button says.
+    pub name: String,
+    /// The app that people log in by.
+    pub login_app: Option<LoginApp>,
+    /// Whether the login page offers it; never without a [`LoginApp`].
+    pub login: bool,
+    /// The GitHub App, where there is one.
+    pub github_app: Option<GitHubApp>,
+    /// Where the block stands, for findings about it as a whole.
+    pub place: Place,
+}
+
+/// What the platform knows us by at a login.
+#[derive(Clone, Debug)]
+pub enum LoginApp {
+    /// An OAuth 2 app.
+    OAuth2 {
+        /// Public.
+        client_id: String,
+        /// Secret.
+        client_secret: SecretString,
+    },
+    /// An OAuth 1 consumer of an old Bitbucket Data Center.
+    OAuth1 {
+        /// Public.
+        consumer_key: String,
+        /// RSA key, PEM.
+        private_key: SecretString,
+    },
+}
+
+/// A GitHub App.
+#[derive(Clone, Debug)]
+pub struct GitHubApp {
+    /// Its number.
+    pub id: u64,
+    /// RSA key, PEM.
+    pub private_key: SecretString,
+    /// Its name in addresses.
+    pub slug: Option<String>,
+    /// Secret of its webhook; without it there is no address for that.
+    pub webhook_secret: Option<SecretString>,
+}
+
+impl Resolver {
+    /// All integrations, in file order.
+    pub(super) fn integrations(&mut self, typed: &TypedConfig) -> Option<Vec<Integration>> {
+        self.problems.extend(duplicates(typed.integrations.iter().flat_map(|keys| &keys.id)));
+        let resolved: Vec<_> = typed.integrations.iter().map(|keys| self.integration(keys)).collect();
+        resolved.into_iter().collect()
+    }
+
+    fn integration(&mut self, keys: &IntegrationKeys) -> Option<Integration> {
+        let id = self.required(keys, "id", &keys.id, values::id);
+        let platform = self.required(keys, "platform", &keys.platform, platform);
+        let name = self.optional("name", &keys.name, values::text);
+        let url = self.optional("url", &keys.url, values::http_url);
+        // What else is right depends on the platform; without one, any answer would mislead.
+        let (platform, place) = (platform?, keys.place());
+        let is_usual = self.has_only_its_keys(keys, platform);
+        let url = url.and_then(|url| self.url(keys, platform, url));
+        let login_app = self.login_app(keys, platform);
+        let github_app = self.github_app(keys, platform);
+        let login_app = login_app?;
+        let login = self.login(keys, login_app.is_some());
+        is_usual.then_some(())?;
+        Some(Integration {
+            id: id?,
+            platform,
+            url: url?,
+            name: name?.unwrap_or_else(|| platform.display_name().to_owned()),
+            login_app,
+            login: login?,
+            github_app: github_app?,
+            place,
+        })
+    }
+
+    fn has_only_its_keys(&mut self, keys: &IntegrationKeys, platform: PlatformKind) -> bool {
+        let mut is_usual = true;
+        for (key, place) in keys.places() {
+            if let Some(only) = PlatformKind::only_for(key).filter(|only| *only != platform) {
+                is_usual = false;
+                self.complain::<()>(
+                    place,
+                    format!("`{key}` is for `{only}`, and this integration is for `{platform}`"),
+                );
+            }
+        }
+        is_usual
+    }
+
+    fn url(&mut self, keys: &IntegrationKeys, platform: PlatformKind, url: Option<Url>) -> Option<String> {
+        let Some(url) = url else {
+            return match platform.public_url() {
+                Some(url) => Some(url.to_owned()),
+                None => self.missing(keys, "url"),
+            };
+        };
+        if url.scheme() == "http" {
+            let place = place_of(keys, &keys.url);
+            self.warn(place, "tokens and passwords travel unencrypted to an http:// platform");
+        }
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn login_app(&mut self, keys: &IntegrationKeys, platform: PlatformKind) -> Option<Option<LoginApp>> {
+        let client_id = self.optional("client_id", &keys.client_id, values::text);
+        let client_secret = self.secret("client_secret", &keys.client_secret);
+        let consumer_key = self.optional("consumer_key", &keys.consumer_key, values::text);
+        let private_key = self.secret("private_key", &keys.private_key);
+        let version = keys.oauth_version.as_ref().map_or(2, |placed| placed.value);
+        if platform != PlatformKind::BitbucketDataCenter || version == 2 {
+            self.not_with_version_two(keys, platform);
+            let pair = self.pair(keys, ("client_id", client_id?), ("client_secret", client_secret?))?;
+            return Some(pair.map(|(client_id, client_secret)| LoginApp::OAuth2 { client_id, client_secret }));
+        }
+        if version != 1 {
+            return self.complain(
+                place_of(keys, &keys.oauth_version),
+                format!("`oauth_version` must be 1 or 2, and is {version}"),
+            );
+        }
+        let pair = self.pair(keys, ("consumer_key", consumer_key?), ("private_key", private_key?))?;
+        match pair {
+            Some((consumer_key, private_key)) => Some(Some(LoginApp::OAuth1 { consumer_key, private_key })),
+            None => self.complain(
+                place_of(keys, &keys.oauth_version),
+                "`oauth_version = 1` needs `consumer_key` and `private_key`",
+            ),
+        }
+    }
+
+    fn not_with_version_two(&mut self, keys: &IntegrationKeys, platform: PlatformKind) {
+        let lost = keys.places().into_iter().filter(|(key, _)| matches!(*key, "consumer_key" | "private_key"));
+        for (key, place) in lost.filter(|_| platform == PlatformKind::BitbucketDataCenter) {
+            self.complain::<()>(place, format!("`{key}` counts only with `oauth_version = 1`"));
+        }
+    }
+
+    /// Two keys of which neither makes sense alone.
+    fn pair<A, B>(
+        &mut self,
+        keys: &IntegrationKeys,
+        first: (&str, Option<A>),
+        second: (&str, Option<B>),
+    ) -> Option<Option<(A, B)>> {
+        let place_named = |name: &str| keys.places().into_iter().find(|(key, _)| *key == name).map(|(_, place)| place);
+        match (first.1, second.1) {
+            (Some(a), Some(b)) => Some(Some((a, b))),
+            (None, None) => Some(None),
+            (Some(_), None) => {
+                self.complain(place_named(first.0)?, format!("`{}` needs `{}` beside it", first.0, second.0))
+            }
+            (None, Some(_)) => {
+                self.complain(place_named(second.0)?, format!("`{}` needs `{}` beside it", second.0, first.0))
+            }
+        }
+    }
+
+    fn login(&mut self, keys: &IntegrationKeys, has_app: bool) -> Option<bool> {
+        match &keys.login {
+            Some(placed) if placed.value && !has_app => {
+                self.complain(placed.place.clone(), "`login = true` needs `client_id` and `client_secret`")
+            }
+            Some(placed) => Some(placed.value),
+            None => Some(has_app),
+        }
+    }
+
+    fn github_app(&mut self, keys: &IntegrationKeys, platform: PlatformKind) -> Option<Option<GitHubApp>> {
+        if platform != PlatformKind::GitHub {
+            return Some(None);
+        }
+        let id = match &keys.app_id {
+            Some(placed) => match u64::try_from(placed.value) {
+                Ok(id @ 1..) => Some(Some(id)),
+                _ => self.complain(placed.place.clone(), "`app_id` must be the App's number"),
+            },
+            None => Some(None),
+        };
+        let private_key = self.secret("app_private_key", &keys.app_private_key);
+        let slug = self.optional("app_slug", &keys.app_slug, values::text);
+        let webhook_secret = self.secret("webhook_secret", &keys.webhook_secret);
+        let (slug, webhook_secret) = (slug?, webhook_secret?);
+        let pair = self.pair(keys, ("app_id", id?), ("app_private_key", private_key?))?;
+        if pair.is_none() {
+            let lost: Vec<_> =
+                keys.places().into_iter().filter(|(key, _)| matches!(*key, "app_slug" | "webhook_secret")).collect();
+            for (key, place) in &lost {
+                self.complain::<()>(place.clone(), format!("`{key}` needs `app_id` and `app_private_key` beside it"));
+            }
+            return lost.is_empty().then_some(None);
+        }
+        Some(pair.map(|(id, private_key)| GitHubApp { id, private_key, slug, webhook_secret }))
+    }
+}
+
+fn platform(text: &str) -> values::Read<PlatformKind> {
+    PlatformKind::ALL.into_iter().find(|platform| platform.as_str() == text).ok_or_else(|| {
+        let all = PlatformKind::ALL.map(PlatformKind::as_str);
+        format!("must be one of `{}`, and is `{}`{}", all.join("`, `"), shown(text), hint(text, all))
+    })
+}
