@@ -1,0 +1,60 @@
+//! Sets of an organization's packages, checked with one bit test.
+
+/// The packages of one organization that somebody may read.
+///
+/// Packages are numbered densely within their organization; the numbers are the catalog's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AccessSet {
+    /// All of them, now and later.
+    All,
+    /// Those whose bit is set.
+    Some(Box<[u64]>),
+}
+
+impl AccessSet {
+    /// The set of the packages with these numbers; without any, it holds nothing.
+    pub fn of(numbers: impl IntoIterator<Item = u32>) -> Self {
+        let mut words = Vec::new();
+        for number in numbers {
+            let word = number as usize / 64;
+            if words.len() <= word {
+                words.resize(word + 1, 0);
+            }
+            words[word] |= 1_u64 << (number % 64);
+        }
+        Self::Some(words.into())
+    }
+
+    /// Whether the package with this number may be read.
+    pub fn may_read(&self, number: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(words) => words.get(number as usize / 64).is_some_and(|word| word & (1 << (number % 64)) != 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AccessSet;
+
+    #[test]
+    fn holds_what_it_was_made_of() {
+        let set = AccessSet::of([0, 63, 64, 1000]);
+        for number in 0..1100 {
+            assert_eq!(set.may_read(number), [0, 63, 64, 1000].contains(&number), "{number}");
+        }
+        assert!(!set.may_read(u32::MAX));
+    }
+
+    #[test]
+    fn an_empty_scope_opens_nothing() {
+        assert!(!AccessSet::of([]).may_read(0));
+        assert!(AccessSet::All.may_read(u32::MAX));
+    }
+
+    #[test]
+    fn equal_sets_are_equal_however_they_were_made() {
+        assert_eq!(AccessSet::of([5, 1, 5]), AccessSet::of([1, 5]));
+    }
+}
