@@ -1,0 +1,36 @@
+//! What the instance remembers, in SQLite.
+//!
+//! [`database`] owns the connections: one writer thread whose waiting closures share a commit, and a
+//! few readers. Each other file is a noun: one function for each question, named after the
+//! question, its SQL a literal next to it. A function about an organization's things takes
+//! [`ids::OrgId`] first (a test reads the signatures); what spans organizations lives in
+//! [`instance`] or says so in its comment.
+
+pub mod audit;
+pub mod changes;
+pub mod credentials;
+pub mod database;
+pub mod dists;
+pub mod documents;
+pub mod entries;
+pub mod hooks;
+pub mod ids;
+pub mod installs;
+pub mod instance;
+pub mod jobs;
+pub mod listings;
+pub mod organizations;
+pub mod packages;
+pub mod refs;
+pub mod root_dates;
+pub mod tokens;
+pub mod users;
+pub mod vendors;
+pub mod versions;
+
+mod connection;
+mod migrate;
+mod row;
+
+pub use database::{Database, Error, Tx};
+pub use row::Result;

@@ -1,0 +1,167 @@
+//! Secrets that open source repositories, sealed.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::ids::{CredentialId, OrgId};
+use super::{Result, Tx};
+use crate::clock::Timestamp;
+
+/// A credential without its secret.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Its row.
+    pub id: CredentialId,
+    /// Its name in commands.
+    pub name: String,
+    /// Its type, as the commands name it.
+    pub kind: String,
+    /// The one host that it is sent to.
+    pub host: Option<String>,
+    /// The one port that it is sent to; none: the default port of https.
+    pub port: Option<u16>,
+    /// The user name sent with it.
+    pub username: Option<String>,
+    /// `ok`, `untested` or `refused`: what the last use showed.
+    pub status: String,
+    /// When it stops working, where that is known.
+    pub expires_at: Option<Timestamp>,
+    /// How many packages use it.
+    pub used_by: i64,
+}
+
+const SELECT: &str = "SELECT id, name, type, host, port, username, status, expires_at,
+        (SELECT count(*) FROM package p WHERE p.org_id = c.org_id AND p.credential_id = c.id)
+    FROM credential c";
+
+fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
+    Ok(Credential {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        kind: row.get(2)?,
+        host: row.get(3)?,
+        port: row.get(4)?,
+        username: row.get(5)?,
+        status: row.get(6)?,
+        expires_at: row.get(7)?,
+        used_by: row.get(8)?,
+    })
+}
+
+/// What a new credential is made of; its secret follows by [`set_secret`], sealed to its row.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Its name in commands.
+    pub name: String,
+    /// Its type, as the commands name it.
+    pub kind: String,
+    /// The one host that it is sent to.
+    pub host: Option<String>,
+    /// The one port that it is sent to.
+    pub port: Option<u16>,
+    /// The user name sent with it.
+    pub username: Option<String>,
+}
+
+/// Adds a credential, still without a secret.
+///
+/// # Errors
+/// A conflict if the name is taken.
+pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<CredentialId> {
+    tx.execute(
+        "INSERT INTO credential (org_id, name, type, host, port, username, secret, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, x'', ?7)",
+        (org, &new.name, &new.kind, &new.host, new.port, &new.username, now),
+    )?;
+    Ok(CredentialId(tx.last_insert_rowid()))
+}
+
+/// Stores the sealed secret; a rotated credential counts as untested.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_secret(
+    org: OrgId,
+    tx: &Tx<'_>,
+    id: CredentialId,
+    sealed: &[u8],
+    rotated_at: Option<Timestamp>,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE credential SET secret = ?3, rotated_at = ?4, status = 'untested' WHERE org_id = ?1 AND id = ?2",
+        (org, id, sealed, rotated_at),
+    )?;
+    Ok(())
+}
+
+/// The sealed secret.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn secret(org: OrgId, connection: &Connection, id: CredentialId) -> Result<Option<Vec<u8>>> {
+    Ok(connection
+        .prepare_cached("SELECT secret FROM credential WHERE org_id = ?1 AND id = ?2")?
+        .query_row((org, id), |row| row.get(0))
+        .optional()?)
+}
+
+/// Records what a use showed.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_status(org: OrgId, tx: &Tx<'_>, id: CredentialId, status: &str) -> Result<()> {
+    tx.prepare_cached("UPDATE credential SET status = ?3 WHERE org_id = ?1 AND id = ?2 AND status <> ?3")?
+        .execute((org, id, status))?;
+    Ok(())
+}
+
+/// The organization's credentials, by name.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn all(org: OrgId, connection: &Connection) -> Result<Vec<Credential>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE org_id = ?1 ORDER BY name"))?
+        .query_map([org], credential)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The credential with this name.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_name(org: OrgId, connection: &Connection, name: &str) -> Result<Option<Credential>> {
+    Ok(connection
+        .prepare_cached(&format!("{SELECT} WHERE org_id = ?1 AND name = ?2"))?
+        .query_row((org, name), credential)
+        .optional()?)
+}
+
+/// The credential of this row.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_id(org: OrgId, connection: &Connection, id: CredentialId) -> Result<Option<Credential>> {
+    Ok(connection
+        .prepare_cached(&format!("{SELECT} WHERE org_id = ?1 AND id = ?2"))?
+        .query_row((org, id), credential)
+        .optional()?)
+}
+
+/// Removes a credential that no package uses.
+///
+/// # Errors
+/// A conflict if a package uses it.
+pub fn remove(org: OrgId, tx: &Tx<'_>, id: CredentialId) -> Result<()> {
+    tx.execute("DELETE FROM credential WHERE org_id = ?1 AND id = ?2", (org, id))?;
+    Ok(())
+}
+
+/// Lets the packages that use `id` use `other`.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn replace(org: OrgId, tx: &Tx<'_>, id: CredentialId, other: CredentialId) -> Result<()> {
+    tx.execute("UPDATE package SET credential_id = ?3 WHERE org_id = ?1 AND credential_id = ?2", (org, id, other))?;
+    Ok(())
+}

@@ -1,0 +1,467 @@
+//! The connections to SQLite: one thread that writes, a few that read.
+//!
+//! SQLite has one writer anyway; a queue in front of it is fair and never sees `SQLITE_BUSY` from
+//! ourselves. Closures that wait together share one transaction and so one `fsync`, each in a
+//! savepoint of its own. They are synchronous: nothing can be awaited inside a transaction.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::ids::{OrgId, PackageId, UserId};
+use super::{connection, migrate};
+
+/// How many ordinary writes may wait.
+const WAITING: usize = 1024;
+/// How many webhooks may wait: more are refused, so that the platform sends them again.
+const WAITING_HOOKS: usize = 4096;
+/// How many closures share a commit at most.
+const BATCH: usize = 64;
+/// After how long a batch is committed although more is waiting.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+/// Why the database could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refused.
+    #[error("the database refused: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The shared commit failed, and with it every closure of the batch.
+    #[error("the database could not save the change: {0}")]
+    Commit(String),
+    /// A file next to the database could not be read or written.
+    #[error("the data directory could not be used: {0}")]
+    Io(#[from] std::io::Error),
+    /// The schema could not be brought up to date.
+    #[error("the database could not be upgraded: {0}")]
+    Migration(String),
+    /// The database was written by an older release.
+    #[error(
+        "the database is of an older release: start the server once, which upgrades it and keeps a copy of what was before"
+    )]
+    Outdated,
+    /// The database was written by a newer release.
+    #[error(
+        "the database has schema {found}, but this release knows only up to {known}: install the newer release again, or restore the copy in before-upgrade/"
+    )]
+    TooNew {
+        /// The schema of the database.
+        found: i64,
+        /// The newest schema that this release knows.
+        known: i64,
+    },
+    /// Too much is waiting already.
+    #[error("the database is busy: too many changes are waiting")]
+    Full,
+    /// The database is being closed, or the closure panicked.
+    #[error("the database did not answer: the server is stopping")]
+    Closed,
+    /// A stored value is not what this release understands.
+    #[error("the database holds a value that this release does not understand: {0}")]
+    Corrupt(String),
+}
+
+impl Error {
+    /// Whether a unique index refused the row.
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == rusqlite::ErrorCode::ConstraintViolation
+        )
+    }
+}
+
+/// What a transaction changed that somebody keeps a copy of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// An organization was added, renamed or removed, or its vendors changed.
+    Organization(OrgId),
+    /// A package was added or removed, or its names, documents or description changed.
+    Package(OrgId, PackageId),
+    /// The organization's tokens changed.
+    Tokens(OrgId),
+    /// An account or its tokens changed.
+    User(UserId),
+    /// Webhook addresses changed.
+    Hooks,
+    /// Work was queued.
+    Jobs,
+}
+
+/// Whoever must know a commit before its author is answered: the catalog.
+pub trait Observer: Send {
+    /// Called on the writer thread after each commit, with its connection.
+    fn committed(&mut self, connection: &Connection, changes: &[Change]);
+}
+
+/// An open write transaction, shared with others behind savepoints.
+pub struct Tx<'a> {
+    connection: &'a Connection,
+    changes: RefCell<Vec<Change>>,
+}
+
+impl Tx<'_> {
+    /// Tells the observer, after the commit, that something changed.
+    pub fn changed(&self, change: Change) {
+        let mut changes = self.changes.borrow_mut();
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+type Finish = Box<dyn FnOnce(Result<(), String>) + Send>;
+type WriteOperation = Box<dyn FnOnce(&Tx<'_>) -> (bool, Finish) + Send>;
+type ReadOperation = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A handle on the database; clones share the same connections.
+#[derive(Clone)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    writes: Queue<(WriteOperation, OwnedSemaphorePermit)>,
+    reads: Queue<ReadOperation>,
+    ordinary: Arc<Semaphore>,
+    hooks: Arc<Semaphore>,
+    /// Joined when the last handle goes, so that the write-ahead log is folded in before the
+    /// instance lock is let go. Only `Drop` takes it.
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+}
+
+impl Database {
+    /// Whether the database at `path` has this release's schema; only a server upgrades one.
+    ///
+    /// # Errors
+    /// [`Error::Outdated`] or [`Error::TooNew`] if not.
+    pub fn require_current(path: &Path) -> Result<(), Error> {
+        migrate::require_current(path)
+    }
+
+    /// Opens the database at `path`, creating or upgrading it, and starts its threads.
+    ///
+    /// `observer` is called with the connection once before anything is written, so that it starts
+    /// from what is stored, and after each commit.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, upgraded, or was written by a newer release.
+    pub fn open(path: &Path, mut observer: Box<dyn Observer>) -> Result<Self, Error> {
+        migrate::run(path)?;
+        let writer = connection::writer(path)?;
+        observer.committed(&writer, &[]);
+        let shared = Arc::new(Shared {
+            writes: Queue::default(),
+            reads: Queue::default(),
+            ordinary: Arc::new(Semaphore::new(WAITING)),
+            hooks: Arc::new(Semaphore::new(WAITING_HOOKS)),
+            threads: Mutex::default(),
+        });
+        let mut threads = vec![spawn("database-writer", {
+            let queue = shared.writes.clone();
+            move || write_until_closed(&writer, &queue, observer.as_mut())
+        })?];
+        let readers = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+        for _ in 0..readers {
+            let reader = connection::reader(path)?;
+            let queue = shared.reads.clone();
+            threads.push(spawn("database-reader", move || {
+                while let Some(operation) = queue.take() {
+                    operation(&reader);
+                }
+            })?);
+        }
+        *lock(&shared.threads) = threads;
+        Ok(Self { shared })
+    }
+
+    /// Runs `change` in a transaction and answers after its commit, and after the observer knows.
+    ///
+    /// An error of the closure undoes only its own part.
+    ///
+    /// # Errors
+    /// The closure's, or an [`Error`] turned into it when the commit failed.
+    pub async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.shared.ordinary).acquire_owned().await.map_err(|_| Error::Closed)?;
+        self.submit(change, permit, false).await
+    }
+
+    /// Like [`Database::write`], for webhooks: taken before anything else, refused when too many wait.
+    ///
+    /// # Errors
+    /// [`Error::Full`] when nothing more can wait, else as [`Database::write`].
+    pub async fn write_hook<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let permit = Arc::clone(&self.shared.hooks).try_acquire_owned().map_err(|_| Error::Full)?;
+        self.submit(change, permit, true).await
+    }
+
+    async fn submit<T, E, F>(&self, change: F, permit: OwnedSemaphorePermit, first: bool) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let operation: WriteOperation = Box::new(move |tx| {
+            let result = change(tx);
+            let keep = result.is_ok();
+            let finish: Finish = Box::new(move |committed| {
+                let result = match committed {
+                    Ok(()) => result,
+                    // The closure's own error says more than that nothing was saved.
+                    Err(reason) => result.and_then(|_| Err(Error::Commit(reason).into())),
+                };
+                // Whoever asked may have gone away: the change stands all the same.
+                let _ = answer.send(result);
+            });
+            (keep, finish)
+        });
+        self.shared.writes.put((operation, permit), first);
+        answered.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+
+    /// Runs `question` on one consistent state of the database.
+    ///
+    /// # Errors
+    /// The question's own.
+    pub async fn read<T, E, F>(&self, question: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let operation: ReadOperation = Box::new(move |connection| {
+            let result = match connection.unchecked_transaction() {
+                Ok(snapshot) => question(&snapshot),
+                Err(error) => Err(Error::from(error).into()),
+            };
+            let _ = answer.send(result);
+        });
+        self.shared.reads.put(operation, false);
+        answered.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.writes.close();
+        self.reads.close();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
+            // The last handle may be dropped inside a closure; a thread cannot join itself.
+            if thread.thread().id() != thread::current().id() {
+                // A thread that panicked has already said so.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn spawn<F>(name: &str, run: F) -> std::io::Result<thread::JoinHandle<()>>
+where
+    F: FnOnce() + Send + 'static,
+{
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+fn write_until_closed(
+    connection: &Connection,
+    queue: &Queue<(WriteOperation, OwnedSemaphorePermit)>,
+    observer: &mut dyn Observer,
+) {
+    while let Some(first) = queue.take() {
+        let started = Instant::now();
+        let mut batch = Batch::default();
+        let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => {
+                batch.run(connection, first);
+                while batch.finishes.len() < BATCH && started.elapsed() < BATCH_TIME {
+                    let Some(next) = queue.take_waiting() else { break };
+                    batch.run(connection, next);
+                }
+                commit(connection)
+            }
+            // The closure never ran; dropping it would read as "stopping", so it is told why.
+            Err(error) => {
+                batch.refuse(connection, first);
+                Err(error.to_string())
+            }
+        };
+        if committed.is_ok() && !batch.changes.is_empty() {
+            observer.committed(connection, &batch.changes);
+        }
+        for finish in batch.finishes {
+            finish(committed.clone());
+        }
+    }
+    // Folding the log in is a courtesy to whoever copies the file; failing it loses nothing.
+    let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+fn commit(connection: &Connection) -> Result<(), String> {
+    connection.execute_batch("COMMIT").map_err(|error| {
+        // After a failed commit (disk full) the transaction is still open.
+        let _ = connection.execute_batch("ROLLBACK");
+        error.to_string()
+    })
+}
+
+/// The closures that share a transaction.
+#[derive(Default)]
+struct Batch {
+    finishes: Vec<Finish>,
+    changes: Vec<Change>,
+}
+
+impl Batch {
+    fn run(&mut self, connection: &Connection, (operation, permit): (WriteOperation, OwnedSemaphorePermit)) {
+        let tx = Tx { connection, changes: RefCell::default() };
+        if connection.execute_batch("SAVEPOINT closure").is_err() {
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| operation(&tx)));
+        let keep = matches!(outcome, Ok((true, _)));
+        let end = if keep { "RELEASE closure" } else { "ROLLBACK TO closure; RELEASE closure" };
+        let ended = connection.execute_batch(end);
+        if let Ok((_, finish)) = outcome {
+            match ended {
+                Ok(()) => self.finishes.push(finish),
+                Err(error) => finish(Err(error.to_string())),
+            }
+        }
+        if keep {
+            for change in tx.changes.into_inner() {
+                if !self.changes.contains(&change) {
+                    self.changes.push(change);
+                }
+            }
+        }
+        drop(permit);
+    }
+
+    /// Runs the closure outside a transaction on a connection that refuses to write, only to get at
+    /// its answer; every write in it fails, and the caller is told the reason of the whole batch.
+    fn refuse(&mut self, connection: &Connection, (operation, permit): (WriteOperation, OwnedSemaphorePermit)) {
+        let _ = connection.execute_batch("PRAGMA query_only = ON");
+        let tx = Tx { connection, changes: RefCell::default() };
+        if let Ok((_, finish)) = catch_unwind(AssertUnwindSafe(|| operation(&tx))) {
+            self.finishes.push(finish);
+        }
+        let _ = connection.execute_batch("PRAGMA query_only = OFF");
+        drop(permit);
+    }
+}
+
+/// Work that waits for a thread. The lock is held for a push or a pop only, never across work, so a
+/// plain mutex is right; async callers put, threads take.
+struct Queue<T> {
+    inner: Arc<(Mutex<Waiting<T>>, Condvar)>,
+}
+
+struct Waiting<T> {
+    first: VecDeque<T>,
+    then: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        let waiting = Waiting { first: VecDeque::new(), then: VecDeque::new(), closed: false };
+        Self { inner: Arc::new((Mutex::new(waiting), Condvar::new())) }
+    }
+}
+
+impl<T> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T> Queue<T> {
+    fn put(&self, item: T, first: bool) {
+        let mut waiting = lock(&self.inner.0);
+        if waiting.closed {
+            return;
+        }
+        if first {
+            waiting.first.push_back(item);
+        } else {
+            waiting.then.push_back(item);
+        }
+        drop(waiting);
+        self.inner.1.notify_one();
+    }
+
+    /// Waits for the next piece; `None` once the queue is closed and empty.
+    fn take(&self) -> Option<T> {
+        let mut waiting = lock(&self.inner.0);
+        loop {
+            if let Some(item) = waiting.next() {
+                return Some(item);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.inner.1.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn take_waiting(&self) -> Option<T> {
+        lock(&self.inner.0).next()
+    }
+
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        let waiting = lock(&self.inner.0);
+        waiting.first.len() + waiting.then.len()
+    }
+
+    fn close(&self) {
+        lock(&self.inner.0).closed = true;
+        self.inner.1.notify_all();
+    }
+}
+
+impl<T> Waiting<T> {
+    fn next(&mut self) -> Option<T> {
+        self.first.pop_front().or_else(|| self.then.pop_front())
+    }
+}
+
+/// A panic while the lock is held leaves only a queue behind, which stays sound.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "database_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests;

@@ -1,0 +1,287 @@
+//! The queue of work. It serves the whole instance; an organization's jobs carry its id.
+//!
+//! Waiting and running work deduplicate separately: an event during a run makes exactly one more.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::database::Change;
+use super::ids::{JobId, OrgId, PackageId};
+use super::{Result, Tx};
+use crate::clock::Timestamp;
+
+/// A piece of work as stored.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its row.
+    pub id: JobId,
+    /// Whose it is; none for the instance's own.
+    pub org: Option<OrgId>,
+    /// The package it is about.
+    pub package: Option<PackageId>,
+    /// The verb.
+    pub kind: String,
+    /// Its arguments: JSON.
+    pub payload: String,
+    /// `ready`, `running`, `done`, `failed` or `cancelled`.
+    pub state: String,
+    /// Which share of the workers does it.
+    pub lane: String,
+    /// When it is due.
+    pub run_at: Timestamp,
+    /// How often it was tried.
+    pub attempt: i64,
+    /// Why the last try failed.
+    pub error: Option<String>,
+    /// When it was queued.
+    pub created_at: Timestamp,
+    /// When the last try began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "id, org_id, package_id, kind, payload, state, lane, run_at, attempt, error,
+    created_at, started_at, finished_at";
+
+fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    Ok(Job {
+        id: row.get(0)?,
+        org: row.get(1)?,
+        package: row.get(2)?,
+        kind: row.get(3)?,
+        payload: row.get(4)?,
+        state: row.get(5)?,
+        lane: row.get(6)?,
+        run_at: row.get(7)?,
+        attempt: row.get(8)?,
+        error: row.get(9)?,
+        created_at: row.get(10)?,
+        started_at: row.get(11)?,
+        finished_at: row.get(12)?,
+    })
+}
+
+/// What new work is made of.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Whose it is.
+    pub org: Option<OrgId>,
+    /// The package it is about.
+    pub package: Option<PackageId>,
+    /// The verb.
+    pub kind: &'static str,
+    /// Its arguments: JSON.
+    pub payload: String,
+    /// Work with the same key waits once.
+    pub dedupe_key: String,
+    /// Which share of the workers does it.
+    pub lane: &'static str,
+    /// When it is due.
+    pub run_at: Timestamp,
+}
+
+/// Queues work, or merges it into the same work that waits already: the earlier time, the newer
+/// arguments, the more urgent lane (`prompt`) win.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
+    let id = tx
+        .prepare_cached(
+            "INSERT INTO job (org_id, package_id, kind, payload, dedupe_key, lane, state, run_at, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8)
+             ON CONFLICT (dedupe_key) WHERE state = 'ready' DO UPDATE SET
+                 run_at = min(run_at, excluded.run_at), attempt = 0,
+                 payload = CASE excluded.payload WHEN '{}' THEN payload ELSE excluded.payload END,
+                 lane = CASE excluded.lane WHEN 'prompt' THEN 'prompt' ELSE lane END
+             RETURNING id",
+        )?
+        .query_row(
+            (new.org, new.package, new.kind, &new.payload, &new.dedupe_key, new.lane, new.run_at, now),
+            |row| row.get(0),
+        )?;
+    tx.changed(Change::Jobs);
+    Ok(id)
+}
+
+/// Takes the next due work of a lane, unless the same work is running.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn claim(tx: &Tx<'_>, lane: &str, now: Timestamp) -> Result<Option<Job>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "UPDATE job SET state = 'running', started_at = ?2, attempt = attempt + 1
+             WHERE id = (SELECT id FROM job j WHERE state = 'ready' AND lane = ?1 AND run_at <= ?2
+                 AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')
+                 ORDER BY run_at, id LIMIT 1)
+             RETURNING {COLUMNS}"
+        ))?
+        .query_row((lane, now), job)
+        .optional()?)
+}
+
+/// When the next work of a lane is due that does not wait for the same work to end.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn next_due(connection: &Connection, lane: &str) -> Result<Option<Timestamp>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT min(run_at) FROM job j WHERE state = 'ready' AND lane = ?1
+             AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')",
+        )?
+        .query_row([lane], |row| row.get(0))?)
+}
+
+/// Ends a job as `done`, `failed` or `cancelled`.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn finish(tx: &Tx<'_>, id: JobId, state: &str, error: Option<&str>, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE job SET state = ?2, error = ?3, finished_at = ?4 WHERE id = ?1")?
+        .execute((id, state, error, now))?;
+    tx.changed(Change::Jobs);
+    Ok(())
+}
+
+/// Puts a running job back, to be tried again at `run_at`. `counts`: whether the try counts as one.
+/// Where the same work waits already, that takes its place.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn put_back(
+    tx: &Tx<'_>,
+    id: JobId,
+    run_at: Timestamp,
+    error: Option<&str>,
+    counts: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let superseded = tx.execute(
+        "UPDATE job SET state = 'done', error = ?2, finished_at = ?3 WHERE id = ?1 AND EXISTS
+             (SELECT 1 FROM job r WHERE r.dedupe_key = job.dedupe_key AND r.state = 'ready')",
+        (id, error, now),
+    )?;
+    if superseded == 0 {
+        tx.execute(
+            "UPDATE job SET state = 'ready', run_at = ?2, error = ?3, finished_at = NULL,
+                 attempt = attempt - ?4 WHERE id = ?1",
+            (id, run_at, error, i64::from(!counts)),
+        )?;
+    }
+    tx.changed(Change::Jobs);
+    Ok(())
+}
+
+/// Makes what was running when the process died ready again; how many that were.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn recover(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
+    let running = tx
+        .prepare("SELECT id FROM job WHERE state = 'running'")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<JobId>>>()?;
+    for id in &running {
+        put_back(tx, *id, now, None, false, now)?;
+    }
+    Ok(running.len())
+}
+
+/// The job of this row.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_id(connection: &Connection, id: JobId) -> Result<Option<Job>> {
+    Ok(connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM job WHERE id = ?1"))?
+        .query_row([id], job)
+        .optional()?)
+}
+
+/// What runs, waits or failed, and the newest of what ended; running first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn all(connection: &Connection, ended: i64) -> Result<Vec<Job>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM job WHERE state IN ('running', 'ready', 'failed')
+                 OR id IN (SELECT id FROM job WHERE state IN ('done', 'cancelled')
+                           ORDER BY finished_at DESC LIMIT ?1)
+             ORDER BY CASE state WHEN 'running' THEN 0 WHEN 'failed' THEN 1 WHEN 'ready' THEN 2 ELSE 3 END,
+                 run_at, id"
+        ))?
+        .query_map([ended], job)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// How many jobs wait, run and have failed.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn counts(connection: &Connection) -> Result<(i64, i64, i64)> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT coalesce(sum(state = 'ready'), 0), coalesce(sum(state = 'running'), 0),
+                 coalesce(sum(state = 'failed'), 0)
+             FROM job WHERE state IN ('ready', 'running', 'failed')",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
+}
+
+/// Queues a job that ended again, now; whether there was such a job.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn retry(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<bool> {
+    let ended: bool = tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM job WHERE id = ?1 AND state IN ('failed', 'cancelled', 'done'))",
+        [id],
+        |row| row.get(0),
+    )?;
+    if ended {
+        tx.execute("UPDATE job SET attempt = 0 WHERE id = ?1", [id])?;
+        put_back(tx, id, now, None, true, now)?;
+    }
+    Ok(ended)
+}
+
+/// Cancels a job that waits; whether there was such a job.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn cancel(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<bool> {
+    let cancelled = tx
+        .execute("UPDATE job SET state = 'cancelled', finished_at = ?2 WHERE id = ?1 AND state = 'ready'", (id, now))?;
+    tx.changed(Change::Jobs);
+    Ok(cancelled > 0)
+}
+
+/// Forgets jobs that were done or cancelled before one instant, or failed before another.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn prune(tx: &Tx<'_>, done: Timestamp, failed: Timestamp) -> Result<()> {
+    tx.execute(
+        "DELETE FROM job WHERE (state IN ('done', 'cancelled') AND finished_at < ?1)
+             OR (state = 'failed' AND finished_at < ?2)",
+        (done, failed),
+    )?;
+    Ok(())
+}
+
+/// Whether the package has an update that runs or waits.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn is_pending(org: OrgId, connection: &Connection, package: PackageId) -> Result<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM job
+             WHERE org_id = ?1 AND package_id = ?2 AND state IN ('ready', 'running'))",
+        )?
+        .query_row((org, package), |row| row.get(0))?)
+}

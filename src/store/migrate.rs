@@ -1,0 +1,106 @@
+//! Bringing the schema up to date: forward only, with a copy of the database kept before.
+
+use std::cmp::Ordering;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::database::Error;
+
+mod embedded {
+    refinery::embed_migrations!("src/store/migrations");
+}
+
+/// How many copies made before a migration are kept.
+const COPIES: usize = 5;
+
+/// Applies what is missing to the database at `path`.
+///
+/// Runs on a connection of its own with foreign keys off, because rebuilding a table needs that and
+/// SQLite ignores the switch inside a transaction; afterwards `foreign_key_check` must find nothing.
+pub(super) fn run(path: &Path) -> Result<(), Error> {
+    let mut connection = Connection::open(path)?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF;")?;
+    let newest = newest();
+    let applied = applied(&connection)?;
+    if applied > newest {
+        return Err(Error::TooNew { found: applied.into(), known: newest.into() });
+    }
+    if applied == newest {
+        return Ok(());
+    }
+    if applied > 0 {
+        keep_copy(path, &connection, applied)?;
+    }
+    embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(error.to_string()))?;
+    check_foreign_keys(&connection)
+}
+
+/// Refuses a database with another schema than this release's.
+pub(super) fn require_current(path: &Path) -> Result<(), Error> {
+    let applied = applied(&Connection::open(path)?)?;
+    let newest = newest();
+    match applied.cmp(&newest) {
+        Ordering::Less => Err(Error::Outdated),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Error::TooNew { found: applied.into(), known: newest.into() }),
+    }
+}
+
+fn newest() -> i32 {
+    let migrations = embedded::migrations::runner();
+    migrations.get_migrations().iter().map(|migration| migration.version()).max().unwrap_or(0)
+}
+
+/// The version of the schema: 0 for an empty database.
+fn applied(connection: &Connection) -> Result<i32, Error> {
+    let known: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'refinery_schema_history')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !known {
+        return Ok(0);
+    }
+    Ok(connection.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))?)
+}
+
+fn keep_copy(path: &Path, connection: &Connection, version: i32) -> Result<(), Error> {
+    let folder = path.with_file_name("before-upgrade");
+    fs::create_dir_all(&folder)?;
+    let copy = folder.join(format!("schema-{version:03}.sqlite"));
+    let unfinished = copy.with_extension("unfinished");
+    if unfinished.exists() {
+        fs::remove_file(&unfinished)?;
+    }
+    connection.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
+    fs::File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, &copy)?;
+    forget_old_copies(&folder)
+}
+
+fn forget_old_copies(folder: &Path) -> Result<(), Error> {
+    let mut copies: Vec<PathBuf> = fs::read_dir(folder)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sqlite"))
+        .collect();
+    copies.sort();
+    let surplus = copies.len().saturating_sub(COPIES);
+    for copy in copies.into_iter().take(surplus) {
+        fs::remove_file(copy)?;
+    }
+    Ok(())
+}
+
+fn check_foreign_keys(connection: &Connection) -> Result<(), Error> {
+    let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
+    let mut rows = statement.query([])?;
+    match rows.next()? {
+        None => Ok(()),
+        Some(row) => Err(Error::Migration(format!(
+            "a row of table {} refers to one that does not exist",
+            row.get::<_, String>(0)?
+        ))),
+    }
+}

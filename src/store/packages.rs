@@ -1,0 +1,316 @@
+//! Packages: one source repository of an organization each.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::database::Change;
+use super::ids::{CredentialId, OrgId, PackageId};
+use super::{Result, Tx};
+use crate::clock::Timestamp;
+
+/// A package as stored.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// Its row.
+    pub id: PackageId,
+    /// Its current name; none until the first import.
+    pub name: Option<String>,
+    /// Where its source is.
+    pub url: String,
+    /// The version control system.
+    pub vcs: String,
+    /// What opens the source.
+    pub credential: Option<CredentialId>,
+    /// That credential's name.
+    pub credential_name: Option<String>,
+    /// Whether it is somebody else's package, so that its vendor is not the organization's.
+    pub fork: bool,
+    /// `ok`, `pending`, `updating`, `failed` or `held`.
+    pub status: String,
+    /// Why the last update failed or is held.
+    pub error: Option<String>,
+    /// Composer's package type.
+    pub kind: Option<String>,
+    /// Whether it is abandoned: JSON, `true` or the name of its replacement.
+    pub abandoned: Option<String>,
+    /// How many versions are published.
+    pub versions: i64,
+    /// Digest of the refs at the last import.
+    pub refs_digest: Option<String>,
+    /// How many refs there were.
+    pub refs: i64,
+    /// When the last update began.
+    pub update_started_at: Option<Timestamp>,
+    /// When what is published last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
+const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
+        (SELECT c.name FROM credential c WHERE c.org_id = p.org_id AND c.id = p.credential_id),
+        p.fork,
+        CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
+             THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
+        p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at
+    FROM package p";
+
+fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
+    Ok(Package {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        url: row.get(2)?,
+        vcs: row.get(3)?,
+        credential: row.get(4)?,
+        credential_name: row.get(5)?,
+        fork: row.get(6)?,
+        status: row.get(7)?,
+        error: row.get(8)?,
+        kind: row.get(9)?,
+        abandoned: row.get(10)?,
+        versions: row.get(11)?,
+        refs_digest: row.get(12)?,
+        refs: row.get(13)?,
+        update_started_at: row.get(14)?,
+        updated_at: row.get(15)?,
+    })
+}
+
+/// What a new package is made of.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Where its source is.
+    pub url: String,
+    /// The canonical form of the address, by which the same source is recognised.
+    pub url_key: String,
+    /// The version control system.
+    pub vcs: String,
+    /// What opens the source.
+    pub credential: Option<CredentialId>,
+    /// Whether it is somebody else's package.
+    pub fork: bool,
+    /// When to look for changes if nobody tells.
+    pub next_check_at: Timestamp,
+}
+
+/// Adds a package, still without a name.
+///
+/// # Errors
+/// A conflict if the organization has that source already.
+pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<PackageId> {
+    tx.execute(
+        "INSERT INTO package (org_id, url, url_key, vcs, credential_id, fork, created_at, next_check_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (org, &new.url, &new.url_key, &new.vcs, new.credential, new.fork, now, new.next_check_at),
+    )?;
+    let id = PackageId(tx.last_insert_rowid());
+    tx.changed(Change::Package(org, id));
+    Ok(id)
+}
+
+/// The organization's packages: named ones by name, then the others in the order they were added.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn all(org: OrgId, connection: &Connection) -> Result<Vec<Package>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE p.org_id = ?1 ORDER BY p.name IS NULL, p.name, p.id"))?
+        .query_map([org], package)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The package of this row.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_id(org: OrgId, connection: &Connection, id: PackageId) -> Result<Option<Package>> {
+    Ok(connection
+        .prepare_cached(&format!("{SELECT} WHERE p.org_id = ?1 AND p.id = ?2"))?
+        .query_row((org, id), package)
+        .optional()?)
+}
+
+/// The package that is or was published under this name.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_name(org: OrgId, connection: &Connection, name: &str) -> Result<Option<Package>> {
+    Ok(connection
+        .prepare_cached(&format!(
+            "{SELECT} WHERE p.org_id = ?1 AND p.id =
+                 (SELECT l.package_id FROM listing l WHERE l.org_id = ?1 AND l.name = ?2)"
+        ))?
+        .query_row((org, name), package)
+        .optional()?)
+}
+
+/// The package whose source has this canonical address.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn by_url_key(org: OrgId, connection: &Connection, key: &str) -> Result<Option<Package>> {
+    Ok(connection
+        .prepare_cached(&format!("{SELECT} WHERE p.org_id = ?1 AND p.url_key = ?2"))?
+        .query_row((org, key), package)
+        .optional()?)
+}
+
+/// The packages that use a credential.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn using(org: OrgId, connection: &Connection, id: CredentialId) -> Result<Vec<PackageId>> {
+    connection
+        .prepare_cached("SELECT id FROM package WHERE org_id = ?1 AND credential_id = ?2")?
+        .query_map((org, id), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The packages whose update waits for an administrator.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn held(org: OrgId, connection: &Connection) -> Result<Vec<PackageId>> {
+    connection
+        .prepare_cached("SELECT id FROM package WHERE org_id = ?1 AND outcome = 'held'")?
+        .query_map([org], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The packages of all organizations that nobody told about for an interval, at most `limit`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(OrgId, PackageId)>> {
+    connection
+        .prepare_cached("SELECT org_id, id FROM package WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?2")?
+        .query_map((now, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Sets when to look for changes next if nobody tells.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_next_check(org: OrgId, tx: &Tx<'_>, id: PackageId, at: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE package SET next_check_at = ?3 WHERE org_id = ?1 AND id = ?2")?.execute((org, id, at))?;
+    Ok(())
+}
+
+/// Records that an update began.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_started(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE package SET update_started_at = ?3 WHERE org_id = ?1 AND id = ?2")?
+        .execute((org, id, now))?;
+    Ok(())
+}
+
+/// Records that an update found nothing new.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_unchanged(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE package SET checked_at = ?3 WHERE org_id = ?1 AND id = ?2")?.execute((org, id, now))?;
+    Ok(())
+}
+
+/// Records that an update failed, or waits for an administrator (`outcome` `failed` or `held`).
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_failed(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5 WHERE org_id = ?1 AND id = ?2")?
+        .execute((org, id, outcome, error, now))?;
+    Ok(())
+}
+
+/// Records that the repository could be read again after a failure. What is held stays held: an
+/// unchanged repository still asks for the same.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_recovered(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE package SET outcome = 'ok', error = NULL
+         WHERE org_id = ?1 AND id = ?2 AND outcome = 'failed'",
+    )?
+    .execute((org, id))?;
+    Ok(())
+}
+
+/// What an import found out about the package as a whole.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Its name in `composer.json`.
+    pub name: String,
+    /// Composer's package type.
+    pub kind: Option<String>,
+    /// What it is for, from its newest version.
+    pub description: Option<String>,
+    /// Whether it is abandoned: JSON.
+    pub abandoned: Option<String>,
+    /// How many versions are published.
+    pub versions: i64,
+    /// The branch that the remote checks out by itself.
+    pub default_branch: Option<String>,
+    /// Digest of the refs.
+    pub refs_digest: String,
+    /// How many refs there are.
+    pub refs: i64,
+}
+
+/// Records a successful import.
+///
+/// # Errors
+/// A conflict if another package has the name.
+pub fn set_imported(org: OrgId, tx: &Tx<'_>, id: PackageId, imported: &Imported, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE package SET outcome = 'ok', error = NULL, name = ?3, type = ?4, description = ?5,
+             abandoned = ?6, versions = ?7, default_branch = ?8, refs_digest = ?9, refs = ?10,
+             checked_at = ?11, updated_at = ?11
+         WHERE org_id = ?1 AND id = ?2",
+    )?
+    .execute((
+        org,
+        id,
+        &imported.name,
+        &imported.kind,
+        &imported.description,
+        &imported.abandoned,
+        imported.versions,
+        &imported.default_branch,
+        &imported.refs_digest,
+        imported.refs,
+        now,
+    ))?;
+    tx.changed(Change::Package(org, id));
+    Ok(())
+}
+
+/// Forgets what the last import saw, so that the next one reads everything again.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn forget_refs(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
+    tx.execute("UPDATE package SET refs_digest = NULL WHERE org_id = ?1 AND id = ?2", (org, id))?;
+    Ok(())
+}
+
+/// Removes a package with its names, versions, documents and archives' rows.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn remove(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE hook SET removed_at = coalesce(removed_at, ?3) WHERE org_id = ?1 AND package_id = ?2",
+        (org, id, now),
+    )?;
+    tx.execute("DELETE FROM package WHERE org_id = ?1 AND id = ?2", (org, id))?;
+    tx.changed(Change::Package(org, id));
+    tx.changed(Change::Tokens(org));
+    tx.changed(Change::Hooks);
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Installation tokens, by their digest: the text itself is never stored.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::database::Change;
+use super::ids::{OrgId, PackageId, TokenId, UserId};
+use super::{Result, Tx};
+use crate::clock::Timestamp;
+
+/// A token as lists show it.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Its row.
+    pub id: TokenId,
+    /// `organization` or `user`.
+    pub kind: String,
+    /// `read` or `update`.
+    pub access: String,
+    /// How its text begins.
+    pub prefix: String,
+    /// How its text ends.
+    pub last4: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whose it is, for a user token.
+    pub user: Option<String>,
+    /// Whether it opens only the packages of [`packages`].
+    pub restricted: bool,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When it last opened something.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A token as requests are checked against it.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its row.
+    pub id: TokenId,
+    /// SHA-256 of its text.
+    pub digest: [u8; 32],
+    /// The account that holds it; none for an organization token.
+    pub user: Option<UserId>,
+    /// Whether it may cause changes, such as a package being mirrored.
+    pub update: bool,
+    /// The packages it is restricted to; none: all of the organization.
+    pub packages: Option<Vec<PackageId>>,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What a new token is made of.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// `read` or `update`.
+    pub access: &'static str,
+    /// SHA-256 of its text.
+    pub digest: [u8; 32],
+    /// How its text begins.
+    pub prefix: String,
+    /// How its text ends.
+    pub last4: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+const SELECT: &str = "SELECT t.id, t.kind, t.access, t.prefix, t.last4, t.description,
+        (SELECT name FROM user u WHERE u.id = t.user_id), t.restricted, t.expires_at, t.last_used_at
+    FROM token t";
+
+fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
+    Ok(Token {
+        id: row.get(0)?,
+        kind: row.get(1)?,
+        access: row.get(2)?,
+        prefix: row.get(3)?,
+        last4: row.get(4)?,
+        description: row.get(5)?,
+        user: row.get(6)?,
+        restricted: row.get(7)?,
+        expires_at: row.get(8)?,
+        last_used_at: row.get(9)?,
+    })
+}
+
+/// Adds an organization token; `packages`: what it is restricted to.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, packages: Option<&[PackageId]>, now: Timestamp) -> Result<TokenId> {
+    tx.execute(
+        "INSERT INTO token (org_id, kind, access, restricted, digest, prefix, last4, description, created_at, expires_at)
+         VALUES (?1, 'organization', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        (
+            org,
+            new.access,
+            packages.is_some(),
+            new.digest.as_slice(),
+            &new.prefix,
+            &new.last4,
+            &new.description,
+            now,
+            new.expires_at,
+        ),
+    )?;
+    let id = TokenId(tx.last_insert_rowid());
+    for package in packages.unwrap_or_default() {
+        tx.execute(
+            "INSERT OR IGNORE INTO token_package (org_id, token_id, package_id) VALUES (?1, ?2, ?3)",
+            (org, id, package),
+        )?;
+    }
+    tx.changed(Change::Tokens(org));
+    Ok(id)
+}
+
+/// Adds a user token: it opens what its holder may see, in every organization.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn insert_for_user(tx: &Tx<'_>, user: UserId, new: &New, now: Timestamp) -> Result<TokenId> {
+    tx.execute(
+        "INSERT INTO token (user_id, kind, access, digest, prefix, last4, description, created_at, expires_at)
+         VALUES (?1, 'user', ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (user, new.access, new.digest.as_slice(), &new.prefix, &new.last4, &new.description, now, new.expires_at),
+    )?;
+    let id = TokenId(tx.last_insert_rowid());
+    tx.changed(Change::User(user));
+    Ok(id)
+}
+
+/// The organization's tokens that are not revoked.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn all(org: OrgId, connection: &Connection) -> Result<Vec<Token>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE t.org_id = ?1 AND t.revoked_at IS NULL ORDER BY t.id"))?
+        .query_map([org], token)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Every account's user tokens that are not revoked.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn of_users(connection: &Connection) -> Result<Vec<Token>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE t.user_id IS NOT NULL AND t.revoked_at IS NULL ORDER BY t.id"))?
+        .query_map([], token)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The packages that a restricted token opens: their names, or their ids while they have none.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn packages(org: OrgId, connection: &Connection, id: TokenId) -> Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(p.name, p.id) FROM token_package tp
+             JOIN package p ON p.org_id = tp.org_id AND p.id = tp.package_id
+             WHERE tp.org_id = ?1 AND tp.token_id = ?2 ORDER BY p.name, p.id",
+        )?
+        .query_map((org, id), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Whose a token is, unless it is revoked already: the organization or the account.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn owner(connection: &Connection, id: TokenId) -> Result<Option<(Option<OrgId>, Option<UserId>)>> {
+    Ok(connection
+        .query_row("SELECT org_id, user_id FROM token WHERE id = ?1 AND revoked_at IS NULL", [id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?)
+}
+
+/// Revokes a token; the row stays for a while, so that whoever still uses it is told.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn revoke(tx: &Tx<'_>, id: TokenId, now: Timestamp) -> Result<()> {
+    if let Some((org, user)) = owner(tx, id)? {
+        tx.execute("UPDATE token SET revoked_at = ?2 WHERE id = ?1", (id, now))?;
+        org.into_iter().for_each(|org| tx.changed(Change::Tokens(org)));
+        user.into_iter().for_each(|user| tx.changed(Change::User(user)));
+    }
+    Ok(())
+}
+
+/// Records when tokens were last used.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_last_used(tx: &Tx<'_>, used: &[(TokenId, Timestamp)]) -> Result<()> {
+    let mut update = tx.prepare_cached(
+        "UPDATE token SET last_used_at = ?2
+         WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)",
+    )?;
+    for (id, at) in used {
+        update.execute((id, at))?;
+    }
+    Ok(())
+}
+
+/// Forgets tokens revoked before `before`.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM token WHERE revoked_at < ?1", [before])?;
+    Ok(())
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<(Key, bool)> {
+    let key = Key {
+        id: row.get(0)?,
+        digest: row.get(1)?,
+        user: row.get(2)?,
+        update: row.get::<_, String>(3)? == "update",
+        packages: None,
+        expires_at: row.get(5)?,
+        revoked_at: row.get(6)?,
+    };
+    Ok((key, row.get(4)?))
+}
+
+const KEY: &str = "SELECT id, digest, user_id, access, restricted, expires_at, revoked_at FROM token";
+
+/// What requests with the organization's tokens are checked against.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn keys(org: OrgId, connection: &Connection) -> Result<Vec<Key>> {
+    let keys = connection
+        .prepare_cached(&format!("{KEY} WHERE org_id = ?1"))?
+        .query_map([org], key)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut scope =
+        connection.prepare_cached("SELECT package_id FROM token_package WHERE org_id = ?1 AND token_id = ?2")?;
+    keys.into_iter()
+        .map(|(mut key, restricted)| {
+            if restricted {
+                key.packages =
+                    Some(scope.query_map((org, key.id), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?);
+            }
+            Ok(key)
+        })
+        .collect()
+}
+
+/// What requests with an account's tokens are checked against.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn keys_of_user(connection: &Connection, user: UserId) -> Result<Vec<Key>> {
+    let keys = connection
+        .prepare_cached(&format!("{KEY} WHERE user_id = ?1"))?
+        .query_map([user], key)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(keys.into_iter().map(|(key, _)| key).collect())
+}
