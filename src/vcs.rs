@@ -1,0 +1,98 @@
+//! Source repositories: what they offer, what is in them, and an archive of a commit.
+//!
+//! Repositories are hostile and networks stall, so nothing of either is touched in this process: every operation runs in
+//! a child process of our own executable (the hidden `vcs-worker` command, [`worker`]) with an empty environment, limits of
+//! its own and a deadline that the parent enforces by killing the child's process group. Requests, secrets among them,
+//! travel on its standard input; answers come back as frames on its standard output.
+//!
+//! ```text
+//! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (https, local)
+//!                                                └── git::fetch, refs, read, archive
+//! ```
+
+mod error;
+mod git;
+mod pipe;
+mod process;
+mod request;
+pub mod url;
+pub mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::outbound;
+
+pub use error::VcsError;
+pub use request::{
+    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, RemoteRef, Snapshot, Update,
+    UpdateRequest,
+};
+pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
+
+/// How repositories are worked with: the instance's configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our own executable, which is run as `EXECUTABLE vcs-worker`.
+    pub executable: PathBuf,
+    /// Certificates, proxy, time-out and guard for HTTP.
+    pub outbound: outbound::Settings,
+    /// Which addresses are acceptable; looked at again in the worker.
+    pub policy: UrlPolicy,
+    /// How long one operation may take.
+    pub deadline: Duration,
+    /// How much one operation may use.
+    pub limits: Limits,
+}
+
+/// The room's front door; clones share their settings.
+#[derive(Clone, Debug)]
+pub struct Vcs {
+    settings: Arc<Settings>,
+}
+
+impl Vcs {
+    /// Takes the settings; nothing is started until an operation is asked for.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings: Arc::new(settings) }
+    }
+
+    /// Lists the remote, and if anything changed brings the mirror up to date and reads every ref's manifest.
+    ///
+    /// A listing that equals `known_digest` costs no more than the listing. Commits that were published stay in the
+    /// mirror, whatever the remote does. Dropping the future ends the worker.
+    ///
+    /// # Errors
+    /// [`VcsError`]; the mirror's refs are as they were.
+    pub async fn update(&self, request: UpdateRequest) -> Result<Update, VcsError> {
+        match process::run(&self.settings, request::Operation::update(request)).await? {
+            request::Answer::Update(update) => Ok(update),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
+    /// Writes a commit's files as Composer would archive them, the same bytes each time.
+    ///
+    /// # Errors
+    /// [`VcsError::UnknownCommit`] for a commit that no branch, tag or kept ref of the mirror reaches;
+    /// [`VcsError::HostileTree`] for trees that could harm who unpacks them. Nothing is left at `out` then.
+    pub async fn archive(&self, request: ArchiveRequest) -> Result<ArchiveStats, VcsError> {
+        match process::run(&self.settings, request::Operation::Archive(request)).await? {
+            request::Answer::Archive(stats) => Ok(stats),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
+    /// Forgets that a commit is kept, so that it goes once no branch or tag reaches it. Nothing happens if it was not kept.
+    ///
+    /// # Errors
+    /// [`VcsError::Io`] when the mirror cannot be written.
+    pub async fn drop_kept(&self, mirror: PathBuf, commit: String) -> Result<(), VcsError> {
+        match process::run(&self.settings, request::Operation::DropKept { mirror, commit }).await? {
+            request::Answer::Done => Ok(()),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What can go wrong with a source repository, as the caller decides on it and as the user reads it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Why an operation on a source repository failed. Each text says what failed and what to do; none holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum VcsError {
+    /// The server refused the credential.
+    #[error(
+        "{host} did not accept the credential (HTTP 401). Renew it with `credential rotate`, or choose another one for this package."
+    )]
+    AuthFailed {
+        /// The server's host and port.
+        host: String,
+    },
+    /// The server wants a credential and none was sent.
+    #[error("{host} asks for a credential. Choose one for this package that belongs to exactly this host.")]
+    AuthRequired {
+        /// The server's host and port.
+        host: String,
+    },
+    /// The credential is good but may not read this repository.
+    #[error("{host} does not let us read this repository (HTTP 403). Give the credential's account read access to it.")]
+    Forbidden {
+        /// The server's host and port.
+        host: String,
+    },
+    /// There is no such repository, or the server hides it from us.
+    #[error(
+        "There is no repository at {url}, or the package's credential may not see it. Check the address and the credential's access."
+    )]
+    NotFoundOrNoAccess {
+        /// The repository's address.
+        url: String,
+    },
+    /// No trusted connection could be made.
+    #[error(
+        "The TLS connection to {host} failed: {reason}. If its certificate comes from your own authority, add that to \
+         `ca_bundle` under [outbound] in config.toml."
+    )]
+    Tls {
+        /// The server's host and port.
+        host: String,
+        /// What the TLS library said.
+        reason: String,
+    },
+    /// The host's name leads nowhere.
+    #[error("No address was found for the host {host}. Check its spelling and this machine's name resolution.")]
+    Dns {
+        /// The name.
+        host: String,
+    },
+    /// No connection could be made, or it broke.
+    #[error("{host} cannot be reached: {reason}. It is tried again later.")]
+    Unreachable {
+        /// The server or proxy.
+        host: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The other side was silent for too long, or the whole operation took too long.
+    #[error("{what} took longer than {seconds} seconds and was given up. It is tried again later.")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// The server asks for fewer requests (429).
+    #[error("{host} asks us to wait before the next request (HTTP 429). It is tried again later.")]
+    RateLimited {
+        /// The server's host and port.
+        host: String,
+        /// For how many seconds, if it said so.
+        retry_after: Option<u64>,
+    },
+    /// The server has an error of its own (5xx).
+    #[error("{host} answered with an error of its own (HTTP {status}). It is tried again later.")]
+    Unavailable {
+        /// The server's host and port.
+        host: String,
+        /// The HTTP status.
+        status: u16,
+        /// After how many seconds to ask again, if it said so.
+        retry_after: Option<u64>,
+    },
+    /// Something answers there, but no Git server.
+    #[error(
+        "{url} does not answer like a Git server: {reason}. Check the address; a sign-in page in front of the server may \
+         be answering instead."
+    )]
+    NotAGitEndpoint {
+        /// What was asked.
+        url: String,
+        /// What came back.
+        reason: String,
+    },
+    /// A repository that had branches or tags suddenly lists none. Nothing was removed.
+    #[error(
+        "The repository lists no branches or tags any more, although it had {known}. Nothing was removed. If it was \
+         emptied on purpose, remove the package."
+    )]
+    EmptyListing {
+        /// How many refs were known.
+        known: usize,
+    },
+    /// A way to reach repositories, or a kind of repository, that this version has not.
+    #[error("{what} is not supported by this version.")]
+    Unsupported {
+        /// What it is.
+        what: String,
+    },
+    /// A program that is needed is not installed.
+    #[error("The program `{tool}` is needed {purpose} and is not installed on this machine. Install it and try again.")]
+    ToolMissing {
+        /// Its name.
+        tool: String,
+        /// What for.
+        purpose: String,
+    },
+    /// A limit was reached.
+    #[error("{what} is larger than the limit of {limit}.")]
+    TooLarge {
+        /// What it is.
+        what: String,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// The mirror, or what the server sent, is damaged.
+    #[error("The repository's data is damaged: {what}. The mirror is repaired from its source at the next update.")]
+    Corrupt {
+        /// What was found.
+        what: String,
+    },
+    /// The configuration forbids it.
+    #[error("{reason}")]
+    Policy {
+        /// A sentence that names the key.
+        reason: String,
+    },
+    /// No branch, tag or kept ref of the mirror reaches the commit.
+    #[error("The commit {commit} is not in any branch or tag of the repository and was never published.")]
+    UnknownCommit {
+        /// The id that was asked for.
+        commit: String,
+    },
+    /// A tree that could harm who unpacks it.
+    #[error("No archive is made of this commit: {path} {reason}.")]
+    HostileTree {
+        /// The path, with unprintable characters escaped.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The worker process ended without an answer.
+    #[error("The worker process for this repository ended unexpectedly ({detail}). It is tried again later.")]
+    WorkerCrashed {
+        /// Its exit status and its last words.
+        detail: String,
+    },
+    /// A file or process of this machine failed us.
+    #[error("{doing} failed: {reason}.")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl VcsError {
+    /// Whether trying again soon is pointless: somebody has to change something first. The ordinary schedule goes on.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::AuthFailed { .. }
+            | Self::AuthRequired { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFoundOrNoAccess { .. }
+            | Self::Tls { .. }
+            | Self::NotAGitEndpoint { .. }
+            | Self::EmptyListing { .. }
+            | Self::Unsupported { .. }
+            | Self::ToolMissing { .. }
+            | Self::TooLarge { .. }
+            | Self::Policy { .. }
+            | Self::UnknownCommit { .. }
+            | Self::HostileTree { .. } => true,
+            Self::Dns { .. }
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::RateLimited { .. }
+            | Self::Unavailable { .. }
+            | Self::Corrupt { .. }
+            | Self::WorkerCrashed { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+
+    /// When the server asked to be asked again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => {
+                retry_after.map(Duration::from_secs)
+            }
+            _ => None,
+        }
+    }
+
+    /// A file or process of this machine failed us while `doing` ("Writing the archive").
+    pub(super) fn io(doing: impl Into<String>, error: &std::io::Error) -> Self {
+        Self::Io { doing: doing.into(), reason: error.to_string() }
+    }
+
+    /// The worker answered something else than was asked.
+    pub(super) fn mixed_up() -> Self {
+        Self::WorkerCrashed { detail: "it answered another question than was asked".to_owned() }
+    }
+
+    pub(super) fn corrupt(what: impl std::fmt::Display) -> Self {
+        Self::Corrupt { what: what.to_string() }
+    }
+}

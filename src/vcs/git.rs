@@ -1,0 +1,153 @@
+//! Git in the worker process: the order in which a mirror is listed, fetched, repaired and read.
+//!
+//! A mirror is a bare repository whose refs live in one file, `packed-refs`, that is replaced atomically: the remote's
+//! branches and tags, and `refs/kept/<commit>` for every published commit that no branch or tag reaches any more. So
+//! there is no moment at which a published commit is not held, and no order in which refs could collide.
+
+mod archive;
+mod connect;
+mod fetch;
+mod http;
+mod mirror;
+mod read;
+mod refs;
+mod repair;
+mod tree;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use gix::ObjectId;
+
+use super::error::VcsError;
+use super::request::{Limits, Update, WireUpdate};
+use super::url::UrlPolicy;
+use crate::outbound;
+use connect::{Listing, Session};
+use mirror::Mirror;
+use refs::Refs;
+
+pub(super) use archive::archive;
+
+/// A manifest on its way to the parent: its blob id and its bytes.
+pub(super) type Blob = (String, Arc<[u8]>);
+
+/// Brings a mirror up to date. See [`crate::vcs::Vcs::update`].
+pub(super) fn update(
+    request: &WireUpdate,
+    outbound: &outbound::Settings,
+    policy: &UrlPolicy,
+    limits: &Limits,
+) -> Result<(Update, Vec<Blob>), VcsError> {
+    let mirror = Mirror::lock(&request.mirror)?;
+    let mut run = Run { request, outbound, policy, limits, mirror, lost: Vec::new() };
+    match run.attempt(false) {
+        Err(VcsError::Corrupt { what }) => {
+            eprintln!("repairing the mirror: {what}");
+            run.mirror.quarantine()?;
+            run.attempt(true)
+        }
+        outcome => outcome,
+    }
+}
+
+/// Lets go of a kept commit. See [`crate::vcs::Vcs::drop_kept`].
+pub(super) fn drop_kept(path: &Path, commit: &str) -> Result<(), VcsError> {
+    let unknown = || VcsError::UnknownCommit { commit: commit.to_owned() };
+    let id = ObjectId::from_hex(commit.as_bytes()).map_err(|_| unknown())?;
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let mirror = Mirror::lock(path)?;
+    let mut refs = Refs::read(mirror.path())?.refs;
+    if refs.forget(id) {
+        refs.write(mirror.path())?;
+    }
+    Ok(())
+}
+
+/// One update of one mirror, whose lock it holds.
+struct Run<'a> {
+    request: &'a WireUpdate,
+    outbound: &'a outbound::Settings,
+    policy: &'a UrlPolicy,
+    limits: &'a Limits,
+    mirror: Mirror,
+    lost: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Lists, fetches what is missing, and reads. `afresh` trusts nothing that the mirror holds.
+    fn attempt(&mut self, afresh: bool) -> Result<(Update, Vec<Blob>), VcsError> {
+        let repository = self.mirror.open()?;
+        let mut session = Session::open(
+            &self.request.url,
+            self.request.credential.as_ref(),
+            self.outbound,
+            self.policy,
+            self.limits,
+        )?;
+        let listing = session.list()?;
+        self.check_listing(&listing)?;
+        let stored = Refs::read(self.mirror.path())?;
+        if stored.damaged && !afresh {
+            return Err(VcsError::corrupt("packed-refs holds lines that are none"));
+        }
+        let digest = listing.digest();
+        let current = !afresh && stored.refs.lists(&listing) && read::all_present(&repository, &stored.refs)?;
+        if current && self.request.known_digest.as_deref() == Some(digest.as_str()) {
+            let unseen = read::unseen(&repository, &self.request.announced);
+            return Ok((Update::Unchanged { unseen }, Vec::new()));
+        }
+        if !current && !afresh && !read::all_present(&repository, &stored.refs)? {
+            return Err(VcsError::corrupt("objects of stored refs are missing"));
+        }
+        let mut received_pack = false;
+        if !current {
+            received_pack = fetch::receive(&mut session, &repository, &listing, afresh, self.mirror.path())?;
+            self.advance(&stored.refs, &listing, afresh)?;
+        }
+        drop(session);
+        self.mirror.repack_if_crowded();
+        let repository = self.mirror.open()?;
+        let (mut snapshot, blobs) = read::snapshot(&repository, &listing, self.limits)?;
+        snapshot.digest = digest;
+        snapshot.unseen = read::unseen(&repository, &self.request.announced);
+        snapshot.received_pack = received_pack;
+        snapshot.lost = std::mem::take(&mut self.lost);
+        Ok((Update::Changed(snapshot), blobs))
+    }
+
+    /// A listing that shrank to nothing is a mistake of the server or somebody's sign-in page, never a reason to remove.
+    fn check_listing(&self, listing: &Listing) -> Result<(), VcsError> {
+        if listing.refs.is_empty() && self.request.known_refs > 0 {
+            return Err(VcsError::EmptyListing { known: self.request.known_refs });
+        }
+        if listing.refs.len() > self.limits.refs {
+            return Err(VcsError::TooLarge {
+                what: "The repository's number of branches and tags".to_owned(),
+                limit: self.limits.refs.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Replaces the stored refs by the remote's, keeping every published commit that would otherwise be lost.
+    fn advance(&mut self, old: &Refs, listing: &Listing, afresh: bool) -> Result<(), VcsError> {
+        let repository = self.mirror.open()?;
+        let mut new = Refs::listed(listing, &repository)?;
+        let published: HashSet<ObjectId> =
+            self.request.published.iter().filter_map(|commit| ObjectId::from_hex(commit.as_bytes()).ok()).collect();
+        if afresh {
+            let rescue = repair::rescue(&repository, old, &new, &published)?;
+            new.keep(rescue.keep);
+            self.lost = rescue.lost;
+        } else {
+            let abandoned = read::abandoned(&repository, old, &new)?;
+            new.keep(old.kept());
+            new.keep(abandoned.into_iter().filter(|commit| published.contains(commit)));
+        }
+        new.write(self.mirror.path())
+    }
+}

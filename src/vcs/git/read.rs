@@ -1,0 +1,216 @@
+//! Reading a mirror: what refs lead to, their manifests, and which commits a change leaves behind.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use gix::ObjectId;
+use gix::objs::{CommitRef, Kind};
+
+use super::Blob;
+use super::connect::{Listing, brief};
+use super::refs::Refs;
+use crate::vcs::error::VcsError;
+use crate::vcs::request::{Limits, Manifest, RemoteRef, Snapshot};
+
+/// Largest `composer.json` that is read.
+const MAX_MANIFEST: u64 = 1 << 20;
+/// How many tags may name one another.
+const MAX_TAG_DEPTH: usize = 10;
+/// The last second of the year 9999.
+const MAX_TIME: i64 = 253_402_300_799;
+
+/// What an annotated tag leads to in the end; none for anything else.
+pub(super) fn peel_tag(repository: &gix::Repository, id: ObjectId) -> Result<Option<ObjectId>, VcsError> {
+    let mut current = id;
+    for depth in 0..MAX_TAG_DEPTH {
+        let header = repository.find_header(current).map_err(damaged)?;
+        if header.kind() != Kind::Tag {
+            return Ok((depth > 0).then_some(current));
+        }
+        let tag = repository.find_tag(current).map_err(damaged)?;
+        current = tag.target_id().map_err(damaged)?.detach();
+    }
+    Ok(Some(current))
+}
+
+/// The commit that a ref leads to.
+fn commit_of(repository: &gix::Repository, id: ObjectId) -> Result<Option<ObjectId>, VcsError> {
+    let peeled = peel_tag(repository, id)?.unwrap_or(id);
+    Ok(is_commit(repository, peeled)?.then_some(peeled))
+}
+
+fn is_commit(repository: &gix::Repository, id: ObjectId) -> Result<bool, VcsError> {
+    Ok(repository.find_header(id).map_err(damaged)?.kind() == Kind::Commit)
+}
+
+/// Whether everything that refs name is there, and readable as far as its kind.
+pub(super) fn all_present(repository: &gix::Repository, refs: &Refs) -> Result<bool, VcsError> {
+    for (_, target) in refs.iter() {
+        for id in [Some(target.id), target.peeled].into_iter().flatten() {
+            if !matches!(repository.try_find_header(id), Ok(Some(_))) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The announced commits that the mirror has not.
+pub(super) fn unseen(repository: &gix::Repository, announced: &[String]) -> Vec<String> {
+    let absent = |commit: &&String| match ObjectId::from_hex(commit.as_bytes()) {
+        Ok(id) => !repository.has_object(id),
+        Err(_) => true,
+    };
+    announced.iter().filter(absent).cloned().collect()
+}
+
+/// The commits that the refs' tips lead to.
+pub(super) fn commits(
+    repository: &gix::Repository,
+    tips: impl Iterator<Item = ObjectId>,
+) -> Result<HashSet<ObjectId>, VcsError> {
+    let mut commits = HashSet::new();
+    for tip in tips {
+        if is_commit(repository, tip)? {
+            commits.insert(tip);
+        }
+    }
+    Ok(commits)
+}
+
+/// The commits that `old` reaches and `new` does not.
+pub(super) fn abandoned(repository: &gix::Repository, old: &Refs, new: &Refs) -> Result<Vec<ObjectId>, VcsError> {
+    let now = commits(repository, new.tips())?;
+    let before = commits(repository, old.tips())?;
+    let gone: Vec<_> = before.difference(&now).copied().collect();
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    let walk = repository.rev_walk(gone).with_hidden(now).all().map_err(damaged)?;
+    walk.map(|commit| commit.map(|commit| commit.id).map_err(damaged)).collect()
+}
+
+/// The listing with every ref's commit, date and manifest, and the manifests themselves.
+pub(super) fn snapshot(
+    repository: &gix::Repository,
+    listing: &Listing,
+    limits: &Limits,
+) -> Result<(Snapshot, Vec<Blob>), VcsError> {
+    let mut reader = Reader { repository, commits: HashMap::new(), blobs: HashMap::new(), left: limits.manifests };
+    let mut refs = Vec::with_capacity(listing.refs.len());
+    for (name, remote) in &listing.refs {
+        let commit = commit_of(repository, remote.target)?;
+        let facts = match commit {
+            Some(commit) => reader.facts(commit, limits)?,
+            None => Facts { time: None, manifest: Manifest::Missing },
+        };
+        refs.push(RemoteRef {
+            name: name.clone(),
+            target: remote.target.to_string(),
+            commit: commit.map(|commit| commit.to_string()),
+            time: facts.time,
+            manifest: facts.manifest,
+        });
+    }
+    let snapshot = Snapshot {
+        digest: String::new(),
+        default_branch: listing.head.clone(),
+        refs,
+        manifests: HashMap::new(),
+        unseen: Vec::new(),
+        received_pack: false,
+        lost: Vec::new(),
+    };
+    Ok((snapshot, reader.blobs.into_iter().map(|(id, bytes)| (id.to_string(), bytes)).collect()))
+}
+
+/// What is read of a commit.
+#[derive(Clone)]
+struct Facts {
+    time: Option<i64>,
+    manifest: Manifest,
+}
+
+/// Reads each commit and each manifest once.
+struct Reader<'a> {
+    repository: &'a gix::Repository,
+    commits: HashMap<ObjectId, Facts>,
+    blobs: HashMap<ObjectId, Arc<[u8]>>,
+    left: u64,
+}
+
+impl Reader<'_> {
+    fn facts(&mut self, id: ObjectId, limits: &Limits) -> Result<Facts, VcsError> {
+        if let Some(facts) = self.commits.get(&id) {
+            return Ok(facts.clone());
+        }
+        let commit = self.repository.find_commit(id).map_err(damaged)?;
+        let decoded = commit.decode().map_err(damaged)?;
+        let facts = Facts { time: authored(&decoded), manifest: self.manifest(decoded.tree(), limits)? };
+        self.commits.insert(id, facts.clone());
+        Ok(facts)
+    }
+
+    fn manifest(&mut self, tree: ObjectId, limits: &Limits) -> Result<Manifest, VcsError> {
+        let tree = self.repository.find_tree(tree).map_err(damaged)?;
+        let Some(entry) = tree.find_entry("composer.json") else { return Ok(Manifest::Missing) };
+        if !entry.mode().is_blob() {
+            return Ok(Manifest::NotAFile);
+        }
+        let id = entry.object_id();
+        if self.blobs.contains_key(&id) {
+            return Ok(Manifest::Blob(id.to_string()));
+        }
+        let bytes = self.repository.find_header(id).map_err(damaged)?.size();
+        if bytes > MAX_MANIFEST {
+            return Ok(Manifest::TooLarge { bytes });
+        }
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| VcsError::TooLarge {
+            what: "The sum of the composer.json files of all branches and tags".to_owned(),
+            limit: format!("{} bytes", limits.manifests),
+        })?;
+        let blob = self.repository.find_blob(id).map_err(damaged)?;
+        self.blobs.insert(id, Arc::from(blob.data.as_slice()));
+        Ok(Manifest::Blob(id.to_string()))
+    }
+}
+
+/// When a commit was authored, or else committed, as far as its header says something that is a date.
+fn authored(commit: &CommitRef<'_>) -> Option<i64> {
+    signed(commit.author).or_else(|| signed(commit.committer))
+}
+
+/// The seconds in `Name <mail> 1700000000 +0100`. Broken tools wrote all kinds of names, so the end counts.
+pub(super) fn signed(header: &[u8]) -> Option<i64> {
+    let end = header.iter().rposition(|byte| *byte == b'>')?;
+    let text = std::str::from_utf8(header.get(end + 1..)?).ok()?;
+    let seconds = text.split_ascii_whitespace().next()?.parse().ok()?;
+    (0..=MAX_TIME).contains(&seconds).then_some(seconds)
+}
+
+/// An error of gix about the mirror's own data.
+pub(super) fn damaged(error: impl std::fmt::Display) -> VcsError {
+    VcsError::corrupt(brief(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signed;
+
+    #[test]
+    fn dates_are_read_as_far_as_they_are_dates() {
+        for (header, expected) in [
+            ("A <a@x> 1700000000 +0100", Some(1_700_000_000)),
+            ("A > B <a@x> 5 +0000", Some(5)),
+            ("A <a@x>", None),
+            ("A <a@x> ", None),
+            ("A <a@x> -5 +0000", None),
+            ("A <a@x> 99999999999999 +0000", None),
+            ("A <a@x> soon", None),
+            ("nonsense", None),
+            ("A <a@x> 7", Some(7)),
+        ] {
+            assert_eq!(signed(header.as_bytes()), expected, "{header}");
+        }
+    }
+}

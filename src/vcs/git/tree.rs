@@ -1,0 +1,224 @@
+//! A commit's tree as a flat, checked list of files, and where its symbolic links lead.
+//!
+//! Trees are made by whoever can push. What could harm a machine on which an archive is unpacked (`..`, `.git`, names
+//! with separators, a file and a directory of one name) is refused here, before a byte is written.
+
+use std::collections::{BTreeMap, HashSet};
+
+use gix::ObjectId;
+use gix::bstr::{BStr, BString, ByteSlice};
+use gix::objs::tree::EntryKind;
+use gix::validate::path::component;
+
+use super::read::damaged;
+use crate::vcs::error::VcsError;
+use crate::vcs::request::Limits;
+
+/// Longest path.
+const MAX_PATH: usize = 4096;
+/// Deepest directory.
+const MAX_DEPTH: usize = 256;
+/// How many links lead to links.
+const MAX_HOPS: usize = 40;
+
+/// A file of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) id: ObjectId,
+    pub(super) kind: FileKind,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Plain,
+    Executable,
+    Link,
+    Submodule,
+}
+
+/// All files of a tree by their paths, sorted by bytes.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub(super) entries: BTreeMap<BString, Entry>,
+    directories: HashSet<BString>,
+}
+
+/// Where a symbolic link leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    File(BString),
+    /// A directory, something outside the tree, or nothing.
+    Elsewhere,
+}
+
+impl Files {
+    /// Reads a whole tree.
+    pub(super) fn read(repository: &gix::Repository, tree: ObjectId, limits: &Limits) -> Result<Self, VcsError> {
+        let mut files = Self::default();
+        let mut open = vec![(BString::default(), tree, 0)];
+        while let Some((prefix, id, depth)) = open.pop() {
+            let tree = repository.find_tree(id).map_err(damaged)?;
+            let mut names = HashSet::new();
+            for entry in tree.iter() {
+                let entry = entry.map_err(damaged)?;
+                let path = join(&prefix, entry.filename());
+                check(entry.filename(), &path, entry.mode().kind())?;
+                if !names.insert(entry.filename().to_owned()) {
+                    return Err(hostile(&path, "is there twice"));
+                }
+                if files.entries.len() + files.directories.len() >= limits.archive_entries {
+                    return Err(VcsError::TooLarge {
+                        what: "The number of files".to_owned(),
+                        limit: limits.archive_entries.to_string(),
+                    });
+                }
+                let kind = match entry.mode().kind() {
+                    EntryKind::Tree if depth >= MAX_DEPTH => return Err(hostile(&path, "is nested too deeply")),
+                    EntryKind::Tree => {
+                        files.directories.insert(path.clone());
+                        open.push((path, entry.object_id(), depth + 1));
+                        continue;
+                    }
+                    EntryKind::Blob => FileKind::Plain,
+                    EntryKind::BlobExecutable => FileKind::Executable,
+                    EntryKind::Link => FileKind::Link,
+                    EntryKind::Commit => FileKind::Submodule,
+                };
+                files.entries.insert(path, Entry { id: entry.object_id(), kind });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Where the link at `path` leads, as the system's `realpath` would find in a checkout. `read` gives a link's text.
+    pub(super) fn resolve(
+        &self,
+        path: &BStr,
+        mut read: impl FnMut(ObjectId) -> Result<BString, VcsError>,
+    ) -> Result<Destination, VcsError> {
+        let mut rest: Vec<BString> = path.split(|byte| *byte == b'/').rev().map(BString::from).collect();
+        let mut at = BString::default();
+        let mut hops = 0;
+        while let Some(part) = rest.pop() {
+            match part.as_slice() {
+                b"" | b"." => continue,
+                b".." => match parent(&at) {
+                    Some(parent) => at = parent,
+                    None => return Ok(Destination::Elsewhere),
+                },
+                _ => {
+                    let next = join(&at, part.as_ref());
+                    match self.entries.get(&next) {
+                        Some(Entry { id, kind: FileKind::Link }) => {
+                            hops += 1;
+                            let target = read(*id)?;
+                            if hops > MAX_HOPS || target.starts_with(b"/") || target.len() > MAX_PATH {
+                                return Ok(Destination::Elsewhere);
+                            }
+                            rest.extend(target.split(|byte| *byte == b'/').rev().map(BString::from));
+                        }
+                        Some(Entry { kind: FileKind::Submodule, .. }) => return Ok(Destination::Elsewhere),
+                        Some(_) if rest.is_empty() => return Ok(Destination::File(next)),
+                        Some(_) => return Ok(Destination::Elsewhere),
+                        None if self.directories.contains(&next) => at = next,
+                        None => return Ok(Destination::Elsewhere),
+                    }
+                }
+            }
+        }
+        Ok(Destination::Elsewhere)
+    }
+}
+
+fn join(prefix: &BString, name: &BStr) -> BString {
+    if prefix.is_empty() {
+        return name.to_owned();
+    }
+    let mut path = prefix.clone();
+    path.push(b'/');
+    path.extend_from_slice(name);
+    path
+}
+
+/// The directory above; none above the root.
+fn parent(path: &BString) -> Option<BString> {
+    if path.is_empty() {
+        return None;
+    }
+    Some(path.rfind_byte(b'/').map_or_else(BString::default, |slash| BString::from(&path[..slash])))
+}
+
+/// Git's own rules for names in a tree, on all systems' file systems but for Windows' reserved device names.
+fn check(name: &BStr, path: &BString, kind: EntryKind) -> Result<(), VcsError> {
+    let options = component::Options { protect_windows: false, protect_hfs: true, protect_ntfs: true };
+    let mode = (kind == EntryKind::Link).then_some(component::Mode::Symlink);
+    if let Err(error) = gix::validate::path::component(name, mode, options) {
+        return Err(hostile(path, &format!("is refused ({error})")));
+    }
+    if path.len() > MAX_PATH {
+        return Err(hostile(path, "is longer than 4,096 bytes"));
+    }
+    if name.contains(&0) {
+        return Err(hostile(path, "contains a null byte"));
+    }
+    Ok(())
+}
+
+/// A refusal that names the path in a form that is safe to print.
+pub(super) fn hostile(path: &BString, reason: &str) -> VcsError {
+    let shown: String = path.to_str_lossy().chars().take(200).flat_map(char::escape_debug).collect();
+    VcsError::HostileTree { path: format!("`{shown}`"), reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use gix::ObjectId;
+    use gix::bstr::BString;
+
+    use super::{Destination, Entry, FileKind, Files};
+
+    /// Links are given as `path -> target`; the target's text is looked up by the id that numbers them.
+    fn resolve(listing: &[&str], path: &str) -> Destination {
+        let mut files = Files::default();
+        let mut texts = Vec::new();
+        for line in listing {
+            let (path, target) = line.split_once(" -> ").unwrap_or((line, ""));
+            let id = ObjectId::from_hex(format!("{:040x}", texts.len()).as_bytes()).unwrap();
+            let kind = if target.is_empty() { FileKind::Plain } else { FileKind::Link };
+            texts.push(BString::from(target));
+            files.entries.insert(path.into(), Entry { id, kind });
+            for (slash, _) in path.match_indices('/') {
+                files.directories.insert(path[..slash].into());
+            }
+        }
+        files.resolve(path.into(), |id| Ok(texts[usize::from(id.as_slice()[19])].clone())).unwrap()
+    }
+
+    #[test]
+    fn links_lead_where_the_system_would_lead() {
+        let tree = [
+            "src/a.php",
+            "a -> src/a.php",
+            "b -> a",
+            "src/up -> ../a",
+            "d -> src",
+            "via -> d/a.php",
+            "out -> ../x",
+            "abs -> /etc/passwd",
+            "gone -> nowhere",
+            "loop -> loop",
+            "deep/out -> ../../src/a.php",
+            "file -> src/a.php/x",
+            "dot -> ./src//a.php",
+        ];
+        let file = || Destination::File("src/a.php".into());
+        for path in ["a", "b", "src/up", "via", "dot"] {
+            assert_eq!(resolve(&tree, path), file(), "{path}");
+        }
+        for path in ["d", "out", "abs", "gone", "loop", "deep/out", "file"] {
+            assert_eq!(resolve(&tree, path), Destination::Elsewhere, "{path}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The parent's side of a worker: start it, talk to it, and make sure that nothing of it stays behind.
+
+use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::zeroize::Zeroizing;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+
+use super::error::VcsError;
+use super::request::{Answer, Operation, Request, Response, Update};
+use super::{Settings, pipe};
+
+/// How much of the worker's standard error is remembered, from its end.
+const STDERR_TAIL: usize = 8 << 10;
+
+/// Runs one operation in a worker of its own.
+pub(super) async fn run(settings: &Settings, operation: Operation) -> Result<Answer, VcsError> {
+    let deadline = settings.deadline;
+    let request = Request {
+        outbound: settings.outbound.clone(),
+        policy: settings.policy.clone(),
+        limits: settings.limits.clone(),
+        deadline,
+        operation,
+    };
+    let message = Zeroizing::new(serde_json::to_vec(&request).map_err(|error| VcsError::Io {
+        doing: "Writing the worker's request".to_owned(),
+        reason: error.to_string(),
+    })?);
+    let mut worker = Worker::start(settings)?;
+    let conversation = tokio::time::timeout(deadline, worker.converse(&message, settings.limits.manifests)).await;
+    let status = worker.end().await;
+    match conversation {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(broken)) => Err(autopsy(status, &worker.last_words(), &broken, settings)),
+        Err(_) => Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds: deadline.as_secs() }),
+    }
+}
+
+/// A running worker. Its fields are dropped in this order: first the group is killed, then tokio reaps the child.
+struct Worker {
+    group: Group,
+    child: Child,
+    /// Held open until the end: the worker kills its own group when it sees the end of this pipe, so that a killed
+    /// server leaves no second writer behind.
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    /// Written by the task that drains standard error, read when the worker has ended without an answer.
+    stderr: Arc<Mutex<Vec<u8>>>,
+    draining: JoinHandle<()>,
+}
+
+/// Kills the worker's process group when dropped, unless the worker has been reaped: its id could be somebody else's then.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn kill(&mut self) {
+        if let Some(leader) = self.0.take() {
+            // The only expected failure is that nobody is left.
+            let _ = kill_process_group(leader, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Worker {
+    fn start(settings: &Settings) -> Result<Self, VcsError> {
+        let mut child = command(settings).spawn().map_err(|error| {
+            VcsError::io(format!("Starting the worker process {}", settings.executable.display()), &error)
+        })?;
+        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(VcsError::WorkerCrashed { detail: "its pipes were not opened".to_owned() });
+        };
+        let tail = Arc::new(Mutex::new(Vec::new()));
+        let draining = tokio::spawn(drain(stderr, Arc::clone(&tail)));
+        Ok(Self { group, child, stdin, stdout, stderr: tail, draining })
+    }
+
+    /// Sends the request and reads the answer. The outer error means that the pipes broke.
+    async fn converse(&mut self, message: &[u8], manifests: u64) -> std::io::Result<Result<Answer, VcsError>> {
+        self.stdin.write_all(&pipe::header(message)?).await?;
+        self.stdin.write_all(message).await?;
+        self.stdin.flush().await?;
+        let frame = pipe::read_async(&mut self.stdout, pipe::MAX_FRAME).await?;
+        let response: Response = serde_json::from_slice(&frame)?;
+        let mut blobs = HashMap::with_capacity(response.blobs.len());
+        let mut left = manifests;
+        for id in response.blobs {
+            let limit = u32::try_from(left).unwrap_or(u32::MAX);
+            let blob = pipe::read_async(&mut self.stdout, limit).await?;
+            left -= blob.len() as u64;
+            blobs.insert(id, Arc::from(blob));
+        }
+        Ok(response.result.map(|answer| match answer {
+            Answer::Update(Update::Changed(mut snapshot)) => {
+                snapshot.manifests = blobs;
+                Answer::Update(Update::Changed(snapshot))
+            }
+            other => other,
+        }))
+    }
+
+    /// Kills whoever is left of the group and reaps the child. The group goes first: until it is reaped, even a dead
+    /// leader's id belongs to nobody else. A child that has already ended keeps its own exit status.
+    async fn end(&mut self) -> Option<ExitStatus> {
+        self.group.kill();
+        let status = self.child.wait().await.ok();
+        // Everybody who could hold the pipe is dead, so that draining ends.
+        let _ = (&mut self.draining).await;
+        status
+    }
+
+    fn last_words(&self) -> String {
+        let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&tail).into_owned()
+    }
+}
+
+fn command(settings: &Settings) -> Command {
+    let mut command = Command::new(&settings.executable);
+    command
+        .arg("vcs-worker")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()))
+        .env("LANG", "C")
+        .env("LC_ALL", "C")
+        .env("TZ", "UTC")
+        // By convention this directory does not exist, so that no program finds or leaves a configuration there.
+        .env("HOME", "/nonexistent")
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    // Where the system's certificates are, if they are not where the TLS library looks for them.
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+async fn drain(mut stderr: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend_from_slice(&buffer[..count]);
+        let surplus = tail.len().saturating_sub(STDERR_TAIL);
+        tail.drain(..surplus);
+    }
+}
+
+/// Says why a worker ended without an answer.
+fn autopsy(status: Option<ExitStatus>, last_words: &str, broken: &std::io::Error, settings: &Settings) -> VcsError {
+    const SIGXFSZ: i32 = 25;
+    if status.and_then(|status| status.signal()) == Some(SIGXFSZ) {
+        return VcsError::TooLarge {
+            what: "The repository".to_owned(),
+            limit: format!("{} bytes", settings.limits.transfer),
+        };
+    }
+    if last_words.contains("memory allocation of") {
+        return VcsError::TooLarge {
+            what: "The memory that this repository needs".to_owned(),
+            limit: format!("{} bytes", settings.limits.memory),
+        };
+    }
+    let status = status.map_or_else(|| "unknown exit status".to_owned(), |status| status.to_string());
+    let line = last_words.lines().rev().find(|line| !line.trim().is_empty());
+    let said: String = line.unwrap_or(&broken.to_string()).chars().filter(|c| !c.is_control()).take(300).collect();
+    VcsError::WorkerCrashed { detail: format!("{status}: {said}") }
+}

@@ -1,0 +1,266 @@
+//! What is asked of the worker and what it answers: the public types, and their form on the pipe.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::error::VcsError;
+use super::url::{SourceUrl, UrlPolicy};
+use crate::outbound;
+
+/// How much one operation may use. The defaults suit repositories of a few gigabytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory of the worker that is not mapped files, in bytes (`RLIMIT_DATA`).
+    pub memory: u64,
+    /// Bytes that one transfer may have, and one file that the worker writes (`RLIMIT_FSIZE`).
+    pub transfer: u64,
+    /// Branches and tags that a remote may list.
+    pub refs: usize,
+    /// Bytes of all manifests of one update.
+    pub manifests: u64,
+    /// Files that an archive may hold.
+    pub archive_entries: usize,
+    /// Bytes of an archive's files before compression.
+    pub archive_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 2 << 30,
+            transfer: 4 << 30,
+            refs: 100_000,
+            manifests: 256 << 20,
+            archive_entries: 200_000,
+            archive_bytes: 2 << 30,
+        }
+    }
+}
+
+/// A secret that opens repositories of exactly one host and port.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The host it belongs to, in lower case, as [`SourceUrl::host_port`] gives it.
+    pub host: String,
+    /// The port it belongs to.
+    pub port: u16,
+    /// What is sent there.
+    pub authentication: Authentication,
+}
+
+/// How a credential is presented.
+#[derive(Clone, Debug)]
+pub enum Authentication {
+    /// HTTP Basic.
+    Basic {
+        /// The user's name; some services want a fixed one, such as `x-access-token`.
+        username: String,
+        /// Password or token.
+        secret: SecretString,
+    },
+    /// `Authorization: Bearer`.
+    Bearer {
+        /// The token.
+        secret: SecretString,
+    },
+}
+
+/// What an update needs to know.
+#[derive(Clone, Debug)]
+pub struct UpdateRequest {
+    /// The mirror's directory; made if it is missing.
+    pub mirror: PathBuf,
+    /// Where the repository is.
+    pub url: SourceUrl,
+    /// What opens it, chosen by a person.
+    pub credential: Option<Credential>,
+    /// The digest of the last snapshot that was stored.
+    pub known_digest: Option<String>,
+    /// How many refs that snapshot had: an empty listing is an error if there were any.
+    pub known_refs: usize,
+    /// The ids of all commits that were ever published and not forgotten.
+    pub published: Vec<String>,
+    /// Commits that somebody (a webhook) says should be there.
+    pub announced: Vec<String>,
+}
+
+/// What an update found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Update {
+    /// The remote lists what it listed before.
+    Unchanged {
+        /// Announced commits that are not in the mirror.
+        unseen: Vec<String>,
+    },
+    /// Something is different, or this is the first time.
+    Changed(Snapshot),
+}
+
+/// A repository as it was listed, with every ref's manifest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Equal digests mean equal listings.
+    pub digest: String,
+    /// The branch that `HEAD` names, in full (`refs/heads/main`), if the server says so.
+    pub default_branch: Option<String>,
+    /// Branches and tags, sorted by name.
+    pub refs: Vec<RemoteRef>,
+    /// The manifests' contents by blob id.
+    #[serde(skip)]
+    pub manifests: HashMap<String, Arc<[u8]>>,
+    /// Announced commits that are not in the mirror yet.
+    pub unseen: Vec<String>,
+    /// Whether objects were transferred.
+    pub received_pack: bool,
+    /// Kept commits that could not be rescued from a damaged mirror: their archives cannot be built again.
+    pub lost: Vec<String>,
+}
+
+/// A branch or tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoteRef {
+    /// Its full name, `refs/heads/…` or `refs/tags/…`.
+    pub name: String,
+    /// The object it names, which is a tag object for annotated tags.
+    pub target: String,
+    /// The commit it leads to; none for a tag of a file or tree.
+    pub commit: Option<String>,
+    /// When the commit was authored, in seconds since 1970; none if its date cannot be read.
+    pub time: Option<i64>,
+    /// Its `composer.json`.
+    pub manifest: Manifest,
+}
+
+/// The `composer.json` at the root of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Manifest {
+    /// It is the blob with this id, in [`Snapshot::manifests`].
+    Blob(String),
+    /// There is none, or the ref leads to no commit.
+    Missing,
+    /// It is a symbolic link, a directory or a submodule.
+    NotAFile,
+    /// It is larger than 1 MiB.
+    TooLarge {
+        /// How large.
+        bytes: u64,
+    },
+}
+
+/// What an archive is made of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArchiveRequest {
+    /// The mirror's directory.
+    pub mirror: PathBuf,
+    /// The commit, in 40 hexadecimal digits.
+    pub commit: String,
+    /// Where the archive is written, atomically; the directory must exist.
+    pub out: PathBuf,
+}
+
+/// What an archive came to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveStats {
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal digits.
+    pub sha256: String,
+    /// How many entries it has.
+    pub entries: usize,
+    /// What users should know: empty submodules, files that are only pointers to Git LFS. At most 20 sentences.
+    pub warnings: Vec<String>,
+}
+
+/// A credential on the pipe. Only [`Operation::update`] makes one, only the worker reads one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireCredential {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// None for Bearer.
+    pub(super) username: Option<String>,
+    pub(super) secret: String,
+}
+
+/// Keeps the secret out of anything that prints a request.
+impl fmt::Debug for WireCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireCredential").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// [`UpdateRequest`] on the pipe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireUpdate {
+    pub(super) mirror: PathBuf,
+    pub(super) url: SourceUrl,
+    pub(super) credential: Option<WireCredential>,
+    pub(super) known_digest: Option<String>,
+    pub(super) known_refs: usize,
+    pub(super) published: Vec<String>,
+    pub(super) announced: Vec<String>,
+}
+
+/// What the worker is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Operation {
+    Update(WireUpdate),
+    Archive(ArchiveRequest),
+    DropKept { mirror: PathBuf, commit: String },
+}
+
+impl Operation {
+    pub(super) fn update(request: UpdateRequest) -> Self {
+        let credential = request.credential.map(|credential| {
+            let (username, secret) = match credential.authentication {
+                Authentication::Basic { username, secret } => (Some(username), secret),
+                Authentication::Bearer { secret } => (None, secret),
+            };
+            WireCredential {
+                host: credential.host,
+                port: credential.port,
+                username,
+                secret: secret.expose_secret().to_owned(),
+            }
+        });
+        Self::Update(WireUpdate {
+            mirror: request.mirror,
+            url: request.url,
+            credential,
+            known_digest: request.known_digest,
+            known_refs: request.known_refs,
+            published: request.published,
+            announced: request.announced,
+        })
+    }
+}
+
+/// One request to one worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) outbound: outbound::Settings,
+    pub(super) policy: UrlPolicy,
+    pub(super) limits: Limits,
+    pub(super) deadline: Duration,
+    pub(super) operation: Operation,
+}
+
+/// What the worker did.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Update(Update),
+    Archive(ArchiveStats),
+    Done,
+}
+
+/// The answer's frame; the manifests follow it, each in a frame of its own, in the order of `blobs`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Response {
+    pub(super) result: Result<Answer, VcsError>,
+    pub(super) blobs: Vec<String>,
+}

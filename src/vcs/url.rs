@@ -1,0 +1,426 @@
+//! The address of a source repository: what may be typed, what is kept, and when two addresses mean the same.
+//!
+//! Everything downstream (a network connection, a child process, `source.url` in metadata) takes a [`SourceUrl`], so
+//! that nothing hostile gets past this file. The forms are those of `git help fetch`, section "GIT URLS".
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Longest address that is accepted, in bytes.
+const MAX_LENGTH: usize = 2048;
+
+/// What the instance accepts, from `[vcs]` and `[server]` of the configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct UrlPolicy {
+    /// Directories below which local repositories are accepted.
+    pub file_roots: Vec<PathBuf>,
+    /// Whether unencrypted addresses (`http://`, `git://`) are accepted.
+    pub allow_insecure: bool,
+    /// The instance's data directory, out of which no repository is ever read.
+    pub data_dir: PathBuf,
+}
+
+/// How a repository is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// HTTP over TLS.
+    Https,
+    /// Unencrypted HTTP.
+    Http,
+    /// The ssh program.
+    Ssh,
+    /// Git's own unencrypted protocol.
+    Git,
+    /// A directory of this machine.
+    File,
+}
+
+impl Scheme {
+    /// The port that is meant when none is given.
+    #[must_use]
+    pub fn default_port(self) -> Option<u16> {
+        match self {
+            Self::Https => Some(443),
+            Self::Http => Some(80),
+            Self::Ssh => Some(22),
+            Self::Git => Some(9418),
+            Self::File => None,
+        }
+    }
+}
+
+/// Why an address is not accepted. The text is for the person who typed it and never repeats a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUrl {
+    /// Nothing was typed.
+    #[error("A repository's address is missing.")]
+    Empty,
+    /// It is longer than 2,048 bytes.
+    #[error("The address is longer than {MAX_LENGTH} bytes.")]
+    TooLong,
+    /// It holds control characters, white space or backslashes.
+    #[error("The address contains {0}, which no repository's address needs: remove it.")]
+    Characters(&'static str),
+    /// A part of it could be taken for an option of a program.
+    #[error("The {0} of the address begins with a hyphen, which could be taken for a program's option.")]
+    Option(&'static str),
+    /// It names a transport helper or a scheme that is not known.
+    #[error("`{0}` is no way to reach a Git repository here: use https://, ssh:// or git@host:path.")]
+    Scheme(String),
+    /// It is unencrypted, and the instance does not accept that.
+    #[error("{0}:// is not encrypted. Use https://, or set `allow_insecure = true` under [vcs] in config.toml.")]
+    Insecure(&'static str),
+    /// A password stands in it.
+    #[error(
+        "The address contains a password. Remove it from the address, store it with `credential add --type http-basic`, \
+         and choose that credential for the package."
+    )]
+    Secret,
+    /// There is no host, or its name has characters that host names have not.
+    #[error("The address has no valid host name.")]
+    Host,
+    /// The user's name has characters that are not accepted.
+    #[error("The user name in the address has characters that are not accepted.")]
+    User,
+    /// The port is no number from 1 to 65535.
+    #[error(
+        "The port in the address is no number from 1 to 65535. For ssh, write either ssh://user@host/path or user@host:path."
+    )]
+    Port,
+    /// There is no path, or a query or fragment follows it.
+    #[error("The address has no repository path, or something follows it (`?…` or `#…`).")]
+    Path,
+    /// A path of this machine, and the instance has no `file_roots`, or it is not below one.
+    #[error(
+        "Local repositories are only read below the directories that `file_roots` under [vcs] in config.toml lists."
+    )]
+    OutsideFileRoots,
+    /// A path of this machine that leads into the data directory.
+    #[error("The data directory of this program is never read as a repository.")]
+    DataDirectory,
+    /// A path of this machine where nothing is, or that cannot be read.
+    #[error("There is no directory that can be read at this path.")]
+    NoSuchDirectory,
+    /// CodeCommit's remote helper, which has an ordinary address too.
+    #[error(
+        "`codecommit::` needs a helper program. Use https://git-codecommit.<region>.amazonaws.com/v1/repos/<repository>."
+    )]
+    CodeCommit,
+}
+
+/// The address of a source repository, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SourceUrl {
+    text: String,
+    scheme: Scheme,
+    host: Option<String>,
+    port: Option<u16>,
+    path: String,
+}
+
+impl SourceUrl {
+    /// Reads an address as somebody typed it. User names without a secret are dropped from HTTP addresses; paths of this
+    /// machine are resolved, so that a symbolic link cannot lead out of `file_roots`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`], a sentence for the person who typed it.
+    pub fn parse(text: &str, policy: &UrlPolicy) -> Result<Self, InvalidUrl> {
+        check_characters(text)?;
+        let before_slash = text.split('/').next().unwrap_or_default();
+        if let Some((helper, _)) = before_slash.split_once("::") {
+            return Err(if helper == "codecommit" {
+                InvalidUrl::CodeCommit
+            } else {
+                InvalidUrl::Scheme(format!("{helper}::"))
+            });
+        }
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return match scheme.to_ascii_lowercase().as_str() {
+                "https" => Self::http(text, Scheme::Https),
+                "http" if policy.allow_insecure => Self::http(text, Scheme::Http),
+                "http" => Err(InvalidUrl::Insecure("http")),
+                "git" if policy.allow_insecure => Self::authority(Scheme::Git, "git", rest),
+                "git" => Err(InvalidUrl::Insecure("git")),
+                "ssh" | "git+ssh" | "ssh+git" => Self::authority(Scheme::Ssh, "ssh", rest),
+                "file" => Self::file(&percent_decoded(rest)?, policy),
+                _ => Err(InvalidUrl::Scheme(format!("{scheme}://"))),
+            };
+        }
+        if text.starts_with('/') {
+            return Self::file(text, policy);
+        }
+        match text.split_once(':') {
+            Some((host, path)) if !host.contains('/') && host.len() > 1 => Self::scp(text, host, path),
+            _ => Err(InvalidUrl::OutsideFileRoots),
+        }
+    }
+
+    /// The address as it is used and published (`source.url`): without user information where HTTP is spoken.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// How the repository is reached.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Where it is reached: the host in lower case (an IPv6 address in brackets) and the port. None for a local path.
+    #[must_use]
+    pub fn host_port(&self) -> Option<(String, u16)> {
+        Some((self.host.clone()?, self.port.or_else(|| self.scheme.default_port())?))
+    }
+
+    /// The path on its host, or of this machine, as it is given to the other side.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What two addresses of one repository share, whatever the protocol, user, `.git` or slash at the end: the key for
+    /// finding duplicates and the package that a webhook means. Paths keep their case, because hosts differ there.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let decoded = percent_decoded(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut path = decoded.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        if path.len() > 4 && path.to_ascii_lowercase().ends_with(".git") {
+            path.truncate(path.len() - 4);
+        }
+        let port = self.port.filter(|port| Some(*port) != self.scheme.default_port());
+        match (&self.host, port) {
+            (Some(host), Some(port)) => format!("{host}:{port}/{path}"),
+            (Some(host), None) => format!("{host}/{path}"),
+            (None, _) => format!("file:///{path}"),
+        }
+    }
+
+    fn http(text: &str, scheme: Scheme) -> Result<Self, InvalidUrl> {
+        let mut url = url::Url::parse(text).map_err(|error| match error {
+            url::ParseError::InvalidPort => InvalidUrl::Port,
+            _ => InvalidUrl::Host,
+        })?;
+        if url.password().is_some_and(|password| !password.is_empty()) || looks_like_token(url.username()) {
+            return Err(InvalidUrl::Secret);
+        }
+        if url.set_username("").is_err() || url.set_password(None).is_err() {
+            return Err(InvalidUrl::Host);
+        }
+        if url.query().is_some() || url.fragment().is_some() || url.path().trim_matches('/').is_empty() {
+            return Err(InvalidUrl::Path);
+        }
+        if url.port() == Some(0) {
+            return Err(InvalidUrl::Port);
+        }
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        check_host(&host)?;
+        check_decoded(url.path())?;
+        Ok(Self { scheme, host: Some(host), port: url.port(), path: url.path().to_owned(), text: String::from(url) })
+    }
+
+    /// `ssh://` and `git://`, which the `url` crate does not normalise: their parts are read by hand and put together anew.
+    fn authority(scheme: Scheme, name: &'static str, rest: &str) -> Result<Self, InvalidUrl> {
+        let (authority, path) = rest.split_once('/').ok_or(InvalidUrl::Path)?;
+        let (user, host_port) = match authority.rsplit_once('@') {
+            Some((user, host_port)) => (Some(user), host_port),
+            None => (None, authority),
+        };
+        let (host, port) = split_port(host_port)?;
+        let host = host.to_ascii_lowercase();
+        check_host(&host)?;
+        if let Some(user) = user {
+            check_user(user)?;
+        }
+        if scheme == Scheme::Git && user.is_some() {
+            return Err(InvalidUrl::User);
+        }
+        check_path(path)?;
+        let at = user.map(|user| format!("{user}@")).unwrap_or_default();
+        let colon = port.map(|port| format!(":{port}")).unwrap_or_default();
+        Ok(Self {
+            text: format!("{name}://{at}{host}{colon}/{path}"),
+            scheme,
+            host: Some(host),
+            port,
+            path: format!("/{path}"),
+        })
+    }
+
+    /// `user@host:path`: the form is kept, because the path is relative to the user's home directory.
+    fn scp(text: &str, user_host: &str, path: &str) -> Result<Self, InvalidUrl> {
+        let (user, host) = match user_host.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, user_host),
+        };
+        if let Some(user) = user {
+            check_user(user)?;
+        }
+        check_host(&host.to_ascii_lowercase())?;
+        check_path(path)?;
+        Ok(Self {
+            text: text.to_owned(),
+            scheme: Scheme::Ssh,
+            host: Some(host.to_ascii_lowercase()),
+            port: None,
+            path: path.to_owned(),
+        })
+    }
+
+    fn file(path: &str, policy: &UrlPolicy) -> Result<Self, InvalidUrl> {
+        let resolved = resolve_local(Path::new(path), policy)?;
+        let text = resolved.to_str().ok_or(InvalidUrl::Characters("bytes that are not UTF-8"))?.to_owned();
+        check_characters(&text)?;
+        Ok(Self { scheme: Scheme::File, host: None, port: None, path: text.clone(), text })
+    }
+
+    /// Looks at a local path again when it is about to be read: a symbolic link may have moved since it was accepted.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] when it now leads elsewhere or nowhere.
+    pub fn recheck(&self, policy: &UrlPolicy) -> Result<(), InvalidUrl> {
+        match self.scheme {
+            Scheme::File if resolve_local(Path::new(&self.path), policy)? != Path::new(&self.path) => {
+                Err(InvalidUrl::OutsideFileRoots)
+            }
+            Scheme::Http if !policy.allow_insecure => Err(InvalidUrl::Insecure("http")),
+            Scheme::Git if !policy.allow_insecure => Err(InvalidUrl::Insecure("git")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The path with every symbolic link followed, if it lies below a root and outside the data directory.
+fn resolve_local(path: &Path, policy: &UrlPolicy) -> Result<PathBuf, InvalidUrl> {
+    let lexically_inside = policy
+        .file_roots
+        .iter()
+        .any(|root| path.starts_with(root) || root.canonicalize().is_ok_and(|root| path.starts_with(root)));
+    if !path.is_absolute() || !lexically_inside || path.components().any(|part| part == Component::ParentDir) {
+        return Err(InvalidUrl::OutsideFileRoots);
+    }
+    let resolved = path.canonicalize().map_err(|_| InvalidUrl::NoSuchDirectory)?;
+    if !policy.file_roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| resolved.starts_with(root)) {
+        return Err(InvalidUrl::OutsideFileRoots);
+    }
+    let data_dir = policy.data_dir.canonicalize();
+    if data_dir.is_ok_and(|data_dir| resolved.starts_with(&data_dir) || data_dir.starts_with(&resolved)) {
+        return Err(InvalidUrl::DataDirectory);
+    }
+    if resolved.is_dir() { Ok(resolved) } else { Err(InvalidUrl::NoSuchDirectory) }
+}
+
+fn check_characters(text: &str) -> Result<(), InvalidUrl> {
+    if text.is_empty() {
+        return Err(InvalidUrl::Empty);
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(InvalidUrl::TooLong);
+    }
+    if text.starts_with('-') {
+        return Err(InvalidUrl::Option("beginning"));
+    }
+    if text.chars().any(|c| c.is_control()) {
+        return Err(InvalidUrl::Characters("a control character"));
+    }
+    if text.trim() != text {
+        return Err(InvalidUrl::Characters("white space at its beginning or end"));
+    }
+    if text.contains('\\') {
+        return Err(InvalidUrl::Characters("a backslash"));
+    }
+    Ok(())
+}
+
+fn check_host(host: &str) -> Result<(), InvalidUrl> {
+    if host.starts_with('-') {
+        return Err(InvalidUrl::Option("host"));
+    }
+    if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return v6.parse::<std::net::Ipv6Addr>().map(drop).map_err(|_| InvalidUrl::Host);
+    }
+    let plain =
+        !host.is_empty() && host.len() <= 253 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if plain { Ok(()) } else { Err(InvalidUrl::Host) }
+}
+
+fn check_user(user: &str) -> Result<(), InvalidUrl> {
+    if user.contains(':') {
+        return Err(InvalidUrl::Secret);
+    }
+    if percent_decoded(user)?.starts_with('-') {
+        return Err(InvalidUrl::Option("user name"));
+    }
+    let plain = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+%@-".contains(&b));
+    if plain { Ok(()) } else { Err(InvalidUrl::User) }
+}
+
+fn check_path(path: &str) -> Result<(), InvalidUrl> {
+    if path.trim_matches('/').is_empty() {
+        return Err(InvalidUrl::Path);
+    }
+    check_decoded(path)
+}
+
+/// What a percent-encoded path says must pass the same rules as what is written plainly.
+fn check_decoded(path: &str) -> Result<(), InvalidUrl> {
+    let decoded = percent_decoded(path)?;
+    if decoded.trim_start_matches('/').starts_with('-') {
+        return Err(InvalidUrl::Option("path"));
+    }
+    Ok(())
+}
+
+fn split_port(host_port: &str) -> Result<(&str, Option<u16>), InvalidUrl> {
+    let (host, port) = match host_port.rfind(']') {
+        Some(end) => host_port.split_at(end + 1),
+        None => host_port.split_at(host_port.find(':').unwrap_or(host_port.len())),
+    };
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok((host, None)),
+        None => Err(InvalidUrl::Host),
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse::<u16>() {
+            Ok(port) if port > 0 => Ok((host, Some(port))),
+            _ => Err(InvalidUrl::Port),
+        },
+        Some(_) => Err(InvalidUrl::Port),
+    }
+}
+
+/// Undoes percent-encoding; control characters that come out of it are refused (CVE-2021-40330's class).
+fn percent_decoded(text: &str) -> Result<String, InvalidUrl> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let hex = (byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
+        let decoded =
+            hex.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(decoded.unwrap_or(byte));
+        at += if decoded.is_some() { 3 } else { 1 };
+    }
+    if out.iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
+        return Err(InvalidUrl::Characters("a control character"));
+    }
+    String::from_utf8(out).map_err(|_| InvalidUrl::Characters("bytes that are not UTF-8"))
+}
+
+/// Access tokens that their platforms accept as a user name: they are secrets although no password stands beside them.
+fn looks_like_token(user: &str) -> bool {
+    ["ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "gldt-", "ATAT", "ATCT", "ATBB", "BBDC-"]
+        .iter()
+        .any(|prefix| user.starts_with(prefix))
+}
+
+#[cfg(test)]
+#[path = "url_tests.rs"]
+mod tests;

@@ -1,0 +1,95 @@
+//! The child's side: one request, one answer, and limits that hold whatever a repository does to us.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, getpid, getrlimit, kill_process_group, setrlimit};
+use secrecy::zeroize::Zeroizing;
+
+use super::request::{Answer, Limits, Operation, Request, Response};
+use super::{VcsError, git, pipe};
+
+/// Serves the one request on standard input: what the hidden command `vcs-worker` does.
+///
+/// It returns failure only when it could not understand the request or write its answer; an operation that failed is an
+/// answer like any other.
+#[must_use]
+pub fn main() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whatever reads standard error only shows it; the parent may be gone already.
+            let _ = writeln!(io::stderr(), "vcs-worker is started by the server, not by hand: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let request: Request = {
+        let message = Zeroizing::new(pipe::read(&mut io::stdin().lock(), pipe::MAX_FRAME)?);
+        serde_json::from_slice(&message)?
+    };
+    limit(&request.limits);
+    end_with(io::stdin());
+    end_after(request.deadline);
+    let (result, blobs) = perform(request);
+    let (ids, contents): (Vec<_>, Vec<_>) = blobs.into_iter().unzip();
+    let response = serde_json::to_vec(&Response { result, blobs: ids })?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    pipe::write(&mut out, &response)?;
+    for content in contents {
+        pipe::write(&mut out, &content)?;
+    }
+    out.flush()
+}
+
+fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>) {
+    let Request { outbound, policy, limits, operation, .. } = request;
+    match operation {
+        Operation::Update(update) => match git::update(&update, &outbound, &policy, &limits) {
+            Ok((snapshot, blobs)) => (Ok(Answer::Update(snapshot)), blobs),
+            Err(error) => (Err(error), Vec::new()),
+        },
+        Operation::Archive(archive) => (git::archive(&archive, &limits).map(Answer::Archive), Vec::new()),
+        Operation::DropKept { mirror, commit } => (git::drop_kept(&mirror, &commit).map(|()| Answer::Done), Vec::new()),
+    }
+}
+
+/// Limits what this process may take. A limit that cannot be set leaves the stricter one that is there already.
+fn limit(limits: &Limits) {
+    for (resource, value) in [(Resource::Data, limits.memory), (Resource::Fsize, limits.transfer), (Resource::Core, 0)]
+    {
+        let maximum = getrlimit(resource).maximum.map_or(value, |maximum| maximum.min(value));
+        let _ = setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) });
+    }
+}
+
+/// Ends this process and its children as soon as the input ends: the parent holds it open as long as it lives.
+fn end_with(mut input: impl Read + Send + 'static) {
+    std::thread::spawn(move || {
+        let mut rest = [0; 64];
+        while matches!(input.read(&mut rest), Ok(1..)) {}
+        end_group();
+    });
+}
+
+/// Ends this process and its children after the deadline, should the parent not do so.
+fn end_after(deadline: Duration) {
+    // Later than the parent's, which has the better error.
+    const SLACK: Duration = Duration::from_secs(10);
+    std::thread::spawn(move || {
+        std::thread::sleep(deadline + SLACK);
+        end_group();
+    });
+}
+
+/// Kills the process group if it is our own; started by hand, this process may share its shell's.
+fn end_group() {
+    let own: Pid = getpid();
+    if getpgrp() == own {
+        let _ = kill_process_group(own, Signal::KILL);
+    }
+    std::process::exit(1);
+}
