@@ -1,0 +1,42 @@
+//! The immutable snapshot that Composer's requests are answered from.
+//!
+//! A request reads one [`World`] and nothing else: no SQL, no lock, no work that grows with the
+//! repository. The database's writer thread is the only one that makes a new world, after each
+//! commit and before whoever asked for the change is answered; so a revoked token is refused by the
+//! next request, and a command returns when its change is being served.
+
+mod apply;
+mod load;
+mod root;
+mod world;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+pub use apply::Updater;
+pub use root::Root;
+pub use world::{Admission, Document, Entry, Organization, Token, View, World};
+
+/// The current [`World`], and where to find it.
+#[derive(Clone)]
+pub struct Catalog {
+    world: Arc<ArcSwap<World>>,
+}
+
+impl Catalog {
+    /// An empty catalog, and the observer that keeps it up to date with a database.
+    pub fn new() -> (Self, Updater) {
+        let world = Arc::new(ArcSwap::from_pointee(World::default()));
+        (Self { world: Arc::clone(&world) }, Updater::new(world))
+    }
+
+    /// The world as it is now. It does not change while it is held.
+    pub fn world(&self) -> arc_swap::Guard<Arc<World>> {
+        self.world.load()
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests;
