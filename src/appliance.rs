@@ -1,0 +1,182 @@
+//! The opened instance: its data directory, and everything that works on it.
+//!
+//! There is one of these in one process for each data directory, because it holds the instance
+//! lock; drivers and use cases share it.
+
+mod directory;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use directory::{DirectoryError, Mode};
+
+use crate::catalog::{Catalog, Updater};
+use crate::clock::{Clock, Timestamp};
+use crate::secrets::keyring::KeyRing;
+use crate::storage::Storage;
+use crate::store::database::{Change, Observer};
+use crate::store::ids::{OrgId, PackageId};
+use crate::store::{self, Database, instance};
+use crate::vcs::Vcs;
+use crate::vcs::url::UrlPolicy;
+
+/// What the instance is told by its configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// What every address begins with; no slash at its end.
+    pub public_url: String,
+    /// Which package addresses are accepted.
+    pub url_policy: UrlPolicy,
+    /// How long a package without news waits for its next update, in seconds.
+    pub package_interval: std::time::Duration,
+    /// Where systemd put the key ring, if it did (`$CREDENTIALS_DIRECTORY`).
+    pub credentials_directory: Option<PathBuf>,
+}
+
+/// The opened instance. Cheap to clone: clones share everything.
+#[derive(Clone)]
+pub struct Appliance {
+    /// What the configuration says.
+    pub settings: Arc<Settings>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is remembered.
+    pub database: Database,
+    /// What Composer's requests are answered from.
+    pub catalog: Catalog,
+    /// Where archives are.
+    pub storage: Storage,
+    /// How source repositories are read.
+    pub vcs: Vcs,
+    /// What secrets are sealed with.
+    pub keys: Arc<KeyRing>,
+    /// Changes with the queue of work; whoever waits for work watches it.
+    pub work: watch::Receiver<u64>,
+    // Held as long as anybody uses the data directory; after `database`, so that it is let go last.
+    _lock: Arc<std::fs::File>,
+}
+
+/// Why the instance could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The key ring cannot be used.
+    #[error(transparent)]
+    Keys(#[from] crate::secrets::keyring::KeyRingError),
+    /// The key ring is another one than secrets were sealed with.
+    #[error(
+        "the key ring does not fit the database: it has the keys {found}, and secrets were sealed with {wanted}. Put the right `keys` file back into the data directory"
+    )]
+    WrongKeys {
+        /// The keys of the ring.
+        found: String,
+        /// The keys that the database speaks of.
+        wanted: String,
+    },
+}
+
+/// The name of the setting that remembers which keys secrets were sealed with.
+const KEY_RING: &str = "key-ring";
+
+impl Appliance {
+    /// Opens the data directory and takes the instance lock.
+    ///
+    /// # Errors
+    /// If another process holds the lock, or anything in the directory cannot be used.
+    pub async fn open(settings: Settings, vcs: Vcs, clock: Clock, mode: Mode) -> Result<Self, OpenError> {
+        let lock = directory::lock(&settings.data_dir, mode)?;
+        let keys = directory::keys(&settings)?;
+        let storage =
+            Storage::open(&settings.data_dir).map_err(|error| DirectoryError::unusable(&settings.data_dir, error))?;
+        let (catalog, updater) = Catalog::new();
+        let (bell, work) = watch::channel(0);
+        let observer = CommitObserver { updater, bell };
+        let path = directory::database(&settings.data_dir);
+        if mode == Mode::Existing {
+            Database::require_current(&path)?;
+        }
+        let database = Database::open(&path, Box::new(observer))?;
+        directory::make_private(&path).map_err(|error| DirectoryError::unusable(&settings.data_dir, error))?;
+        let appliance = Self {
+            settings: Arc::new(settings),
+            clock,
+            database,
+            catalog,
+            storage,
+            vcs,
+            keys: Arc::new(keys),
+            work,
+            _lock: Arc::new(lock),
+        };
+        appliance.check_keys().await?;
+        Ok(appliance)
+    }
+
+    async fn check_keys(&self) -> Result<(), OpenError> {
+        let found = self.keys.fingerprint();
+        let wanted = self.database.read(|db| instance::setting(db, KEY_RING)).await?;
+        match wanted {
+            Some(wanted) if !self.keys.covers(&wanted) => Err(OpenError::WrongKeys { found, wanted }),
+            Some(wanted) if wanted == found => Ok(()),
+            _ => Ok(self.database.write(move |tx| instance::set(tx, KEY_RING, &found)).await?),
+        }
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The mirror of a package's source.
+    pub fn mirror(&self, package: PackageId) -> PathBuf {
+        self.settings.data_dir.join("mirrors").join(format!("{package}.git"))
+    }
+
+    /// What addresses of the organization's Composer repository begin with.
+    pub fn repository_url(&self, slug: &str) -> String {
+        format!("{}/repo/{slug}", self.settings.public_url)
+    }
+
+    /// The address of a package's webhook, from its random part.
+    pub fn hook_url(&self, secret: &str) -> String {
+        format!("{}/hooks/{secret}", self.settings.public_url)
+    }
+}
+
+/// Passes commits on: to the catalog, and to whoever waits for work.
+struct CommitObserver {
+    updater: Updater,
+    bell: watch::Sender<u64>,
+}
+
+impl Observer for CommitObserver {
+    fn committed(&mut self, connection: &rusqlite::Connection, changes: &[Change]) {
+        if let Err(error) = self.updater.update(connection, changes) {
+            tracing::error!(
+                error = %error,
+                "The catalog could not be brought up to date: what was served before is served on."
+            );
+        }
+        if changes.contains(&Change::Jobs) {
+            self.bell.send_modify(|rung| *rung = rung.wrapping_add(1));
+        }
+    }
+}
+
+/// A package, wherever it is asked for: whose it is, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PackageKey {
+    /// Whose it is.
+    pub org: OrgId,
+    /// Which it is.
+    pub package: PackageId,
+}

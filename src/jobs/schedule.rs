@@ -1,0 +1,93 @@
+//! Work that is due by itself: packages that nobody told us about for an interval, and documents
+//! that were rendered for another address.
+
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::sync::watch;
+
+use crate::appliance::{Appliance, PackageKey};
+use crate::publish::render;
+use crate::publish::request::{self, Reason};
+use crate::store::{self, documents, jobs, organizations, packages};
+use crate::telemetry::names;
+
+/// How often to look.
+const INTERVAL: Duration = Duration::from_secs(20);
+/// How many packages are queued at a time: the next look takes the rest.
+const BATCH: i64 = 200;
+
+/// Looks until told to stop.
+pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool>) {
+    let mut rendered_for = Vec::new();
+    while !*stopping.borrow() {
+        if let Err(error) = look(&appliance, &mut rendered_for).await {
+            tracing::error!(%error, "Due work could not be queued; trying again.");
+        }
+        let _ = tokio::time::timeout(INTERVAL, stopping.changed()).await;
+    }
+}
+
+async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> store::Result<()> {
+    queue_due(appliance).await?;
+    let organizations = appliance.database.read(organizations::all).await?;
+    let wanted: Vec<String> =
+        organizations.iter().map(|organization| render::key(&appliance.repository_url(&organization.slug))).collect();
+    if wanted != *rendered_for {
+        for (organization, key) in organizations.iter().zip(&wanted) {
+            queue_outdated(appliance, organization, key.clone()).await?;
+        }
+        *rendered_for = wanted;
+    }
+    let (ready, running, _) = appliance.database.read(jobs::counts).await?;
+    gauge!(names::JOBS_QUEUED, "kind" => request::KIND).set((ready + running) as f64);
+    gauge!(names::CATALOG_PACKAGES).set(appliance.catalog.world().packages() as f64);
+    Ok(())
+}
+
+async fn queue_due(appliance: &Appliance) -> store::Result<()> {
+    let now = appliance.now();
+    let interval = appliance.settings.package_interval;
+    let due = appliance.database.read(move |db| packages::due(db, now, BATCH)).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    appliance
+        .database
+        .write(move |tx| {
+            for (org, package) in due {
+                // The run sets its own time; this one only keeps it from being queued again.
+                packages::set_next_check(org, tx, package, now + interval)?;
+                request::update(tx, PackageKey { org, package }, Reason::Interval, &[], now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+async fn queue_outdated(
+    appliance: &Appliance,
+    organization: &organizations::Organization,
+    key: String,
+) -> store::Result<()> {
+    let org = organization.id;
+    let now = appliance.now();
+    let outdated = appliance.database.read(move |db| documents::outdated(org, db, &key)).await?;
+    if outdated.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(
+        organization.slug = organization.slug,
+        packages = outdated.len(),
+        "The address of the repository changed: its documents are rendered again."
+    );
+    appliance
+        .database
+        .write(move |tx| {
+            for package in outdated {
+                request::update(tx, PackageKey { org, package }, Reason::Rerender, &[], now)?;
+            }
+            Ok(())
+        })
+        .await
+}

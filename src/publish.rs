@@ -1,0 +1,12 @@
+//! From a source repository to what clients are served.
+//!
+//! [`update::update`] reads the repository and derives its versions; [`render`] makes documents of
+//! them; one transaction stores both, and the catalog has them when it ends. [`request`] is how
+//! everybody else asks for it.
+
+pub mod render;
+pub mod request;
+pub mod update;
+
+mod import;
+mod source;

@@ -1,0 +1,357 @@
+//! Storing what was derived: what differs is worked out and rendered first, then one transaction
+//! changes versions, documents and dates together.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::render::{self, Metadata, Rendering};
+use super::update::UpdateError;
+use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
+use crate::composer::derive::{Derivation, PublishedVersion, RefSource};
+use crate::composer::name::PackageName;
+use crate::composer::version::{self, NormalizedVersion};
+use crate::store::documents::{self, Document};
+use crate::store::ids::ListingId;
+use crate::store::listings::{self, Listing};
+use crate::store::packages::{self, Imported, Package};
+use crate::store::refs::{self, Ref};
+use crate::store::versions::{self, Version};
+use crate::store::{self, Tx, audit, changes, dists, vendors};
+use crate::vcs::RemoteRef;
+
+/// What an update read and derived.
+pub(super) struct Import {
+    pub(super) key: PackageKey,
+    pub(super) repository_url: String,
+    pub(super) refs: Vec<RefSource>,
+    pub(super) targets: Vec<RemoteRef>,
+    pub(super) refs_digest: String,
+    pub(super) default_branch: Option<String>,
+    pub(super) derivation: Derivation,
+}
+
+/// A name with what is stored for it.
+struct Before {
+    listing: Listing,
+    versions: Vec<Version>,
+    documents: [Option<Vec<u8>>; 2],
+}
+
+/// What the transaction does to one name.
+struct Change {
+    name: PackageName,
+    /// None for the package's current name, which the transaction makes sure of.
+    former: Option<ListingId>,
+    put: Vec<Version>,
+    remove: Vec<NormalizedVersion>,
+    renderings: [Rendering; 2],
+}
+
+/// Publishes what was derived; whether any document changed.
+pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<bool, UpdateError> {
+    let key = import.key;
+    let refs = refs_of(&import);
+    let Some(name) = import.derivation.name.clone().filter(|_| !import.derivation.versions.is_empty()) else {
+        let reason = nothing_to_publish(&refs);
+        appliance.database.write(move |tx| refs::replace(key.org, tx, key.package, &refs)).await?;
+        return Err(UpdateError::Refused(reason));
+    };
+    let (package, names) = read_before(appliance, key).await?;
+    let Some(package) = package else {
+        return Ok(false);
+    };
+    // Former names change only when the name they point at does.
+    let renamed = package.name.as_deref() != Some(name.as_str());
+    let repository_url = import.repository_url.clone();
+    let render_key = render::key(&repository_url);
+    let target = name.clone();
+    let (changes, imported, references) = tokio::task::spawn_blocking(move || {
+        let imported = imported(&name, &import);
+        let references: Vec<String> =
+            import.derivation.versions.iter().map(|version| version.reference.clone()).collect();
+        let changes = plan(name, import.derivation.versions, names, renamed, &repository_url);
+        (changes, imported, references)
+    })
+    .await
+    .map_err(|_| UpdateError::Interrupted)?;
+    let now = appliance.now();
+    appliance
+        .database
+        .write(move |tx| {
+            admit(tx, key, &package, &target, now)?;
+            if renamed && let Some(before) = &package.name {
+                tell_of_renaming(tx, key, before, &target, now)?;
+            }
+            let current = listings::make_current(key.org, tx, key.package, target.as_str())?;
+            let mut published = false;
+            for change in &changes {
+                let listing = change.former.unwrap_or(current);
+                published |= apply(tx, key, listing, change, &render_key, now)?;
+            }
+            for reference in references.iter().collect::<HashSet<_>>() {
+                dists::publish(key.org, tx, key.package, reference, reference)?;
+            }
+            refs::replace(key.org, tx, key.package, &refs)?;
+            packages::set_imported(key.org, tx, key.package, &imported, now)?;
+            Ok(published)
+        })
+        .await
+}
+
+/// Renders what is stored again; see [`super::update::rerender`].
+pub(super) async fn rerender(
+    appliance: &Appliance,
+    key: PackageKey,
+    render_key: String,
+    repository_url: String,
+) -> Result<(), UpdateError> {
+    let (package, names) = read_before(appliance, key).await?;
+    let Some(current) = package.and_then(|package| package.name) else {
+        return Ok(());
+    };
+    let changes = tokio::task::spawn_blocking(move || {
+        names.into_iter().filter_map(|before| rendered_again(before, &current, &repository_url)).collect::<Vec<_>>()
+    })
+    .await
+    .map_err(|_| UpdateError::Interrupted)?;
+    let now = appliance.now();
+    appliance
+        .database
+        .write(move |tx| {
+            for change in &changes {
+                if let Some(listing) = change.former {
+                    apply(tx, key, listing, change, &render_key, now)?;
+                }
+            }
+            tx.changed(store::database::Change::Package(key.org, key.package));
+            Ok(())
+        })
+        .await
+}
+
+async fn read_before(appliance: &Appliance, key: PackageKey) -> Result<(Option<Package>, Vec<Before>), UpdateError> {
+    appliance
+        .database
+        .read(move |db| {
+            let package = packages::by_id(key.org, db, key.package)?;
+            let mut names = Vec::new();
+            for listing in listings::of_package(key.org, db, key.package)? {
+                let body = |dev| {
+                    documents::of_listing(key.org, db, listing.id, dev)
+                        .map(|document| document.map(|document| document.body))
+                };
+                names.push(Before {
+                    versions: versions::of_listing(key.org, db, listing.id)?,
+                    documents: [body(false)?, body(true)?],
+                    listing,
+                });
+            }
+            Ok((package, names))
+        })
+        .await
+}
+
+/// Every ref, with the reason where it is no version.
+fn refs_of(import: &Import) -> Vec<Ref> {
+    let reasons: HashMap<&str, &str> =
+        import.derivation.skipped.iter().map(|skipped| (skipped.ref_name.as_str(), skipped.reason.as_str())).collect();
+    let targets: HashMap<&str, &str> =
+        import.targets.iter().map(|listed| (listed.name.as_str(), listed.target.as_str())).collect();
+    import
+        .refs
+        .iter()
+        .map(|source| {
+            let name = source.full_name();
+            Ref {
+                target: targets.get(name.as_str()).copied().unwrap_or(&source.commit).to_owned(),
+                reason: reasons.get(name.as_str()).map(|reason| (*reason).to_owned()),
+                name,
+            }
+        })
+        .collect()
+}
+
+fn nothing_to_publish(refs: &[Ref]) -> String {
+    let example = refs
+        .iter()
+        .find(|known| known.name.starts_with("refs/heads/") && known.reason.is_some())
+        .or_else(|| refs.iter().find(|known| known.reason.is_some()));
+    match example.and_then(|known| known.reason.as_ref()) {
+        None => "The repository has no branches and no tags yet: push a branch with a composer.json.".to_owned(),
+        Some(reason) => format!(
+            "No branch and no tag of the repository has a composer.json that can be published. For example: {reason}"
+        ),
+    }
+}
+
+/// What the package as a whole is, told by its default branch or else its newest release.
+fn imported(name: &PackageName, import: &Import) -> Imported {
+    let versions = &import.derivation.versions;
+    let head = versions.iter().find(|version| version.default_branch).or_else(|| {
+        versions.iter().max_by(|a, b| {
+            a.dev
+                .cmp(&b.dev)
+                .reverse()
+                .then_with(|| version::compare(a.version_normalized.as_str(), b.version_normalized.as_str()))
+        })
+    });
+    let text =
+        |field: &str| head.and_then(|version| version.metadata.get(field)).and_then(Value::as_str).map(str::to_owned);
+    Imported {
+        name: name.as_str().to_owned(),
+        kind: text("type").or_else(|| Some("library".to_owned())),
+        description: text("description").filter(|text| !text.is_empty()),
+        abandoned: head
+            .and_then(|version| version.metadata.get("abandoned"))
+            .filter(|value| !matches!(value, Value::Bool(false) | Value::Null))
+            .map(Value::to_string),
+        versions: i64::try_from(versions.len()).unwrap_or(i64::MAX),
+        default_branch: import.default_branch.clone(),
+        refs_digest: import.refs_digest.clone(),
+        refs: i64::try_from(import.refs.len()).unwrap_or(i64::MAX),
+    }
+}
+
+fn plan(
+    name: PackageName,
+    derived: Vec<PublishedVersion>,
+    names: Vec<Before>,
+    renamed: bool,
+    repository_url: &str,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut current = None;
+    for before in names {
+        if before.listing.name == name.as_str() {
+            current = Some(before);
+        } else if renamed {
+            changes.extend(rendered_again(before, name.as_str(), repository_url));
+        }
+    }
+    changes.push(current_change(name, derived, current, repository_url));
+    changes
+}
+
+fn current_change(
+    name: PackageName,
+    derived: Vec<PublishedVersion>,
+    before: Option<Before>,
+    repository_url: &str,
+) -> Change {
+    let (known, documents) = before.map(|before| (before.versions, before.documents)).unwrap_or_default();
+    let metadata: Vec<&Metadata> = derived.iter().map(|version| &version.metadata).collect();
+    let renderings = render::halves(&name, &metadata, &documents, repository_url, None);
+    let mut known: HashMap<NormalizedVersion, Version> =
+        known.into_iter().map(|known| (known.version_normalized.clone(), known)).collect();
+    let put = derived
+        .into_iter()
+        .map(stored)
+        .filter(|version| known.remove(&version.version_normalized).as_ref() != Some(version))
+        .collect();
+    Change { name, former: None, put, remove: known.into_keys().collect(), renderings }
+}
+
+fn stored(version: PublishedVersion) -> Version {
+    Version {
+        version: version.version,
+        version_normalized: version.version_normalized,
+        reference: version.reference,
+        git_ref: version.ref_name,
+        released_at: version.time,
+        dev: version.dev,
+        default_branch: version.default_branch,
+        metadata: Value::Object(version.metadata).to_string(),
+    }
+}
+
+/// A name's documents rendered from its stored versions; none if they cannot be read any more.
+fn rendered_again(before: Before, current: &str, repository_url: &str) -> Option<Change> {
+    let name = PackageName::parse(&before.listing.name).ok()?;
+    let metadata: Vec<Metadata> =
+        before.versions.iter().map(|version| serde_json::from_str(&version.metadata)).collect::<Result<_, _>>().ok()?;
+    let metadata: Vec<&Metadata> = metadata.iter().collect();
+    let successor = (before.listing.name != current).then_some(current);
+    let renderings = render::halves(&name, &metadata, &before.documents, repository_url, successor);
+    Some(Change { name, former: Some(before.listing.id), put: Vec::new(), remove: Vec::new(), renderings })
+}
+
+/// Whether the package may have `name` without anybody being asked; a first package brings its vendor.
+fn admit(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    package: &Package,
+    name: &PackageName,
+    now: Timestamp,
+) -> Result<(), UpdateError> {
+    if let Some(other) = listings::by_name(key.org, tx, name.as_str())?
+        && other.package != key.package
+    {
+        let url = packages::by_id(key.org, tx, other.package)?.map_or_else(String::new, |p| p.url);
+        return Err(UpdateError::Held(format!(
+            "The repository calls itself {name}, which package {} ({url}) is or was called already. Give one of them another name in its composer.json, or remove one of the two packages.",
+            other.package
+        )));
+    }
+    if package.fork || vendors::is_owned(key.org, tx, name.vendor())? {
+        return Ok(());
+    }
+    if let Some(before) = &package.name {
+        return Err(UpdateError::Held(format!(
+            "The repository was renamed from {before} to {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`, or change the name back.",
+            name.vendor()
+        )));
+    }
+    vendors::add(key.org, tx, name.vendor(), now)?;
+    Ok(())
+}
+
+fn tell_of_renaming(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    before: &str,
+    name: &PackageName,
+    now: Timestamp,
+) -> store::Result<()> {
+    let entry = audit::Entry {
+        org: Some(key.org),
+        actor: "system".to_owned(),
+        action: "package.renamed",
+        subject: name.as_str().to_owned(),
+        detail: serde_json::json!({ "package": key.package, "before": before }),
+    };
+    audit::append(tx, &entry, now)
+}
+
+/// Stores one name's versions and documents; whether a document changed.
+fn apply(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    listing: ListingId,
+    change: &Change,
+    render_key: &str,
+    now: Timestamp,
+) -> store::Result<bool> {
+    let PackageKey { org, package } = key;
+    for version in &change.remove {
+        versions::remove(org, tx, listing, version)?;
+    }
+    for version in &change.put {
+        versions::put(org, tx, listing, version)?;
+    }
+    let name = change.name.as_str();
+    for rendering in &change.renderings {
+        let Rendering { dev, body, changed } = rendering;
+        if !changed {
+            documents::set_render_key(org, tx, listing, *dev, render_key)?;
+            continue;
+        }
+        let last_modified = documents::next_date(org, tx, name, *dev, now.as_seconds())?;
+        let document = Document { body: body.clone(), last_modified };
+        documents::put(org, tx, listing, *dev, &document, render_key)?;
+        let file = if *dev { format!("{name}~dev") } else { name.to_owned() };
+        changes::record(org, tx, package, &file, "update", now)?;
+    }
+    Ok(change.renderings.iter().any(|rendering| rendering.changed))
+}

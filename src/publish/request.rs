@@ -1,0 +1,113 @@
+//! Asking for an update of a package.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::appliance::PackageKey;
+use crate::clock::Timestamp;
+use crate::store::ids::JobId;
+use crate::store::{self, Tx, jobs, packages};
+
+/// The verb of the job.
+pub const KIND: &str = "update_package";
+
+/// Events this soon after an update began are answered by one more update, not by one each.
+const TOGETHER: Duration = Duration::from_secs(2);
+
+/// How long the work of a hook that is called too often waits.
+const OVER_RATE: Duration = Duration::from_secs(30);
+
+/// Why an update is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A webhook says that something was pushed.
+    Hook,
+    /// The same, from a hook that is called too often.
+    HookOverRate,
+    /// Somebody asked.
+    Command,
+    /// Nobody told us anything for an interval.
+    Interval,
+    /// Something that documents depend on changed, but no repository did.
+    Rerender,
+}
+
+/// The arguments of the job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// Commits that a webhook announced; the update is repeated until they are visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announced: Vec<String>,
+    /// How often it was repeated for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: usize,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// Queues an update in the transaction of its cause, or merges it into one that waits.
+///
+/// The first event's update is due at once; events during a run, or just after it began, share one more.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn update(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    reason: Reason,
+    announced: &[String],
+    now: Timestamp,
+) -> store::Result<JobId> {
+    let run_at = match reason {
+        Reason::Hook => {
+            let started = packages::by_id(key.org, tx, key.package)?.and_then(|package| package.update_started_at);
+            started.map_or(now, |started| now.max(started + TOGETHER))
+        }
+        Reason::HookOverRate => now + OVER_RATE,
+        Reason::Command | Reason::Interval | Reason::Rerender => now,
+    };
+    let payload = Payload { announced: announced.to_vec(), repeated: 0 };
+    enqueue(tx, key, reason, &payload, run_at, now)
+}
+
+/// Queues another update for commits that were announced and are not visible yet.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn repeat(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    payload: &Payload,
+    run_at: Timestamp,
+    now: Timestamp,
+) -> store::Result<JobId> {
+    enqueue(tx, key, Reason::Hook, payload, run_at, now)
+}
+
+fn enqueue(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    reason: Reason,
+    payload: &Payload,
+    run_at: Timestamp,
+    now: Timestamp,
+) -> store::Result<JobId> {
+    let payload = serde_json::to_string(payload).map_err(|error| store::Error::Corrupt(error.to_string()))?;
+    let lane = match reason {
+        Reason::Hook | Reason::HookOverRate | Reason::Command => "prompt",
+        Reason::Interval | Reason::Rerender => "sweep",
+    };
+    let job = jobs::New {
+        org: Some(key.org),
+        package: Some(key.package),
+        kind: KIND,
+        payload,
+        dedupe_key: format!("{KIND}:{}", key.package),
+        lane,
+        run_at,
+    };
+    jobs::enqueue(tx, &job, now)
+}

@@ -1,0 +1,107 @@
+//! What an update needs to know to read a package's repository, and what it got.
+
+use std::collections::HashSet;
+
+use secrecy::SecretString;
+
+use super::update::UpdateError;
+use crate::appliance::{Appliance, PackageKey};
+use crate::composer::derive::{NoManifest, RefKind, RefSource};
+use crate::secrets::sealed::{self, Context};
+use crate::store::packages::Package;
+use crate::store::{self, credentials, dists, packages};
+use crate::vcs::url::SourceUrl;
+use crate::vcs::{Authentication, Credential, Manifest, Snapshot, UpdateRequest};
+
+/// A package, and how to reach its source.
+pub(super) struct Source {
+    pub(super) package: Package,
+    pub(super) request: UpdateRequest,
+}
+
+/// Reads from the store what it takes to update `key`; none if the package is gone.
+pub(super) async fn find(
+    appliance: &Appliance,
+    key: PackageKey,
+    announced: Vec<String>,
+) -> Result<Option<Source>, UpdateError> {
+    let PackageKey { org, package } = key;
+    let found = appliance
+        .database
+        .read(move |db| {
+            let Some(found) = packages::by_id(org, db, package)? else {
+                return Ok(None);
+            };
+            let credential = match found.credential {
+                Some(id) => credentials::by_id(org, db, id)?.zip(credentials::secret(org, db, id)?),
+                None => None,
+            };
+            let published = dists::published(org, db, package)?;
+            Ok::<_, store::Error>(Some((found, credential, published)))
+        })
+        .await?;
+    let Some((package, credential, published)) = found else {
+        return Ok(None);
+    };
+    let url = SourceUrl::parse(&package.url, &appliance.settings.url_policy)
+        .map_err(|error| UpdateError::Refused(error.to_string()))?;
+    let credential = credential.map(|(row, sealed)| unseal(appliance, &row, &sealed)).transpose()?;
+    let request = UpdateRequest {
+        mirror: appliance.mirror(package.id),
+        url,
+        credential,
+        known_digest: package.refs_digest.clone(),
+        known_refs: usize::try_from(package.refs).unwrap_or(0),
+        published,
+        announced,
+    };
+    Ok(Some(Source { package, request }))
+}
+
+fn unseal(appliance: &Appliance, row: &credentials::Credential, sealed: &[u8]) -> Result<Credential, UpdateError> {
+    let place = Context { table: "credential", column: "secret", row_id: row.id.0 };
+    let secret: SecretString =
+        sealed::open(&appliance.keys, place, sealed).map_err(|error| UpdateError::Refused(error.to_string()))?;
+    let authentication = match row.kind.as_str() {
+        "http-basic" => Authentication::Basic { username: row.username.clone().unwrap_or_default(), secret },
+        "http-bearer" => Authentication::Bearer { secret },
+        other => {
+            return Err(UpdateError::Refused(format!(
+                "Credential `{}` has the type {other}, which does not open Git repositories over HTTPS: choose one of type http-basic or http-bearer.",
+                row.name
+            )));
+        }
+    };
+    Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(443), authentication })
+}
+
+/// The refs of a snapshot as the rules of versions take them.
+pub(super) fn refs(snapshot: &Snapshot) -> Vec<RefSource> {
+    let mut seen = HashSet::new();
+    snapshot
+        .refs
+        .iter()
+        .filter_map(|listed| {
+            let (kind, name) = if let Some(name) = listed.name.strip_prefix("refs/tags/") {
+                (RefKind::Tag, name)
+            } else {
+                (RefKind::Branch, listed.name.strip_prefix("refs/heads/")?)
+            };
+            let (blob, manifest) = match &listed.manifest {
+                _ if listed.commit.is_none() => (String::new(), Err(NoManifest::NotACommit)),
+                Manifest::Blob(id) => (id.clone(), snapshot.manifests.get(id).cloned().ok_or(NoManifest::Missing)),
+                Manifest::Missing => (String::new(), Err(NoManifest::Missing)),
+                Manifest::NotAFile => (String::new(), Err(NoManifest::NotAFile)),
+                Manifest::TooLarge { bytes } => (String::new(), Err(NoManifest::TooLarge { bytes: *bytes })),
+            };
+            seen.insert(&listed.name).then(|| RefSource {
+                kind,
+                name: name.to_owned(),
+                commit: listed.commit.clone().unwrap_or_else(|| listed.target.clone()),
+                time: listed.time.unwrap_or(0),
+                blob,
+                manifest,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! The verb: list the remote, fetch what changed, derive versions, publish them.
+
+use super::import::{self, Import};
+use super::{render, source};
+use crate::appliance::{Appliance, PackageKey};
+use crate::composer::derive::{self, Repository, SourceTemplate};
+use crate::composer::name::PackageName;
+use crate::store::{self, credentials, documents, organizations, packages};
+use crate::vcs::{Snapshot, Update, VcsError};
+
+/// What an update came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The package was removed meanwhile.
+    Gone,
+    /// The remote lists what it listed before.
+    Unchanged {
+        /// Announced commits that are not visible yet.
+        unseen: Vec<String>,
+    },
+    /// The repository was read again.
+    Imported {
+        /// Announced commits that are not visible yet.
+        unseen: Vec<String>,
+        /// Whether a document is served that was not before.
+        published: bool,
+    },
+}
+
+/// Why an update did not publish what the repository has.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// The repository could not be read.
+    #[error(transparent)]
+    Vcs(#[from] VcsError),
+    /// The repository cannot be used as it is, or as the package is set up.
+    #[error("{0}")]
+    Refused(String),
+    /// An administrator has to decide.
+    #[error("{0}")]
+    Held(String),
+    /// The database failed us.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The computation was torn down.
+    #[error("the update was interrupted")]
+    Interrupted,
+}
+
+/// Brings what is served for a package up to date with its repository.
+///
+/// # Errors
+/// [`UpdateError`]; what was served before is served on, and the package says why.
+pub async fn update(appliance: &Appliance, key: PackageKey, announced: Vec<String>) -> Result<Report, UpdateError> {
+    let PackageKey { org, package } = key;
+    rerender(appliance, key).await?;
+    let Some(source) = source::find(appliance, key, announced).await? else {
+        return Ok(Report::Gone);
+    };
+    let now = appliance.now();
+    appliance.database.write(move |tx| packages::set_started(org, tx, package, now)).await?;
+    let credential = source.package.credential;
+    let read = appliance.vcs.update(source.request).await;
+    if let Some(credential) = credential {
+        let status = match &read {
+            Ok(_) => "ok",
+            Err(VcsError::AuthFailed { .. } | VcsError::Forbidden { .. }) => "refused",
+            // What else went wrong says nothing about the credential.
+            Err(_) => "",
+        };
+        if !status.is_empty() {
+            appliance.database.write(move |tx| credentials::set_status(org, tx, credential, status)).await?;
+        }
+    }
+    match read? {
+        Update::Unchanged { unseen } => {
+            let now = appliance.now();
+            appliance.database.write(move |tx| packages::set_unchanged(org, tx, package, now)).await?;
+            Ok(Report::Unchanged { unseen })
+        }
+        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot).await,
+    }
+}
+
+async fn publish(
+    appliance: &Appliance,
+    key: PackageKey,
+    package: &packages::Package,
+    snapshot: Snapshot,
+) -> Result<Report, UpdateError> {
+    let unseen = snapshot.unseen.clone();
+    if !snapshot.lost.is_empty() {
+        tracing::error!(
+            package.id = key.package.0,
+            commits = ?snapshot.lost,
+            "The mirror was damaged and cloned again; these commits could not be rescued: archives of them that were not built before cannot be built any more."
+        );
+    }
+    let registered = package.name.as_deref().and_then(|name| PackageName::parse(name).ok());
+    let template = SourceTemplate { vcs: package.vcs.clone(), url: package.url.clone() };
+    let default_branch =
+        snapshot.default_branch.as_deref().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned());
+    let (snapshot, refs, derivation, default_branch) = tokio::task::spawn_blocking(move || {
+        let refs = source::refs(&snapshot);
+        let derivation = derive::derive(&Repository {
+            refs: &refs,
+            default_branch: default_branch.as_deref(),
+            root: None,
+            registered: registered.as_ref(),
+            source: template,
+        });
+        (snapshot, refs, derivation, default_branch)
+    })
+    .await
+    .map_err(|_| UpdateError::Interrupted)?;
+    let slug = organization_slug(appliance, key).await?;
+    let import = Import {
+        key,
+        repository_url: appliance.repository_url(&slug),
+        refs,
+        targets: snapshot.refs,
+        refs_digest: snapshot.digest,
+        default_branch,
+        derivation,
+    };
+    let published = import::import(appliance, import).await?;
+    Ok(Report::Imported { unseen, published })
+}
+
+async fn organization_slug(appliance: &Appliance, key: PackageKey) -> Result<String, UpdateError> {
+    let organization = appliance.database.read(move |db| organizations::by_id(key.org, db)).await?;
+    organization.map(|organization| organization.slug).ok_or(UpdateError::Interrupted)
+}
+
+/// Renders a package's documents again from its stored versions if the organization has another
+/// address than when they were rendered, or this release of ours renders differently.
+///
+/// # Errors
+/// If the database cannot be read or written.
+pub async fn rerender(appliance: &Appliance, key: PackageKey) -> Result<(), UpdateError> {
+    let Some(organization) = appliance.database.read(move |db| organizations::by_id(key.org, db)).await? else {
+        return Ok(());
+    };
+    let repository_url = appliance.repository_url(&organization.slug);
+    let render_key = render::key(&repository_url);
+    let wanted = render_key.clone();
+    let outdated = appliance.database.read(move |db| documents::is_outdated(key.org, db, key.package, &wanted)).await?;
+    if outdated {
+        import::rerender(appliance, key, render_key, repository_url).await?;
+    }
+    Ok(())
+}
