@@ -80,3 +80,48 @@ pub fn first_broken(connection: &Connection) -> Result<Option<i64>> {
     }
     Ok(None)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use rusqlite::Connection;
+    use serde_json::json;
+
+    use super::{Entry, append, first_broken};
+    use crate::clock::Timestamp;
+    use crate::store::database::{Change, Observer};
+    use crate::store::{Database, Error};
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn committed(&mut self, _: &Connection, _: &[Change]) {}
+    }
+
+    #[tokio::test]
+    async fn entries_cannot_be_changed_and_tampering_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let database = Database::open(&path, Box::new(Nobody)).unwrap();
+        for subject in ["one", "two", "three"] {
+            let entry = Entry {
+                org: None,
+                actor: "command".to_owned(),
+                action: "test.done",
+                subject: subject.to_owned(),
+                detail: json!({}),
+            };
+            database.write(move |tx| append(tx, &entry, Timestamp::from_seconds(1))).await.unwrap();
+        }
+        assert_eq!(database.read(first_broken).await.unwrap(), None);
+        for forbidden in ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"] {
+            let refused: Result<(), Error> = database.write(|tx| Ok(tx.execute_batch(forbidden)?)).await;
+            assert!(refused.unwrap_err().to_string().contains("append-only"));
+        }
+        let outside = Connection::open(&path).unwrap();
+        outside
+            .execute_batch("DROP TRIGGER audit_no_update; UPDATE audit SET subject = 'forged' WHERE subject = 'two'")
+            .unwrap();
+        assert_eq!(database.read(first_broken).await.unwrap(), Some(2));
+    }
+}

@@ -1,8 +1,10 @@
 //! Facts about the instance as a whole, by name.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Result, Tx};
+use super::{Result, Tx, connection};
 
 /// The value stored under `name`.
 ///
@@ -26,6 +28,14 @@ pub fn set(tx: &Tx<'_>, name: &str, value: &str) -> Result<()> {
     )?
     .execute([name, value])?;
     Ok(())
+}
+
+/// A connection for looking at a database that another process may be using; it cannot write.
+///
+/// # Errors
+/// If the file cannot be opened.
+pub fn inspect(path: &Path) -> Result<Connection> {
+    Ok(connection::reader(path)?)
 }
 
 /// Whether the database file is sound; the first finding if not.

@@ -285,3 +285,8 @@ pub fn is_pending(org: OrgId, connection: &Connection, package: PackageId) -> Re
         )?
         .query_row((org, package), |row| row.get(0))?)
 }
+
+#[cfg(test)]
+#[path = "jobs_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests;

@@ -104,3 +104,58 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), Error> {
         ))),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{COPIES, applied, keep_copy, newest, require_current, run};
+    use crate::store::Error;
+
+    #[test]
+    fn a_new_database_gets_the_newest_schema_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        assert!(matches!(require_current(&path), Err(Error::Outdated)));
+        run(&path).unwrap();
+        run(&path).unwrap();
+        assert_eq!(applied(&Connection::open(&path).unwrap()).unwrap(), newest());
+        require_current(&path).unwrap();
+        assert!(!folder.path().join("before-upgrade").exists(), "an empty database has nothing to keep");
+    }
+
+    #[test]
+    fn copies_are_whole_and_only_the_newest_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        run(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.execute("INSERT INTO setting VALUES ('a', 'kept')", []).unwrap();
+        for version in 1..=7 {
+            keep_copy(&path, &connection, version).unwrap();
+        }
+        let copies = folder.path().join("before-upgrade");
+        assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES);
+        let copy = Connection::open(copies.join("schema-007.sqlite")).unwrap();
+        let value: String = copy.query_row("SELECT value FROM setting WHERE name = 'a'", [], |row| row.get(0)).unwrap();
+        assert_eq!(value, "kept");
+        assert!(!copies.join("schema-001.sqlite").exists());
+    }
+
+    #[test]
+    fn every_table_is_strict() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        run(&path).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let loose: Vec<String> = connection
+            .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%' AND name <> 'refinery_schema_history'")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert!(loose.is_empty(), "{loose:?}");
+    }
+}

@@ -1,0 +1,157 @@
+//! The queue: what merges, what waits for what, and what a crash leaves.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::{Job, New};
+use crate::clock::Timestamp;
+use crate::store::database::{Change, Observer};
+use crate::store::ids::JobId;
+use crate::store::{self, Database, jobs};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn committed(&mut self, _: &Connection, _: &[Change]) {}
+}
+
+struct Queue {
+    database: Database,
+    _folder: tempfile::TempDir,
+}
+
+impl Queue {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("db"), Box::new(Nobody)).unwrap();
+        Self { database, _folder: folder }
+    }
+
+    async fn enqueue(&self, key: &str, lane: &'static str, run_at: Timestamp, payload: &str) -> JobId {
+        let new = New {
+            org: None,
+            package: None,
+            kind: "test",
+            payload: payload.to_owned(),
+            dedupe_key: key.to_owned(),
+            lane,
+            run_at,
+        };
+        self.database.write(move |tx| jobs::enqueue(tx, &new, NOW)).await.unwrap()
+    }
+
+    async fn claim(&self, lane: &'static str, now: Timestamp) -> Option<Job> {
+        self.database.write(move |tx| jobs::claim(tx, lane, now)).await.unwrap()
+    }
+
+    async fn finish(&self, id: JobId, state: &'static str) {
+        self.database.write(move |tx| jobs::finish(tx, id, state, None, NOW)).await.unwrap();
+    }
+
+    async fn put_back(&self, id: JobId, run_at: Timestamp, counts: bool) {
+        self.database.write(move |tx| jobs::put_back(tx, id, run_at, Some("why"), counts, NOW)).await.unwrap();
+    }
+
+    async fn job(&self, id: JobId) -> Job {
+        self.database.read(move |db| jobs::by_id(db, id)).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn events_merge_into_what_waits_but_not_into_what_runs() {
+    let queue = Queue::new();
+    let first = queue.enqueue("a", "sweep", NOW + 9 * SECOND, "{}").await;
+    assert_eq!(queue.enqueue("a", "prompt", NOW, r#"{"announced":["x"]}"#).await, first);
+    let merged = queue.job(first).await;
+    assert_eq!((merged.lane.as_str(), merged.run_at), ("prompt", NOW), "the more urgent wins");
+    assert_eq!(queue.enqueue("a", "sweep", NOW + 5 * SECOND, "{}").await, first);
+    assert_eq!(queue.job(first).await.run_at, NOW);
+    assert_eq!(queue.job(first).await.payload, r#"{"announced":["x"]}"#, "empty arguments replace nothing");
+
+    let running = queue.claim("prompt", NOW).await.unwrap();
+    assert_eq!((running.id, running.attempt), (first, 1));
+    let second = queue.enqueue("a", "prompt", NOW, "{}").await;
+    assert_ne!(second, first, "an event during a run makes one more");
+    assert_eq!(queue.enqueue("a", "prompt", NOW, "{}").await, second, "and only one");
+    assert!(queue.claim("prompt", NOW).await.is_none(), "the same work never runs twice at once");
+    let due = queue.database.read(|db| jobs::next_due(db, "prompt")).await.unwrap();
+    assert_eq!(due, None, "it waits for the end, not for a time");
+    queue.finish(first, "done").await;
+    assert_eq!(queue.claim("prompt", NOW).await.unwrap().id, second);
+}
+
+#[tokio::test]
+async fn lanes_do_not_wait_for_each_other_and_times_are_kept() {
+    let queue = Queue::new();
+    for n in 0..50 {
+        queue.enqueue(&format!("sweep{n}"), "sweep", NOW, "{}").await;
+    }
+    let prompt = queue.enqueue("hook", "prompt", NOW + SECOND, "{}").await;
+    assert!(queue.claim("prompt", NOW).await.is_none(), "it is not due yet");
+    assert_eq!(queue.claim("prompt", NOW + SECOND).await.unwrap().id, prompt);
+}
+
+#[tokio::test]
+async fn a_failed_try_is_put_back_and_a_newer_event_takes_its_place() {
+    let queue = Queue::new();
+    let job = queue.enqueue("a", "prompt", NOW, "{}").await;
+    queue.claim("prompt", NOW).await.unwrap();
+    queue.put_back(job, NOW + 30 * SECOND, true).await;
+    let waiting = queue.job(job).await;
+    assert_eq!((waiting.state.as_str(), waiting.attempt, waiting.error.as_deref()), ("ready", 1, Some("why")));
+    assert!(queue.claim("prompt", NOW).await.is_none());
+    queue.claim("prompt", NOW + 30 * SECOND).await.unwrap();
+    queue.put_back(job, NOW, false).await;
+    assert_eq!(queue.job(job).await.attempt, 1, "being told to come later is no failed try");
+
+    queue.claim("prompt", NOW).await.unwrap();
+    let newer = queue.enqueue("a", "prompt", NOW, "{}").await;
+    queue.put_back(job, NOW, true).await;
+    assert_eq!(queue.job(job).await.state, "done");
+    assert_eq!(queue.claim("prompt", NOW).await.unwrap().id, newer);
+}
+
+#[tokio::test]
+async fn what_ran_at_a_crash_is_ready_again() {
+    let queue = Queue::new();
+    let alone = queue.enqueue("a", "prompt", NOW, "{}").await;
+    let followed = queue.enqueue("b", "prompt", NOW, "{}").await;
+    queue.claim("prompt", NOW).await.unwrap();
+    queue.claim("prompt", NOW).await.unwrap();
+    let follower = queue.enqueue("b", "prompt", NOW, "{}").await;
+    assert_eq!(queue.database.write(|tx| jobs::recover(tx, NOW)).await.unwrap(), 2);
+    assert_eq!(queue.job(alone).await.state, "ready");
+    assert_eq!(queue.job(alone).await.attempt, 0, "a crash is not the job's fault");
+    assert_eq!(queue.job(followed).await.state, "done", "its follower does the same");
+    let mut claimed = Vec::new();
+    while let Some(job) = queue.claim("prompt", NOW).await {
+        claimed.push(job.id);
+    }
+    claimed.sort();
+    assert_eq!(claimed, [alone, follower]);
+}
+
+#[tokio::test]
+async fn ended_jobs_can_be_retried_and_waiting_ones_cancelled() {
+    let queue = Queue::new();
+    let job = queue.enqueue("a", "prompt", NOW, "{}").await;
+    assert!(queue.database.write(move |tx| jobs::cancel(tx, job, NOW)).await.unwrap());
+    assert!(queue.claim("prompt", NOW).await.is_none());
+    assert!(!queue.database.write(move |tx| jobs::cancel(tx, job, NOW)).await.unwrap());
+    assert!(queue.database.write(move |tx| jobs::retry(tx, job, NOW)).await.unwrap());
+    queue.claim("prompt", NOW).await.unwrap();
+    let retried = queue.database.write(move |tx| jobs::retry(tx, job, NOW)).await.unwrap();
+    assert!(!retried, "a running job is not retried");
+    queue.finish(job, "failed").await;
+    let counts = queue.database.read(jobs::counts).await.unwrap();
+    assert_eq!(counts, (0, 0, 1));
+    queue.database.write(|tx| jobs::prune(tx, NOW + SECOND, NOW)).await.unwrap();
+    assert_eq!(queue.job(job).await.state, "failed", "failures are kept longer");
+    queue.database.write(|tx| jobs::prune(tx, NOW, NOW + SECOND)).await.unwrap();
+    let gone: Result<_, store::Error> = queue.database.read(move |db| jobs::by_id(db, job)).await;
+    assert!(gone.unwrap().is_none());
+}
