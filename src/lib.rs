@@ -18,13 +18,17 @@
 //! `store/tokens.rs`. Say the verb, get the job: `jobs/update_package.rs`.
 
 pub mod access;
+pub mod admin;
 pub mod appliance;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod composer;
 pub mod config;
+pub mod http;
 pub mod jobs;
 pub mod outbound;
+pub mod platform;
 pub mod publish;
 pub mod secrets;
 pub mod storage;

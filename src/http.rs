@@ -1,0 +1,127 @@
+//! What the outside reaches over HTTP: the Composer repository, webhooks, pages and the probes.
+//!
+//! [`routes`] is the one list of addresses. A request of a Composer client is answered from the catalog's
+//! current world alone: no SQL, no lock. Everything that such a request leaves behind (when a token was last
+//! used, what was installed) is kept in memory and written by [`books`] from time to time.
+
+pub mod assets;
+pub mod cache;
+pub mod composer;
+pub mod error;
+pub mod guard;
+pub mod hooks;
+pub mod pages;
+pub mod probes;
+pub mod request;
+pub mod routes;
+pub mod server;
+pub mod tls;
+
+mod books;
+mod encoding;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+pub use error::Error;
+pub use server::{Server, StartError};
+pub use tls::TlsFiles;
+
+use crate::appliance::Appliance;
+use crate::jobs::build_dist::Dists;
+use crate::telemetry::metrics::Metrics;
+use books::{Installs, LastUsed};
+use hooks::rate::Rates;
+use routes::RouteTable;
+
+/// What `[server]` of the configuration says about listening and answering.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes any free port.
+    pub listen: Vec<SocketAddr>,
+    /// Certificate and key; without them plain HTTP is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Whose `X-Forwarded-For` is believed, in log lines only.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What opens `/metrics` to others than this machine.
+    pub metrics_token: Option<SecretString>,
+    /// What every link begins with; no slash at its end.
+    pub public_url: String,
+}
+
+/// What answering needs. Clones share everything.
+#[derive(Clone)]
+pub struct State {
+    /// The opened instance.
+    pub appliance: Appliance,
+    /// Archives, built when they are missing.
+    pub dists: Dists,
+    /// The process's metrics.
+    pub metrics: Metrics,
+    settings: Arc<Settings>,
+    /// What `auth.json` calls this server: host, and port where the address has one.
+    host: Arc<str>,
+    last_used: Arc<LastUsed>,
+    installs: Arc<Installs>,
+    rates: Arc<Rates>,
+    routes: Arc<RouteTable>,
+    /// Set once by [`Server::stop`], read by `/readyz`.
+    stopping: Arc<AtomicBool>,
+}
+
+impl State {
+    /// Puts together what answering needs; nothing is started.
+    #[must_use]
+    pub fn new(appliance: Appliance, dists: Dists, metrics: Metrics, settings: Settings) -> Self {
+        Self {
+            appliance,
+            dists,
+            metrics,
+            host: host_of(&settings.public_url).into(),
+            settings: Arc::new(settings),
+            last_used: Arc::default(),
+            installs: Arc::default(),
+            rates: Arc::default(),
+            routes: Arc::new(RouteTable::new()),
+            stopping: Arc::default(),
+        }
+    }
+
+    /// Writes what requests left behind: the last use of tokens, and installations.
+    pub async fn flush(&self) {
+        self.last_used.flush(&self.appliance.database).await;
+        self.installs.flush(&self.appliance.database).await;
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The host as Composer's `auth.json` names it: with the port exactly when the address has one.
+fn host_of(public_url: &str) -> String {
+    let parsed = Url::parse(public_url).ok();
+    let host = parsed.as_ref().and_then(|url| url.host_str().map(|host| (host, url.port())));
+    match host {
+        Some((host, Some(port))) => format!("{host}:{port}"),
+        Some((host, None)) => host.to_owned(),
+        None => public_url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host_of;
+
+    #[test]
+    fn the_host_has_the_port_that_the_address_has() {
+        assert_eq!(host_of("https://packages.example.com"), "packages.example.com");
+        assert_eq!(host_of("https://packages.example.com:8443"), "packages.example.com:8443");
+        assert_eq!(host_of("http://[::1]:8080"), "[::1]:8080");
+    }
+}

@@ -1,0 +1,110 @@
+//! Webhooks: whoever knows the address may cause its package to be read again, and nothing else.
+//!
+//! A body never chooses anything; it only says which commits to wait for. So nothing in it can make a call fail:
+//! after `202` the work is stored and happens, whatever crashes.
+
+mod body;
+pub(super) mod rate;
+
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use super::cache::Cache;
+use super::error::JSON;
+use super::{Error, State};
+use crate::access::token;
+use crate::appliance::PackageKey;
+use crate::clock::Timestamp;
+use crate::platform::generic::{self, Delivery};
+use crate::publish::request::{self, Reason};
+use crate::store::hooks::{self, Address};
+use crate::telemetry::names;
+
+/// How long a replaced address still works.
+const RETIRED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the address of a removed package is still answered kindly.
+const REMOVED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// Characters of an address: 32 bytes in hexadecimal.
+const LENGTH: usize = 64;
+/// Seconds after which a platform may try again.
+const RETRY_AFTER: u64 = 10;
+
+/// Answers `POST /hooks/{hook}`.
+pub async fn receive(request: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
+    if request.method() == Method::OPTIONS {
+        return HttpResponse::NoContent().insert_header((ALLOW, "POST, PUT, OPTIONS")).finish();
+    }
+    let delivery = generic::recognise(|name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    let answer = deliver(&request, payload, &state, &delivery).await;
+    let outcome = match &answer {
+        Ok((_, outcome)) => outcome,
+        Err(Error::Busy(..)) => "refused",
+        Err(_) => "unknown",
+    };
+    ::metrics::counter!(names::WEBHOOKS, "platform" => delivery.provider, "outcome" => outcome).increment(1);
+    match answer {
+        Ok((status, word)) => said(status, word),
+        Err(error) => error.response(),
+    }
+}
+
+async fn deliver(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &State,
+    delivery: &Delivery,
+) -> Result<(StatusCode, &'static str), Error> {
+    let now = state.appliance.now();
+    let Some(hook) = find(state, request.match_info().query("hook"), now) else {
+        return Err(Error::NotFound("There is no webhook at this address: copy it again from the package's page."));
+    };
+    if hook.removed_at.is_some() {
+        return Ok((StatusCode::OK, "removed"));
+    }
+    if delivery.is_ping {
+        return Ok((StatusCode::OK, "ping"));
+    }
+    let body = body::read(payload).await;
+    let announced = body.content.as_deref().map(generic::announced_commits).unwrap_or_default();
+    let reason = if state.rates.admits(hook.id, now) { Reason::Hook } else { Reason::HookOverRate };
+    let (provider, event) = (delivery.provider, delivery.event.clone());
+    let stored = state
+        .appliance
+        .database
+        .write_hook(move |tx| {
+            let size = i64::try_from(body.size).unwrap_or(i64::MAX);
+            hooks::record_delivery(hook.org, tx, hook.id, (provider, event.as_deref(), size), now)?;
+            let key = PackageKey { org: hook.org, package: hook.package };
+            request::update(tx, key, reason, &announced, now)
+        })
+        .await;
+    match stored {
+        Ok(_) => Ok((StatusCode::ACCEPTED, "queued")),
+        Err(error) => {
+            tracing::error!(error = %error, hook.id = hook.id.0, "A webhook could not be stored; it is refused, so that it is sent again.");
+            Err(Error::Busy(RETRY_AFTER, "The webhook could not be stored."))
+        }
+    }
+}
+
+/// The address, if it is or was one of ours and still answers. All that are not take the same way out.
+fn find(state: &State, text: &str, now: Timestamp) -> Option<Address> {
+    let is_address = text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let digest = token::digest_of(text.as_bytes());
+    let world = state.appliance.catalog.world();
+    let address = world.hook(&digest).filter(|_| is_address)?;
+    let still = |since: Option<Timestamp>, grace| since.is_none_or(|since| now.since(since) <= grace);
+    (still(address.retired_at, RETIRED) && still(address.removed_at, REMOVED)).then(|| address.clone())
+}
+
+fn said(status: StatusCode, word: &str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, JSON))
+        .insert_header((CACHE_CONTROL, Cache::Never.header()))
+        .body(json!({ "status": word }).to_string())
+}

@@ -1,0 +1,81 @@
+//! Reading what a platform sends, however much it is, in bounded memory and time.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::web;
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use tokio::time::{Instant, timeout_at};
+
+/// Bodies above this are read and dropped: GitHub's limit.
+const LARGEST: usize = 25 << 20;
+/// What is not read any more: the call is answered and its connection closed.
+const ENDLESS: u64 = 512 << 20;
+/// How long a body may take; then the work is queued without it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes that all bodies together may hold in memory; beyond it, they are dropped as if they were too large.
+const TOGETHER: usize = 96 << 20;
+
+/// Bytes that bodies hold in memory now. One number for the process, added to and taken from by every call.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// What was read.
+pub(super) struct Body {
+    /// The bytes; none if there were too many, or they did not come.
+    pub(super) content: Option<BytesMut>,
+    /// How many there were.
+    pub(super) size: u64,
+    share: Share,
+}
+
+/// A body's share of [`TOGETHER`], given back when the body goes.
+struct Share(usize);
+
+impl Share {
+    /// Takes room for more bytes, if there is any.
+    fn grow(&mut self, by: usize) -> bool {
+        let before = HELD.fetch_add(by, Ordering::Relaxed);
+        if before + by > TOGETHER {
+            HELD.fetch_sub(by, Ordering::Relaxed);
+            return false;
+        }
+        self.0 += by;
+        true
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body to its end; it never fails, because the call alone is news enough.
+pub(super) async fn read(mut payload: web::Payload) -> Body {
+    let mut body = Body { content: Some(BytesMut::new()), size: 0, share: Share(0) };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let chunk = match timeout_at(deadline, payload.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(None) => return body,
+            // Broken off, or too slow: half a body tells nothing.
+            Ok(Some(Err(_))) | Err(_) => {
+                body.content = None;
+                return body;
+            }
+        };
+        body.size += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if let Some(content) = &mut body.content {
+            if content.len() + chunk.len() <= LARGEST && body.share.grow(chunk.len()) {
+                content.extend_from_slice(&chunk);
+            } else {
+                body.content = None;
+                body.share = Share(0);
+            }
+        }
+        if body.size > ENDLESS {
+            return body;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What watches the server: is it alive, can it answer, how is it doing.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use secrecy::ExposeSecret;
+use subtle::ConstantTimeEq;
+use tokio::time::timeout;
+
+use super::cache::Cache;
+use super::{Error, State};
+use crate::store::{self, instance};
+use crate::telemetry::names;
+
+/// How long the database may take to answer before the server counts as not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A setting that is asked for only to see whether the database answers.
+const ANY_SETTING: &str = "key-ring";
+
+/// Answers `/healthz`: this process runs its loop.
+pub async fn alive() -> HttpResponse {
+    plain(StatusCode::OK, "alive\n")
+}
+
+/// Answers `/readyz`: the database answers, and the server is not stopping. The catalog needs no question of its own: it is
+/// loaded before anything listens.
+pub async fn ready(state: web::Data<State>) -> HttpResponse {
+    if state.is_stopping() {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    let asked = state.appliance.database.read(|db| instance::setting(db, ANY_SETTING).map(drop));
+    let answered: Result<store::Result<()>, _> = timeout(PATIENCE, asked).await;
+    match answered {
+        Ok(Ok(())) => plain(StatusCode::OK, "ready\n"),
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, "The server is not ready: the database refused.");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the database refused\n")
+        }
+        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+/// Answers `/metrics` to this machine, and to whoever has the token of the configuration.
+pub async fn metrics(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    if !is_local(&request) && !has_token(&request, &state) {
+        return match &state.settings.metrics_token {
+            Some(_) => unauthorized(),
+            None => Error::NotFound("There is nothing at this address.").response(),
+        };
+    }
+    let packages = u32::try_from(state.appliance.catalog.world().packages()).unwrap_or(u32::MAX);
+    ::metrics::gauge!(names::CATALOG_PACKAGES).set(f64::from(packages));
+    let rendered = web::block({
+        let metrics = state.metrics.clone();
+        move || metrics.render()
+    });
+    match rendered.await {
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8")))
+            .insert_header((CACHE_CONTROL, Cache::Never.header()))
+            .body(text),
+        Err(error) => Error::internal("the metrics could not be rendered", &error).response(),
+    }
+}
+
+/// Whether the request was made on this machine. A proxy on this machine passes others' requests on from here, and says so.
+fn is_local(request: &HttpRequest) -> bool {
+    let forwarded = ["x-forwarded-for", "forwarded", "x-real-ip"];
+    request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback())
+        && !forwarded.iter().any(|name| request.headers().contains_key(*name))
+}
+
+fn has_token(request: &HttpRequest, state: &State) -> bool {
+    let sent = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    let Some((scheme, token)) = sent.split_at_checked(7) else { return false };
+    scheme.eq_ignore_ascii_case(b"bearer ")
+        && state.settings.metrics_token.as_ref().is_some_and(|wanted| {
+            // Of equal length the comparison takes the same time wherever the first difference is.
+            wanted.expose_secret().as_bytes().ct_eq(token.trim_ascii()).into()
+        })
+}
+
+fn unauthorized() -> HttpResponse {
+    let mut response = plain(StatusCode::UNAUTHORIZED, "the metrics token is needed, as Bearer\n");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="metrics""#));
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")))
+        .insert_header((CACHE_CONTROL, Cache::Never.header()))
+        .body(text)
+}

@@ -1,0 +1,213 @@
+//! THE list of addresses. What is not in it does not exist: it is registered from here, counted by these patterns,
+//! and a test walks all of it with every kind of credentials.
+
+use std::time::Duration;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::guard::fn_guard;
+use actix_web::{HttpRequest, HttpResponse, Route as Handler, web};
+
+use super::composer::address::Address;
+use super::{Error, assets, composer, hooks, pages, probes};
+use crate::telemetry::metrics::RouteMetrics;
+
+/// An address by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Name {
+    /// Where a person begins.
+    Landing,
+    /// Style sheet and icon.
+    Asset,
+    /// Whether the process lives.
+    Liveness,
+    /// Whether it can answer.
+    Readiness,
+    /// Prometheus' text.
+    Metrics,
+    /// A webhook.
+    Hook,
+    /// `packages.json`.
+    Root,
+    /// The releases of a package.
+    Document,
+    /// The branches of a package.
+    DevelopmentDocument,
+    /// An archive.
+    Dist,
+    /// All names.
+    List,
+    /// Search by words.
+    Search,
+    /// What changed, for mirrors.
+    Changes,
+    /// What was installed, from Composer.
+    Downloads,
+    /// Any other address below `/repo/`.
+    NoRepository,
+    /// Any other address.
+    Nothing,
+}
+
+/// How a request gets to what answers it.
+enum Way {
+    /// By its pattern.
+    Pattern(fn() -> Handler),
+    /// Below `/repo/`: the credentials are looked at before the rest of the address is, by [`composer::repository`].
+    Repository,
+    /// When nothing else fits.
+    Rest,
+}
+
+/// One address.
+pub struct Route {
+    /// What it is for.
+    pub name: Name,
+    /// Its pattern, which is also its name in metrics.
+    pub pattern: &'static str,
+    /// The methods it has, as `Allow` says them; empty for what is no address.
+    pub methods: &'static str,
+    way: Way,
+}
+
+const READ: &str = "GET, HEAD";
+
+/// All addresses, in the order of [`Name`].
+pub static ROUTES: [Route; 16] = [
+    Route { name: Name::Landing, pattern: "/", methods: READ, way: Way::Pattern(|| web::to(pages::landing)) },
+    Route {
+        name: Name::Asset,
+        pattern: "/assets/{hash}/{file}",
+        methods: READ,
+        way: Way::Pattern(|| web::to(assets::asset)),
+    },
+    Route { name: Name::Liveness, pattern: "/healthz", methods: READ, way: Way::Pattern(|| web::to(probes::alive)) },
+    Route { name: Name::Readiness, pattern: "/readyz", methods: READ, way: Way::Pattern(|| web::to(probes::ready)) },
+    Route { name: Name::Metrics, pattern: "/metrics", methods: READ, way: Way::Pattern(|| web::to(probes::metrics)) },
+    Route {
+        name: Name::Hook,
+        pattern: "/hooks/{hook}",
+        methods: "POST, PUT, OPTIONS",
+        way: Way::Pattern(|| web::to(hooks::receive)),
+    },
+    repository(Name::Root, "/repo/{org}/packages.json", READ),
+    repository(Name::Document, "/repo/{org}/p2/{vendor}/{name}.json", READ),
+    repository(Name::DevelopmentDocument, "/repo/{org}/p2/{vendor}/{name}~dev.json", READ),
+    repository(Name::Dist, "/repo/{org}/dists/{vendor}/{name}/{reference}.zip", READ),
+    repository(Name::List, "/repo/{org}/list.json", READ),
+    repository(Name::Search, "/repo/{org}/search.json", READ),
+    repository(Name::Changes, "/repo/{org}/metadata/changes.json", READ),
+    repository(Name::Downloads, "/repo/{org}/downloads", "POST"),
+    repository(Name::NoRepository, "/repo/{*}", ""),
+    Route { name: Name::Nothing, pattern: "{*}", methods: "", way: Way::Rest },
+];
+
+const fn repository(name: Name, pattern: &'static str, methods: &'static str) -> Route {
+    Route { name, pattern, methods, way: Way::Repository }
+}
+
+impl Name {
+    /// The entry in the list.
+    #[must_use]
+    pub fn route(self) -> &'static Route {
+        &ROUTES[self as usize]
+    }
+}
+
+impl Route {
+    /// Whether the address has this method.
+    #[must_use]
+    pub fn has(&self, method: &str) -> bool {
+        self.methods.split(", ").any(|known| known == method)
+    }
+}
+
+/// Registers every address.
+pub fn configure(config: &mut web::ServiceConfig) {
+    // First, because it is asked for a thousand times more often; without patterns, so that finding it costs one comparison.
+    config.service(web::scope("/repo").default_service(web::to(composer::repository)));
+    for route in &ROUTES {
+        let Way::Pattern(handler) = &route.way else { continue };
+        let method = fn_guard(move |context| route.has(context.head().method.as_str()));
+        config.service(
+            web::resource(route.pattern)
+                .name(route.pattern)
+                .route(handler().guard(method))
+                .default_service(web::to(move || wrong_method(route.methods))),
+        );
+    }
+    config.default_service(web::to(pages::not_found));
+}
+
+async fn wrong_method(allowed: &'static str) -> HttpResponse {
+    Error::Method(allowed).response()
+}
+
+/// The address that a request went to.
+#[must_use]
+pub fn name_of(request: &HttpRequest) -> Name {
+    if let Some(rest) = below_repo(request.path()) {
+        return Address::parse(&composer::address::decoded(rest)).1.name();
+    }
+    let pattern = request.match_pattern();
+    let found = pattern.and_then(|pattern| ROUTES.iter().find(|route| route.pattern == pattern));
+    found.map_or(Name::Nothing, |route| route.name)
+}
+
+/// What follows `/repo/` in a path.
+#[must_use]
+pub fn below_repo(path: &str) -> Option<&str> {
+    match path.strip_prefix("/repo") {
+        Some("") => Some(""),
+        Some(rest) => rest.strip_prefix('/'),
+        None => None,
+    }
+}
+
+/// A counter and a histogram for each address, looked up once.
+pub(super) struct RouteTable(Vec<RouteMetrics>);
+
+impl RouteTable {
+    pub(super) fn new() -> Self {
+        Self(ROUTES.iter().map(|route| RouteMetrics::new(route.pattern)).collect())
+    }
+
+    pub(super) fn record(&self, name: Name, status: u16, took: Duration) {
+        if let Some(metrics) = self.0.get(name as usize) {
+            metrics.record(status, took);
+        }
+    }
+}
+
+/// Whether an address is asked for so often that its successes are no news.
+pub(super) fn is_busy(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    below_repo(path).is_some() || matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROUTES, below_repo};
+
+    #[test]
+    fn the_list_is_in_the_order_of_the_names() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            assert_eq!(route.name as usize, index, "{:?}", route.name);
+            assert_eq!(route.name.route().pattern, route.pattern);
+        }
+    }
+
+    #[test]
+    fn patterns_are_unique() {
+        for route in &ROUTES {
+            assert_eq!(ROUTES.iter().filter(|other| other.pattern == route.pattern).count(), 1);
+        }
+    }
+
+    #[test]
+    fn repo_is_a_whole_segment() {
+        assert_eq!(below_repo("/repo/a/b"), Some("a/b"));
+        assert_eq!(below_repo("/repo"), Some(""));
+        assert_eq!(below_repo("/repository"), None);
+        assert_eq!(below_repo("/"), None);
+    }
+}

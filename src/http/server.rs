@@ -1,0 +1,170 @@
+//! Listening, answering, and ending without cutting anybody off.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::KeepAlive;
+use actix_web::{App, HttpServer, web};
+use tokio::task::JoinHandle;
+use tokio::time::interval;
+
+use super::books;
+use super::request::Observe;
+use super::tls::{Certificate, TlsError};
+use super::{State, routes};
+
+/// How long a client may take to send the head of its request.
+const SLOW_REQUEST: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept; longer than common proxies keep theirs, so that they close first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a connection may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
+/// How long requests may take to end when the server stops, in seconds.
+const GRACE: u64 = 30;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 2048;
+/// How often the histograms of metrics are folded.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why the server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}", hint(.source))]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No address is configured.
+    #[error("there is no address to listen on: set `listen` in the `[server]` section of the configuration")]
+    NoAddress,
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+fn hint(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program listens there already; stop it, or choose another port with `--listen`".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "the system does not permit it; ports below 1024 need the capability CAP_NET_BIND_SERVICE".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine does not have that address ({error}); use one of its own, or 0.0.0.0 for all")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// The running server.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    handle: ServerHandle,
+    accepting: JoinHandle<io::Result<()>>,
+    /// What runs beside it and ends with it.
+    beside: Vec<JoinHandle<()>>,
+    state: State,
+}
+
+impl Server {
+    /// Listens on every address of the settings and answers from then on. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If an address or the certificate cannot be used.
+    pub fn start(state: State) -> Result<Self, StartError> {
+        let settings = Arc::clone(&state.settings);
+        if settings.listen.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
+        let shared = state.clone();
+        let mut server = HttpServer::new(move || {
+            App::new()
+                .app_data(web::Data::new(shared.clone()))
+                .wrap(Observe(shared.clone()))
+                .configure(routes::configure)
+        })
+        .workers(available_parallelism().map_or(2, Into::into))
+        .backlog(BACKLOG)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(SLOW_REQUEST)
+        .client_disconnect_timeout(CLOSING)
+        .tcp_nodelay(true)
+        .shutdown_timeout(GRACE)
+        .disable_signals();
+        for address in &settings.listen {
+            let bound = match &certificate {
+                Some(certificate) => server.bind_rustls_0_23(address, certificate.config()),
+                // Plain HTTP is HTTP/1.1 only: HTTP/2 without TLS is for proxies that none of our users asked for.
+                None => server.bind(address),
+            };
+            server = bound.map_err(|source| StartError::Bind { address: *address, source })?;
+        }
+        let addresses = server.addrs();
+        let running = server.run();
+        let mut beside = vec![tokio::spawn(keep_books(state.clone()))];
+        beside.extend(certificate.map(|certificate| tokio::spawn(certificate.watch())));
+        Ok(Self { addresses, handle: running.handle(), accepting: tokio::spawn(running), beside, state })
+    }
+
+    /// Where the server listens, with the ports that were taken for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Waits until the server ends by itself, which it only does when something is broken.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.accepting).await.map_err(io::Error::other)?
+    }
+
+    /// Stops: says so on `/readyz`, accepts nothing new, lets requests end (for at most 30 seconds), and writes what they
+    /// left behind.
+    pub async fn stop(self) {
+        self.state.stopping.store(true, Ordering::Relaxed);
+        self.handle.stop(true).await;
+        for task in &self.beside {
+            task.abort();
+        }
+        self.state.flush().await;
+    }
+}
+
+/// Writes what requests leave behind, and keeps the metrics small, for as long as the server runs.
+async fn keep_books(state: State) {
+    let mut installs = interval(books::INSTALLS_EVERY);
+    let mut last_used = interval(books::LAST_USED_EVERY);
+    let mut upkeep = interval(UPKEEP);
+    loop {
+        tokio::select! {
+            _ = installs.tick() => state.installs.flush(&state.appliance.database).await,
+            _ = last_used.tick() => state.last_used.flush(&state.appliance.database).await,
+            _ = upkeep.tick() => state.metrics.upkeep(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StartError;
+    use std::io;
+
+    #[test]
+    fn a_taken_port_is_explained() {
+        let address = "127.0.0.1:80".parse().expect("an address");
+        let error = StartError::Bind { address, source: io::ErrorKind::AddrInUse.into() };
+        assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:80: another program listens there already"));
+    }
+}

@@ -1,0 +1,3 @@
+//! What the platforms that host source repositories have in common with us: how they call, and what they say.
+
+pub mod generic;
