@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("vcs-worker") {
+    // Before anything else: the worker opens neither configuration nor database, and starts no threads of ours.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "vcs-worker") {
         return packagist_selfhosted::vcs::worker::main();
     }
-    ExitCode::FAILURE
+    packagist_selfhosted::cli::run(std::env::args_os())
 }

@@ -1,0 +1,25 @@
+//! The use cases of administration: what commands do now, and what pages and the API will do.
+//!
+//! Each function checks what it was given, changes everything in one transaction together with its entry in the audit
+//! log, and answers when the change is being served. Files that nobody needs any more go after the commit: a crash in
+//! between leaves them behind for [`files::sweep`], never the other way round.
+
+mod actor;
+pub mod credentials;
+mod error;
+pub mod files;
+pub mod hooks;
+pub mod jobs;
+mod name;
+pub mod organizations;
+pub mod packages;
+pub mod tokens;
+pub mod users;
+pub mod vendors;
+
+pub use actor::Actor;
+pub use error::Error;
+pub use name::Name;
+
+/// What every use case answers.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,409 @@
+//! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
+
+mod kind;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+pub use kind::Kind;
+
+use super::{Actor, Error, Name, Result, packages as use_packages};
+use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
+use crate::publish::request::{self, Reason};
+use crate::secrets::{Context, KeyRing, seal};
+use crate::store::credentials::{self, Credential};
+use crate::store::ids::{CredentialId, OrgId};
+use crate::store::{Tx, packages};
+use crate::vcs::url::{SourceUrl, UrlPolicy};
+
+/// How long before its end a credential is called expiring.
+const EXPIRING: std::time::Duration = std::time::Duration::from_secs(14 * 86_400);
+/// Most bytes of a secret; private keys are the longest.
+const LONGEST_SECRET: usize = 64 * 1024;
+/// Most bytes of a user name.
+const LONGEST_USERNAME: usize = 255;
+/// The port that is meant when none is given.
+const HTTPS: u16 = 443;
+
+/// What a new credential is made of.
+#[derive(Debug)]
+pub struct NewCredential {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: Kind,
+    /// The one host that it is sent to, `HOST` or `HOST:PORT`.
+    pub host: Option<String>,
+    /// The user name sent with it.
+    pub username: Option<String>,
+    /// The secret.
+    pub secret: SecretString,
+}
+
+/// The organization's credentials, by name.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Credential>> {
+    Ok(appliance.database.read(move |db| credentials::all(org, db)).await?)
+}
+
+/// What lists say of a credential: `ok`, `untested`, `expiring`, `expired` or `refused`.
+#[must_use]
+pub fn status(credential: &Credential, now: Timestamp) -> &str {
+    match credential.expires_at {
+        Some(end) if end <= now => "expired",
+        Some(end) if end <= now + EXPIRING && credential.status != "refused" => "expiring",
+        _ => &credential.status,
+    }
+}
+
+/// The host as people write it: with the port only where that is not the usual one.
+#[must_use]
+pub fn host(credential: &Credential) -> Option<String> {
+    let host = credential.host.as_ref()?;
+    Some(match credential.port {
+        None | Some(HTTPS) => host.clone(),
+        Some(port) => format!("{host}:{port}"),
+    })
+}
+
+/// Adds a credential.
+///
+/// # Errors
+/// If the name is taken, or anything given is not acceptable.
+pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<CredentialId> {
+    let name = Name::parse("a credential's name", &new.name)?;
+    let kind = new.kind.supported()?;
+    let (host, port) = match (new.host, kind.default_host()) {
+        (Some(host), _) => parse_host(&host)?,
+        (None, Some(host)) => (host.to_owned(), HTTPS),
+        (None, None) => {
+            return Err(Error::invalid(format!(
+                "a credential of type {kind} needs the host that it is for: add `--host HOST` or `--host HOST:PORT`"
+            )));
+        }
+    };
+    let username = username(kind, new.username)?;
+    let secret = check_secret(new.secret)?;
+    let row = credentials::New {
+        name: name.as_str().to_owned(),
+        kind: kind.as_str().to_owned(),
+        host: Some(host),
+        port: (port != HTTPS).then_some(port),
+        username,
+    };
+    let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
+    appliance
+        .database
+        .write(move |tx| {
+            if credentials::by_name(org, tx, &row.name)?.is_some() {
+                return Err(Error::conflict(format!(
+                    "there is a credential `{}` already: use another name, or give it a new secret with `credential rotate {}`",
+                    row.name, row.name
+                )));
+            }
+            let id = credentials::insert(org, tx, &row, now)?;
+            store_secret(org, tx, &keys, id, &secret, None)?;
+            let detail = json!({ "type": row.kind, "host": row.host, "port": row.port.unwrap_or(HTTPS), "username": row.username });
+            actor.record(tx, Some(org), "credential.add", &row.name, detail, now)?;
+            Ok(id)
+        })
+        .await
+}
+
+/// Gives a credential a new secret; the packages that use it are updated.
+///
+/// # Errors
+/// If there is no such credential, or the secret is not acceptable.
+pub async fn rotate(appliance: &Appliance, actor: &Actor, org: OrgId, name: &str, secret: SecretString) -> Result<()> {
+    let secret = check_secret(secret)?;
+    let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
+    let name = name.to_owned();
+    appliance
+        .database
+        .write(move |tx| {
+            let found = find(org, tx, &name)?;
+            store_secret(org, tx, &keys, found.id, &secret, Some(now))?;
+            update_users(org, tx, found.id, now)?;
+            actor.record(tx, Some(org), "credential.rotate", &found.name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Removes a credential; the packages that use it get `replacement`, and are updated.
+///
+/// # Errors
+/// If there is no such credential, or packages use it and there is no replacement that fits them all.
+pub async fn remove(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    name: &str,
+    replacement: Option<&str>,
+) -> Result<()> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    let policy = lenient(&appliance.settings.url_policy);
+    let (name, replacement) = (name.to_owned(), replacement.map(str::to_owned));
+    appliance
+        .database
+        .write(move |tx| {
+            let found = find(org, tx, &name)?;
+            let other = replacement.as_deref().map(|other| find(org, tx, other)).transpose()?;
+            match &other {
+                Some(other) => replace(org, tx, &found, other, &policy, now)?,
+                None => require_unused(org, tx, &found)?,
+            }
+            credentials::remove(org, tx, found.id)?;
+            let detail = json!({ "replaced_with": other.map(|other| other.name) });
+            actor.record(tx, Some(org), "credential.remove", &found.name, detail, now)?;
+            Ok(())
+        })
+        .await
+}
+
+fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()> {
+    let users = users_of(org, tx, credential.id)?;
+    if users.is_empty() {
+        return Ok(());
+    }
+    Err(Error::conflict(format!(
+        "the credential `{}` is used by {}: let them use another one with `credential remove {} --replace-with OTHER`, or remove them first",
+        credential.name,
+        some_of(&users),
+        credential.name
+    )))
+}
+
+fn replace(
+    org: OrgId,
+    tx: &Tx<'_>,
+    old: &Credential,
+    new: &Credential,
+    policy: &UrlPolicy,
+    now: Timestamp,
+) -> Result<()> {
+    if old.id == new.id {
+        return Err(Error::invalid("a credential cannot replace itself: name another one behind --replace-with"));
+    }
+    for id in packages::using(org, tx, old.id)? {
+        if let Some(package) = packages::by_id(org, tx, id)? {
+            let url = SourceUrl::parse(&package.url, policy)
+                .map_err(|error| Error::invalid(format!("{}: {error}", package.url)))?;
+            require_fit(new, &url)?;
+        }
+    }
+    // Queued first: afterwards nothing uses the old one any more.
+    update_users(org, tx, old.id, now)?;
+    credentials::replace(org, tx, old.id, new.id)?;
+    Ok(())
+}
+
+fn update_users(org: OrgId, tx: &Tx<'_>, id: CredentialId, now: Timestamp) -> Result<()> {
+    for package in packages::using(org, tx, id)? {
+        request::update(tx, PackageKey { org, package }, Reason::Command, &[], now)?;
+    }
+    Ok(())
+}
+
+fn users_of(org: OrgId, tx: &Tx<'_>, id: CredentialId) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for package in packages::using(org, tx, id)? {
+        names.extend(packages::by_id(org, tx, package)?.map(|package| use_packages::title(&package)));
+    }
+    Ok(names)
+}
+
+/// A list that stays readable.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The credential with this name, in a transaction or a read.
+pub(super) fn find(org: OrgId, connection: &rusqlite::Connection, name: &str) -> Result<Credential> {
+    credentials::by_name(org, connection, name)?.ok_or_else(|| {
+        Error::not_found(format!(
+            "there is no credential `{}`: `credential list` shows those that there are",
+            name.escape_debug()
+        ))
+    })
+}
+
+/// A credential is sent to exactly its own host and port, so a package elsewhere cannot use it.
+pub(super) fn require_fit(credential: &Credential, url: &SourceUrl) -> Result<()> {
+    let Some((host, port)) = url.host_port() else {
+        return Err(Error::invalid("a repository on this machine needs no credential: leave `--credential` out"));
+    };
+    let own = (credential.host.as_deref().unwrap_or_default(), credential.port.unwrap_or(HTTPS));
+    if own != (host.as_str(), port) {
+        return Err(Error::invalid(format!(
+            "the credential `{}` is for {}:{} and is never sent to {host}:{port}, where the repository is: choose a credential for that host, or add one with `credential add NAME --type {} --host {host}:{port}`",
+            credential.name, own.0, own.1, credential.kind
+        )));
+    }
+    Kind::parse(&credential.kind).map_or(Ok(()), |kind| kind.require_opens_git(&credential.name))
+}
+
+/// Addresses that are stored were acceptable once; whether they still are is for the update to say.
+pub(super) fn lenient(policy: &UrlPolicy) -> UrlPolicy {
+    UrlPolicy { allow_insecure: true, ..policy.clone() }
+}
+
+fn store_secret(
+    org: OrgId,
+    tx: &Tx<'_>,
+    keys: &KeyRing,
+    id: CredentialId,
+    secret: &SecretString,
+    rotated_at: Option<Timestamp>,
+) -> Result<()> {
+    let place = Context { table: "credential", column: "secret", row_id: id.0 };
+    credentials::set_secret(org, tx, id, &seal(keys, place, secret), rotated_at)?;
+    Ok(())
+}
+
+fn check_secret(secret: SecretString) -> Result<SecretString> {
+    let text = secret.expose_secret();
+    if text.trim().is_empty() {
+        return Err(Error::invalid("the secret is empty: give it with --secret-stdin or --secret-file"));
+    }
+    if text.len() > LONGEST_SECRET {
+        return Err(Error::invalid("the secret is longer than 64 KiB: is it the right file?"));
+    }
+    // Basic and Bearer stand on one line of a request.
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "the secret holds a line break or another control character, which no token or password has: is it the right file?",
+        ));
+    }
+    Ok(secret)
+}
+
+fn username(kind: Kind, username: Option<String>) -> Result<Option<String>> {
+    let Some(username) = username else {
+        return match kind {
+            Kind::HttpBasic => Err(Error::invalid(
+                "a credential of type http-basic needs a user name: add `--username NAME` (many services take any name beside a token)",
+            )),
+            _ => Ok(None),
+        };
+    };
+    if kind == Kind::HttpBearer {
+        return Err(Error::invalid(
+            "a credential of type http-bearer has no user name: leave `--username` out, or use http-basic",
+        ));
+    }
+    // Basic authentication splits at the first colon (RFC 7617, section 2).
+    let wrong = |c: char| c.is_control() || c == ':';
+    if username.is_empty() || username.len() > LONGEST_USERNAME || username.chars().any(wrong) {
+        return Err(Error::invalid(
+            "the user name must have 1 to 255 characters, without colons and control characters",
+        ));
+    }
+    Ok(Some(username))
+}
+
+/// Reads `HOST` or `HOST:PORT` by the rules of addresses, so that it compares with theirs.
+fn parse_host(text: &str) -> Result<(String, u16)> {
+    let wrong = || {
+        Error::invalid(format!(
+            "`{}` is no host: write HOST or HOST:PORT, like `git.example.com` or `git.example.com:8443`, without https:// and path",
+            text.chars().take(100).collect::<String>().escape_debug()
+        ))
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(&byte);
+    if text.is_empty() || !text.bytes().all(plain) {
+        return Err(wrong());
+    }
+    SourceUrl::parse(&format!("https://{text}/x"), &UrlPolicy::default())
+        .ok()
+        .and_then(|url| url.host_port())
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use super::{Credential, Kind, check_secret, parse_host, require_fit, status, username};
+    use crate::clock::Timestamp;
+    use crate::store::ids::CredentialId;
+    use crate::vcs::url::{SourceUrl, UrlPolicy};
+
+    fn credential(host: &str, port: Option<u16>) -> Credential {
+        Credential {
+            id: CredentialId(1),
+            name: "git".to_owned(),
+            kind: "http-basic".to_owned(),
+            host: Some(host.to_owned()),
+            port,
+            username: Some("ci".to_owned()),
+            status: "untested".to_owned(),
+            expires_at: None,
+            used_by: 0,
+        }
+    }
+
+    #[test]
+    fn hosts_are_read_as_addresses_have_them() {
+        assert_eq!(parse_host("Git.Example.com").unwrap(), ("git.example.com".to_owned(), 443));
+        assert_eq!(parse_host("git.example.com:8443").unwrap(), ("git.example.com".to_owned(), 8443));
+        assert_eq!(parse_host("[::1]:8443").unwrap(), ("[::1]".to_owned(), 8443));
+        for wrong in ["", "https://git.example.com", "a/b", "u@a", "a:0", "a:99999", "a b", "-a", "a?b", "a#b"] {
+            assert!(parse_host(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_credential_fits_its_host_and_port_only() {
+        let policy = UrlPolicy { allow_insecure: true, ..UrlPolicy::default() };
+        let fits = |credential: &Credential, url: &str| {
+            require_fit(credential, &SourceUrl::parse(url, &policy).unwrap()).is_ok()
+        };
+        let usual = credential("git.example.com", None);
+        assert!(fits(&usual, "https://GIT.example.com/a/b"));
+        for elsewhere in [
+            "https://git.example.com:8443/a",
+            "https://example.com/a",
+            "https://git.example.com.evil.test/a",
+            "http://git.example.com/a",
+        ] {
+            assert!(!fits(&usual, elsewhere), "{elsewhere}");
+        }
+        assert!(fits(&credential("git.example.com", Some(8443)), "https://git.example.com:8443/a"));
+    }
+
+    #[test]
+    fn secrets_stand_on_one_line() {
+        assert!(check_secret("hunter2".into()).is_ok());
+        for wrong in ["", "  ", "a\nb", "a\0b"] {
+            assert!(check_secret(wrong.into()).is_err());
+        }
+    }
+
+    #[test]
+    fn user_names_belong_to_basic() {
+        assert!(username(Kind::HttpBasic, Some("ci".to_owned())).is_ok());
+        assert!(username(Kind::HttpBasic, None).is_err());
+        assert!(username(Kind::HttpBasic, Some("a:b".to_owned())).is_err());
+        assert!(username(Kind::HttpBearer, Some("ci".to_owned())).is_err());
+    }
+
+    #[test]
+    fn the_end_is_told_in_time() {
+        let now = Timestamp::from_seconds(1_000_000_000);
+        let ends = |seconds: i64| Credential {
+            expires_at: Some(Timestamp::from_seconds(1_000_000_000 + seconds)),
+            ..credential("a", None)
+        };
+        assert_eq!(status(&ends(0), now), "expired");
+        assert_eq!(status(&ends(86_400), now), "expiring");
+        assert_eq!(status(&ends(30 * 86_400), now), "untested");
+    }
+}

@@ -1,0 +1,115 @@
+//! The types of credentials (contract, section 1), and what this release can do with each.
+
+use std::fmt;
+
+use super::super::{Error, Result};
+
+/// The type of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A personal access token of GitHub.
+    GithubToken,
+    /// An installation of a GitHub App.
+    GithubApp,
+    /// A personal, group or project access token of GitLab.
+    GitlabToken,
+    /// An access or API token of Bitbucket Cloud.
+    BitbucketCloudToken,
+    /// An app password of Bitbucket Cloud.
+    BitbucketCloudAppPassword,
+    /// An HTTP access token of Bitbucket Data Center.
+    BitbucketDatacenterToken,
+    /// User name and password, or user name and token.
+    HttpBasic,
+    /// A token in an `Authorization: Bearer` header.
+    HttpBearer,
+    /// A private key for SSH.
+    SshKey,
+}
+
+impl Kind {
+    /// All types, in the contract's order.
+    pub const ALL: [Self; 9] = [
+        Self::GithubToken,
+        Self::GithubApp,
+        Self::GitlabToken,
+        Self::BitbucketCloudToken,
+        Self::BitbucketCloudAppPassword,
+        Self::BitbucketDatacenterToken,
+        Self::HttpBasic,
+        Self::HttpBearer,
+        Self::SshKey,
+    ];
+
+    /// The word that commands and the database use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GithubToken => "github-token",
+            Self::GithubApp => "github-app",
+            Self::GitlabToken => "gitlab-token",
+            Self::BitbucketCloudToken => "bitbucket-cloud-token",
+            Self::BitbucketCloudAppPassword => "bitbucket-cloud-app-password",
+            Self::BitbucketDatacenterToken => "bitbucket-datacenter-token",
+            Self::HttpBasic => "http-basic",
+            Self::HttpBearer => "http-bearer",
+            Self::SshKey => "ssh-key",
+        }
+    }
+
+    /// The type that a word names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// The public service of the type's platform, where that is meant unless a host is given.
+    #[must_use]
+    pub const fn default_host(self) -> Option<&'static str> {
+        match self {
+            Self::GithubToken | Self::GithubApp => Some("github.com"),
+            Self::GitlabToken => Some("gitlab.com"),
+            Self::BitbucketCloudToken | Self::BitbucketCloudAppPassword => Some("bitbucket.org"),
+            Self::BitbucketDatacenterToken | Self::HttpBasic | Self::HttpBearer | Self::SshKey => None,
+        }
+    }
+
+    /// Itself, unless nothing in this release could use it: a secret that is not needed is not kept.
+    pub(super) fn supported(self) -> Result<Self> {
+        match self {
+            Self::GithubApp | Self::SshKey => Err(Error::invalid(format!(
+                "credentials of type {self} are not supported by this version: reach the repository by https:// with http-basic or http-bearer"
+            ))),
+            _ => Ok(self),
+        }
+    }
+
+    /// Refuses a type that does not open Git repositories over HTTPS.
+    pub(super) fn require_opens_git(self, name: &str) -> Result<()> {
+        match self {
+            Self::HttpBasic | Self::HttpBearer => Ok(()),
+            _ => Err(Error::invalid(format!(
+                "the credential `{name}` is of type {self}, which does not open Git repositories in this version: add one of type http-basic or http-bearer with the same token"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn words_read_back() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(Kind::parse("password"), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Names of organizations, people and credentials (contract, section 1).
+
+use std::fmt;
+
+use super::{Error, Result};
+
+/// Words that addresses and commands use for something else.
+const RESERVED: [&str; 6] = ["token", "admin", "app", "api", "new", "me"];
+/// Longest name, in characters.
+const LONGEST: usize = 63;
+
+/// A checked name: `[a-z0-9][a-z0-9._-]{0,62}` and not reserved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// Checks a name; `what` is what it is for, as in "the organization's name".
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], which says what a name may be.
+    pub fn parse(what: &str, text: &str) -> Result<Self> {
+        let shown: String = text.chars().take(LONGEST + 1).collect::<String>().escape_debug().to_string();
+        let first = text.bytes().next();
+        let begins = first.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+        if !begins || text.len() > LONGEST || !text.bytes().all(plain) {
+            let lower = text.to_ascii_lowercase();
+            let hint = match Self::parse(what, &lower) {
+                Ok(Self(name)) if lower != text => format!(" (write `{name}`)"),
+                _ => String::new(),
+            };
+            return Err(Error::invalid(format!(
+                "`{shown}` cannot be {what}{hint}: use 1 to {LONGEST} of `a-z`, `0-9`, `.`, `_` and `-`, beginning with a letter or digit"
+            )));
+        }
+        if RESERVED.contains(&text) {
+            return Err(Error::invalid(format!(
+                "`{text}` cannot be {what}: the words {} are reserved, choose another one",
+                RESERVED.join(", ")
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn names_are_those_of_the_contract() {
+        let long = "a".repeat(63);
+        for good in ["a", "9", "acme", "a.b_c-d", "token2", &long] {
+            assert!(Name::parse("a name", good).is_ok(), "{good}");
+        }
+        let too_long = "a".repeat(64);
+        for bad in ["", "-a", ".a", "a b", "a/b", "ä", "a\n", "token", "admin", "app", "api", "new", "me", &too_long] {
+            assert!(Name::parse("a name", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn upper_case_is_told_what_to_write() {
+        let error = Name::parse("the slug", "Acme").map(drop).expect_err("upper case").to_string();
+        assert!(error.contains("(write `acme`)"), "{error}");
+        let error = Name::parse("the slug", "ADMIN").map(drop).expect_err("reserved").to_string();
+        assert!(!error.contains("write `admin`"), "{error}");
+    }
+}

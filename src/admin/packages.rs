@@ -1,0 +1,310 @@
+//! Packages: one source repository each.
+
+use serde_json::json;
+
+use super::{Actor, Error, Result, credentials as use_credentials, files};
+use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
+use crate::composer::name::PackageName;
+use crate::composer::version;
+use crate::publish::request::{self, Reason};
+use crate::store::ids::{JobId, OrgId, PackageId};
+use crate::store::packages::{self, Package};
+use crate::store::refs::{self, Ref};
+use crate::store::versions::{self, Version};
+use crate::store::{Tx, changes, dists, documents, listings};
+use crate::vcs::url::SourceUrl;
+
+/// What a new package is made of.
+#[derive(Clone, Debug, Default)]
+pub struct NewPackage {
+    /// Where its source is, as it was typed.
+    pub url: String,
+    /// The version control system: `git`, `hg` or `svn`.
+    pub vcs: String,
+    /// The name of the credential that opens it.
+    pub credential: Option<String>,
+    /// Whether it is somebody else's package, so that its vendor is not the organization's.
+    pub fork: bool,
+}
+
+/// A package that was just added.
+#[derive(Clone, Copy, Debug)]
+pub struct Added {
+    /// Its row.
+    pub id: PackageId,
+    /// Its first update.
+    pub job: JobId,
+}
+
+/// A package with everything that is shown of it.
+#[derive(Clone, Debug)]
+pub struct Details {
+    /// The package.
+    pub package: Package,
+    /// The versions published under its current name, newest first.
+    pub versions: Vec<Version>,
+    /// Branches and tags that are no version.
+    pub skipped: Vec<Ref>,
+}
+
+/// What forgetting a commit found.
+#[derive(Clone, Debug)]
+pub struct Forgotten {
+    /// Whether anything was known of the commit.
+    pub known: bool,
+    /// Whether versions still name it.
+    pub published: bool,
+}
+
+/// The organization's packages: named ones by name, then the others in the order they were added.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Package>> {
+    Ok(appliance.database.read(move |db| packages::all(org, db)).await?)
+}
+
+/// What people know a package by: its name, or its address while it has none.
+#[must_use]
+pub fn title(package: &Package) -> String {
+    package.name.clone().unwrap_or_else(|| package.url.clone())
+}
+
+/// The package that somebody means by a name, an id or an address.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn find(appliance: &Appliance, org: OrgId, text: &str) -> Result<Package> {
+    let policy = use_credentials::lenient(&appliance.settings.url_policy);
+    let key = SourceUrl::parse(text, &policy).ok().map(|url| url.key());
+    let text = text.to_owned();
+    appliance
+        .database
+        .read(move |db| {
+            let id = text.parse().ok().map(PackageId);
+            if let Some(id) = id
+                && let Some(found) = packages::by_id(org, db, id)?
+            {
+                return Ok(found);
+            }
+            if let Ok(name) = PackageName::parse_lenient(&text)
+                && let Some(found) = packages::by_name(org, db, name.as_str())?
+            {
+                return Ok(found);
+            }
+            if let Some(key) = key
+                && let Some(found) = packages::by_url_key(org, db, &key)?
+            {
+                return Ok(found);
+            }
+            let shown: String = text.chars().take(200).collect();
+            Err(Error::not_found(format!(
+                "the organization has no package `{}`: `package list` shows names, ids and addresses",
+                shown.escape_debug()
+            )))
+        })
+        .await
+}
+
+/// The package of this row.
+///
+/// # Errors
+/// [`Error::NotFound`] if it was removed.
+pub async fn by_id(appliance: &Appliance, key: PackageKey) -> Result<Package> {
+    let found = appliance.database.read(move |db| packages::by_id(key.org, db, key.package)).await?;
+    found.ok_or_else(|| Error::not_found(format!("package {} was removed meanwhile", key.package)))
+}
+
+/// Everything that is shown of a package.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn details(appliance: &Appliance, org: OrgId, package: Package) -> Result<Details> {
+    appliance
+        .database
+        .read(move |db| {
+            let current = listings::of_package(org, db, package.id)?.into_iter().find(|listing| listing.current);
+            let mut published = match current {
+                Some(listing) => versions::of_listing(org, db, listing.id)?,
+                None => Vec::new(),
+            };
+            published.sort_by(|a, b| {
+                version::compare(b.version_normalized.as_str(), a.version_normalized.as_str())
+                    .then_with(|| a.version.cmp(&b.version))
+            });
+            let skipped = refs::skipped(org, db, package.id)?;
+            Ok(Details { package, versions: published, skipped })
+        })
+        .await
+}
+
+/// Adds a package and queues its first update.
+///
+/// # Errors
+/// If the address or credential is not acceptable, or the organization has the source already.
+pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPackage) -> Result<Added> {
+    if new.vcs != "git" {
+        return Err(Error::invalid(format!(
+            "repositories of type {} are not supported by this version: use git",
+            new.vcs
+        )));
+    }
+    let url = SourceUrl::parse(&new.url, &appliance.settings.url_policy)
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    let (actor, now) = (actor.clone(), appliance.now());
+    let next_check_at = now + appliance.settings.package_interval;
+    appliance
+        .database
+        .write(move |tx| {
+            if let Some(there) = packages::by_url_key(org, tx, &url.key())? {
+                let name = there.name.map_or_else(String::new, |name| format!(" ({name})"));
+                return Err(Error::conflict(format!(
+                    "the organization has this repository already: it is package {}{name}",
+                    there.id
+                )));
+            }
+            let credential = match &new.credential {
+                Some(name) => Some(use_credentials::find(org, tx, name)?),
+                None => None,
+            };
+            if let Some(credential) = &credential {
+                use_credentials::require_fit(credential, &url)?;
+            }
+            let row = packages::New {
+                url: url.as_str().to_owned(),
+                url_key: url.key(),
+                vcs: new.vcs,
+                credential: credential.as_ref().map(|credential| credential.id),
+                fork: new.fork,
+                next_check_at,
+            };
+            let id = packages::insert(org, tx, &row, now)?;
+            let job = request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
+            let detail = json!({
+                "id": id,
+                "credential": credential.map(|credential| credential.name),
+                "fork": row.fork,
+            });
+            actor.record(tx, Some(org), "package.add", &row.url, detail, now)?;
+            Ok(Added { id, job })
+        })
+        .await
+}
+
+/// Queues an update of each package; the jobs, in the same order.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn update(appliance: &Appliance, actor: &Actor, org: OrgId, packages: Vec<Package>) -> Result<Vec<JobId>> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let mut jobs = Vec::with_capacity(packages.len());
+            for package in &packages {
+                let key = PackageKey { org, package: package.id };
+                jobs.push(request::update(tx, key, Reason::Command, &[], now)?);
+            }
+            let subject = match packages.as_slice() {
+                [one] => title(one),
+                many => format!("{} packages", many.len()),
+            };
+            actor.record(tx, Some(org), "package.update", &subject, json!({}), now)?;
+            Ok(jobs)
+        })
+        .await
+}
+
+/// Removes a package with its versions, archives and mirror.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, package: &Package) -> Result<()> {
+    let (actor, now, package) = (actor.clone(), appliance.now(), package.clone());
+    let removed = appliance
+        .database
+        .write(move |tx| {
+            let digests = dists::digests(org, tx, Some(package.id))?;
+            tell_mirrors(org, tx, package.id, now)?;
+            packages::remove(org, tx, package.id, now)?;
+            let detail = json!({ "id": package.id, "url": package.url });
+            actor.record(tx, Some(org), "package.remove", &title(&package), detail, now)?;
+            Ok::<_, Error>(files::Removed { packages: vec![package.id], digests })
+        })
+        .await?;
+    files::remove(appliance, removed).await
+}
+
+/// `metadata/changes.json` tells of every file that is gone.
+fn tell_mirrors(org: OrgId, tx: &Tx<'_>, package: PackageId, now: Timestamp) -> Result<()> {
+    for listing in listings::of_package(org, tx, package)? {
+        for (dev, file) in [(false, listing.name.clone()), (true, format!("{}~dev", listing.name))] {
+            if documents::of_listing(org, tx, listing.id, dev)?.is_some() {
+                changes::record(org, tx, package, &file, "delete", now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Purges one commit's archive for good, such as one with a leaked secret in it.
+///
+/// # Errors
+/// If `reference` is no commit id, or the database cannot be written.
+pub async fn forget(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    package: &Package,
+    reference: &str,
+) -> Result<Forgotten> {
+    let reference = commit_id(reference)?;
+    let (actor, now, id, name) = (actor.clone(), appliance.now(), package.id, title(package));
+    let commit = reference.clone();
+    let (forgotten, digests) = appliance
+        .database
+        .write(move |tx| {
+            let known = dists::by_key(org, tx, id, &commit)?.is_some();
+            let published = versions::references(org, tx, id)?.contains(&commit);
+            let digest = dists::forget(org, tx, id, &commit, &commit, now)?;
+            let detail = json!({ "reference": commit });
+            actor.record(tx, Some(org), "package.forget", &name, detail, now)?;
+            Ok::<_, Error>((Forgotten { known: known || published, published }, digest))
+        })
+        .await?;
+    files::remove(appliance, files::Removed { packages: Vec::new(), digests: digests.into_iter().collect() }).await?;
+    let mirror = appliance.mirror(id);
+    if !forgotten.published && mirror.exists() {
+        // The archive is gone already; that the mirror still knows the commit costs disk space only.
+        if let Err(error) = appliance.vcs.drop_kept(mirror, reference).await {
+            tracing::warn!(package.id = id.0, error = %error, "The mirror still keeps a commit that was forgotten.");
+        }
+    }
+    Ok(forgotten)
+}
+
+/// A whole commit id, as Git writes it: an abbreviation could name another commit tomorrow.
+fn commit_id(text: &str) -> Result<String> {
+    let text = text.trim().to_ascii_lowercase();
+    if !matches!(text.len(), 40 | 64) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Error::invalid(
+            "REFERENCE is a whole commit id of 40 hexadecimal digits, as in `dist.reference` of a lock file: `git rev-parse` makes one of an abbreviation",
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commit_id;
+
+    #[test]
+    fn commits_are_named_in_full() {
+        let whole = "0123456789ABCDEF0123456789abcdef01234567";
+        assert_eq!(commit_id(whole).ok(), Some(whole.to_ascii_lowercase()));
+        for wrong in ["", "0123456", "main", "v1.0", &whole[1..], &whole.replace('0', "g")] {
+            assert!(commit_id(wrong).is_err(), "{wrong}");
+        }
+    }
+}

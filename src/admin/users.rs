@@ -1,0 +1,153 @@
+//! Local accounts.
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::{Actor, Error, Name, Result};
+use crate::appliance::Appliance;
+use crate::secrets::password;
+use crate::store::Tx;
+use crate::store::ids::UserId;
+use crate::store::users::{self, User};
+
+/// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3).
+const LONGEST_EMAIL: usize = 254;
+
+/// What a new account is made of.
+#[derive(Debug, Default)]
+pub struct NewUser {
+    /// Its name.
+    pub name: String,
+    /// Where the person is reached.
+    pub email: Option<String>,
+    /// Whether the person administers the instance.
+    pub admin: bool,
+    /// Its password; without one the person cannot log in with a password.
+    pub password: Option<SecretString>,
+}
+
+/// Every account, by name.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn list(appliance: &Appliance) -> Result<Vec<User>> {
+    Ok(appliance.database.read(users::all).await?)
+}
+
+/// Adds an account.
+///
+/// # Errors
+/// If the name is taken, or name, address or password are not acceptable.
+pub async fn add(appliance: &Appliance, actor: &Actor, new: NewUser) -> Result<UserId> {
+    let name = Name::parse("an account's name", &new.name)?;
+    let email = new.email.as_deref().map(email).transpose()?;
+    let hash = match new.password {
+        Some(password) => Some(hash(password).await?),
+        None => None,
+    };
+    let (actor, now, admin) = (actor.clone(), appliance.now(), new.admin);
+    appliance
+        .database
+        .write(move |tx| {
+            if users::by_name(tx, name.as_str())?.is_some() {
+                return Err(Error::conflict(format!("there is a user `{name}` already")));
+            }
+            let id = users::insert(tx, name.as_str(), email.as_deref(), admin, hash.as_deref(), now)?;
+            let detail = json!({ "admin": admin, "email": email });
+            actor.record(tx, None, "user.add", name.as_str(), detail, now)?;
+            Ok(id)
+        })
+        .await
+}
+
+/// Stops an account and its tokens, or lets them work again.
+///
+/// # Errors
+/// If there is no such account, or it is the last administrator's.
+pub async fn set_enabled(appliance: &Appliance, actor: &Actor, name: &str, enabled: bool) -> Result<()> {
+    let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
+    appliance
+        .database
+        .write(move |tx| {
+            let user = find(tx, &name)?;
+            if !enabled {
+                require_another_administrator(tx, &user, "disabled")?;
+            }
+            users::set_enabled(tx, user.id, enabled)?;
+            let action = if enabled { "user.enable" } else { "user.disable" };
+            actor.record(tx, None, action, &user.name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Gives an account another password.
+///
+/// # Errors
+/// If there is no such account, or the password is not acceptable.
+pub async fn set_password(appliance: &Appliance, actor: &Actor, name: &str, password: SecretString) -> Result<()> {
+    let hash = hash(password).await?;
+    let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
+    appliance
+        .database
+        .write(move |tx| {
+            let user = find(tx, &name)?;
+            users::set_password(tx, user.id, &hash)?;
+            actor.record(tx, None, "user.set-password", &user.name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Removes an account with its tokens.
+///
+/// # Errors
+/// If there is no such account, or it is the last administrator's.
+pub async fn remove(appliance: &Appliance, actor: &Actor, name: &str) -> Result<()> {
+    let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
+    appliance
+        .database
+        .write(move |tx| {
+            let user = find(tx, &name)?;
+            require_another_administrator(tx, &user, "removed")?;
+            users::remove(tx, user.id)?;
+            actor.record(tx, None, "user.remove", &user.name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// The account with this name, in a transaction or a read.
+pub(super) fn find(connection: &rusqlite::Connection, name: &str) -> Result<User> {
+    users::by_name(connection, name)?.ok_or_else(|| {
+        Error::not_found(format!("there is no user `{}`: `user list` shows those that there are", name.escape_debug()))
+    })
+}
+
+/// An instance that nobody administers could be set up by whoever comes first.
+fn require_another_administrator(tx: &Tx<'_>, user: &User, what: &str) -> Result<()> {
+    if user.admin && user.enabled && users::other_administrators(tx, user.id)? == 0 {
+        return Err(Error::conflict(format!(
+            "`{}` is the last administrator and cannot be {what}: add another one first (`user add NAME --admin`)",
+            user.name
+        )));
+    }
+    Ok(())
+}
+
+/// Hashing takes tens of milliseconds, which async threads must not spend.
+async fn hash(password: SecretString) -> Result<String> {
+    tokio::task::spawn_blocking(move || password::hash(&password))
+        .await
+        .map_err(|_| Error::Interrupted)?
+        .map_err(|error| Error::invalid(error.to_string()))
+}
+
+fn email(text: &str) -> Result<String> {
+    let text = text.trim();
+    let has_parts = text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if !has_parts || text.len() > LONGEST_EMAIL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Error::invalid("the e-mail address must look like `ada@example.com`"));
+    }
+    Ok(text.to_owned())
+}

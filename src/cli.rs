@@ -1,0 +1,256 @@
+//! The command line: what `packagist-selfhosted COMMAND` means (contract, section 1).
+//!
+//! [`run`] parses arguments and does the command. A command about the instance's data is a [`Managed`] one: beside a
+//! running server its arguments and standard input travel over the control socket, and the server runs it; without one
+//! the same code runs in this process ([`managed`]). One file a command group.
+
+mod args;
+mod check;
+mod completions;
+mod control;
+mod credential;
+mod failure;
+mod input;
+mod job;
+mod managed;
+mod org;
+mod output;
+mod owner;
+mod package;
+mod package_view;
+mod serve;
+mod session;
+mod settings;
+mod table;
+mod token;
+mod user;
+mod vendor;
+mod wait;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, Overrides};
+use failure::{FAILED, Failure};
+
+/// The program's name, as people type it.
+const PROGRAM: &str = "packagist-selfhosted";
+
+/// A private Composer repository for your own network, in one executable.
+#[derive(Debug, Parser)]
+#[command(name = PROGRAM, version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    /// The configuration [default: ./config.toml, then /etc/packagist-selfhosted/config.toml].
+    /// The variable PACKAGIST_SELFHOSTED_CONFIG names one too.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Arguments),
+    /// Look for mistakes in configuration, data directory and surroundings
+    Check,
+    #[command(flatten)]
+    Managed(Managed),
+    /// Write the completions of a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page to standard output
+    Man {
+        /// The command whose page is wanted, such as `package add` [default: all of them]
+        command: Vec<String>,
+    },
+    /// Do the command that is described on standard input; how root hands one to the owner of the data directory
+    #[command(hide = true)]
+    RunRequest,
+}
+
+/// Commands on the instance's data, which a running server does itself.
+#[derive(Debug, Subcommand)]
+enum Managed {
+    /// Organizations: one Composer repository each
+    #[command(subcommand)]
+    Org(org::Command),
+    /// The vendors that an organization owns
+    #[command(subcommand)]
+    Vendor(vendor::Command),
+    /// Local accounts
+    #[command(subcommand)]
+    User(user::Command),
+    /// Secrets that open source repositories
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// Packages: one source repository each
+    #[command(subcommand)]
+    Package(package::Command),
+    /// Tokens with which Composer installs packages
+    #[command(subcommand)]
+    Token(token::Command),
+    /// The queue of work
+    #[command(subcommand)]
+    Job(job::Command),
+}
+
+impl Managed {
+    /// Where the command reads a secret from, if it needs one.
+    fn input(&self) -> Option<input::Source> {
+        match self {
+            Self::User(command) => command.input(),
+            Self::Credential(command) => command.input(),
+            _ => None,
+        }
+    }
+
+    async fn run(self, session: &session::Session) -> Result<(), Failure> {
+        match self {
+            Self::Org(command) => org::run(command, session).await,
+            Self::Vendor(command) => vendor::run(command, session).await,
+            Self::User(command) => user::run(command, session).await,
+            Self::Credential(command) => credential::run(command, session).await,
+            Self::Package(command) => package::run(command, session).await,
+            Self::Token(command) => token::run(command, session).await,
+            Self::Job(command) => job::run(command, session).await,
+        }
+    }
+}
+
+/// Does what the arguments ask for; the first of them is the program's name.
+///
+/// The exit code is the contract's: 0 done, 1 failed, 2 wrong usage.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = match Cli::try_parse_from(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version are no mistakes: they go to standard output and mean success.
+            let code = error.exit_code();
+            return match error.print() {
+                Ok(()) => ExitCode::from(u8::try_from(code).unwrap_or(FAILED)),
+                Err(_) => ExitCode::from(FAILED),
+            };
+        }
+    };
+    match dispatch(parsed, &arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::Printer::new().show(output::Event::Err(failure.message()));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(parsed: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
+    let file = parsed.config;
+    match parsed.command {
+        Command::Completions { shell } => completions::write(shell),
+        Command::Man { command } => completions::manual(&command),
+        Command::Check => check::run(file.as_deref(), arguments),
+        Command::Serve(options) => {
+            let config = load(file.as_deref(), &options.overrides())?;
+            owner::become_owner(&config, arguments)?;
+            serve::run(config)
+        }
+        Command::Managed(command) => {
+            let config = load(file.as_deref(), &Overrides::default())?;
+            let request = managed::Request::new(&command, arguments)?;
+            managed::run(&config, request)
+        }
+        Command::RunRequest => {
+            let config = load(file.as_deref(), &Overrides::default())?;
+            let request = managed::Request::read(std::io::stdin().lock())?;
+            managed::run(&config, request)
+        }
+    }
+}
+
+fn load(file: Option<&std::path::Path>, overrides: &Overrides) -> Result<Config, Failure> {
+    Ok(Config::load(file, std::env::vars_os(), overrides)?)
+}
+
+/// The command line as clap knows it.
+fn definition() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, definition};
+    use clap::Parser;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        definition().debug_assert();
+    }
+
+    #[test]
+    fn what_the_contract_lists_is_accepted() {
+        let accepted = [
+            "serve --listen 127.0.0.1:0 --data-dir /tmp/x",
+            "check",
+            "org add acme --name Acme",
+            "org list --json",
+            "org rename acme other",
+            "org remove acme",
+            "vendor add acme --org acme",
+            "user add ada --email ada@example.com --admin --password-stdin",
+            "user set-password ada",
+            "credential add git --type http-basic --host git.example.com --username ci --secret-stdin",
+            "credential rotate git --secret-file secret",
+            "credential remove git --replace-with other",
+            "package add https://git.example.com/a/b --vcs git --credential git --fork --wait",
+            "package update a/b c/d --wait",
+            "package update --all",
+            "package forget a/b 0123456789012345678901234567890123456789",
+            "package hook a/b --rotate",
+            "token add --access read --package a/b --package c/d --expires 90d --description CI",
+            "token add --user ada",
+            "token revoke 7",
+            "job retry 7",
+            "completions bash",
+            "man",
+            "--config x.toml org list",
+            "org list --config x.toml",
+        ];
+        for line in accepted {
+            let parsed = Cli::try_parse_from(std::iter::once("packagist-selfhosted").chain(line.split(' ')));
+            assert!(parsed.is_ok(), "{line}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage() {
+        let refused = [
+            "",
+            "check --online",
+            "token add",
+            "token add --access write",
+            "token add --user ada --access read",
+            "token add --access read --expires soon",
+            "credential add git --type http-basic",
+            "credential add git --type password --secret-stdin",
+            "credential add git --type http-basic --secret-stdin --secret-file x",
+            "credential rotate git",
+            "package update",
+            "package update a/b --all",
+            "package add x --vcs cvs",
+            "job retry x",
+            "completions tcsh3",
+        ];
+        for line in refused {
+            let words = line.split(' ').filter(|word| !word.is_empty());
+            let parsed = Cli::try_parse_from(std::iter::once("packagist-selfhosted").chain(words));
+            let code = parsed.map_or_else(|error| error.exit_code(), |_| 0);
+            assert_eq!(code, 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `org`: organizations.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::args::ListFormat;
+use super::failure::Failure;
+use super::session::{ACTOR, Session};
+use super::table::table;
+use crate::admin::organizations;
+
+/// Commands about organizations.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add an organization and print its id
+    Add {
+        /// Its name in addresses and commands
+        slug: String,
+        /// Its name for people [default: the slug]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List the organizations
+    List(#[command(flatten)] ListFormat),
+    /// Give an organization another slug; addresses with the old one go on working
+    Rename {
+        /// Its slug
+        slug: String,
+        /// Its new slug
+        new_slug: String,
+        /// Its new name for people
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Remove an organization with everything in it
+    Remove {
+        /// Its slug
+        slug: String,
+    },
+}
+
+/// Does one of them.
+pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    let appliance = &session.appliance;
+    match command {
+        Command::Add { slug, name } => {
+            let id = organizations::add(appliance, &ACTOR, &slug, name.as_deref()).await?;
+            session.output.line(id.to_string());
+        }
+        Command::List(format) => list(session, &format).await?,
+        Command::Rename { slug, new_slug, name } => {
+            let organization = organizations::find(appliance, &slug).await?;
+            organizations::rename(appliance, &ACTOR, &organization, &new_slug, name.as_deref()).await?;
+        }
+        Command::Remove { slug } => {
+            let organization = organizations::find(appliance, &slug).await?;
+            organizations::remove(appliance, &ACTOR, &organization).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn list(session: &Session, format: &ListFormat) -> Result<(), Failure> {
+    let all = organizations::list(&session.appliance).await?;
+    if format.json {
+        let rows: Vec<_> = all
+            .iter()
+            .map(|one| {
+                json!({
+                    "slug": one.organization.slug,
+                    "name": one.organization.name,
+                    "packages": one.packages,
+                })
+            })
+            .collect();
+        session.output.json(&rows)?;
+        return Ok(());
+    }
+    let rows: Vec<_> = all
+        .into_iter()
+        .map(|one| vec![one.organization.slug, one.organization.name, one.packages.to_string()])
+        .collect();
+    session.output.line(table(&["SLUG", "NAME", "PACKAGES"], &rows));
+    Ok(())
+}

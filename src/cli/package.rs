@@ -1,0 +1,223 @@
+//! `package`: source repositories.
+
+use clap::Subcommand;
+
+use super::args::{ListFormat, OrgArgument};
+use super::failure::Failure;
+use super::package_view;
+use super::session::{ACTOR, Session, Workforce};
+use super::wait::{self, Waiting};
+use crate::admin::hooks;
+use crate::admin::packages::{self, NewPackage};
+use crate::appliance::PackageKey;
+use crate::store::ids::OrgId;
+use crate::store::organizations::Organization;
+
+/// Commands about packages. A package's NAME may also be its id or address.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a package and print its id, or with --wait its name
+    Add {
+        /// The address of its repository
+        url: String,
+        /// The version control system
+        #[arg(long, default_value = "git", value_parser = ["git", "hg", "svn"])]
+        vcs: String,
+        /// The credential that opens the repository
+        #[arg(long, value_name = "NAME")]
+        credential: Option<String>,
+        /// It is somebody else's package, whose vendor does not become the organization's
+        #[arg(long)]
+        fork: bool,
+        /// Wait until it was imported
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// List the packages
+    List {
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Show a package with its versions, and why branches or tags are none
+    Show {
+        /// Its name, id or address
+        name: String,
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Look for changes in packages' repositories now
+    Update {
+        /// Their names, ids or addresses
+        #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "NAME")]
+        names: Vec<String>,
+        /// All packages of the organization
+        #[arg(long)]
+        all: bool,
+        /// Wait until it was done
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Remove a package with its versions and archives
+    Remove {
+        /// Its name, id or address
+        name: String,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Purge the archive of one commit for good, such as one with a leaked secret: it answers 410 from then on
+    Forget {
+        /// The package's name, id or address
+        name: String,
+        /// The whole commit id
+        reference: String,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Print the webhook address of a package
+    Hook {
+        /// Its name, id or address
+        name: String,
+        /// Make a new address; the old one works for a day more
+        #[arg(long)]
+        rotate: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+}
+
+/// Does one of them.
+pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Add { url, vcs, credential, fork, wait, org } => {
+            let org = session.organization(&org).await?;
+            let new = NewPackage { url: absolute(session, url), vcs, credential, fork };
+            add(session, &org, new, wait).await
+        }
+        Command::List { org, format } => {
+            let org = session.organization(&org).await?;
+            let all = packages::list(&session.appliance, org.id).await?;
+            package_view::list(session, &all, &format)
+        }
+        Command::Show { name, org, format } => {
+            let org = session.organization(&org).await?;
+            let found = find(session, &org, &name).await?;
+            let details = packages::details(&session.appliance, org.id, found).await?;
+            package_view::show(session, &details, &format)
+        }
+        Command::Update { names, wait, org, .. } => {
+            let org = session.organization(&org).await?;
+            update(session, &org, names, wait).await
+        }
+        Command::Remove { name, org } => {
+            let org = session.organization(&org).await?;
+            let found = find(session, &org, &name).await?;
+            Ok(packages::remove(&session.appliance, &ACTOR, org.id, &found).await?)
+        }
+        Command::Forget { name, reference, org } => {
+            let org = session.organization(&org).await?;
+            forget(session, &org, &name, &reference).await
+        }
+        Command::Hook { name, rotate, org } => {
+            let org = session.organization(&org).await?;
+            let found = find(session, &org, &name).await?;
+            let url = hooks::address(&session.appliance, &ACTOR, org.id, &found, rotate).await?;
+            session.output.line(url);
+            Ok(())
+        }
+    }
+}
+
+/// Whoever types a relative path means his own directory, not the server's.
+fn absolute(session: &Session, url: String) -> String {
+    if url == "." || url == ".." || url.starts_with("./") || url.starts_with("../") {
+        let path = session.directory.join(&url);
+        return path.canonicalize().unwrap_or(path).display().to_string();
+    }
+    url
+}
+
+async fn find(session: &Session, org: &Organization, name: &str) -> Result<crate::store::packages::Package, Failure> {
+    let name = absolute(session, name.to_owned());
+    Ok(packages::find(&session.appliance, org.id, &name).await?)
+}
+
+async fn add(session: &Session, org: &Organization, new: NewPackage, wait: bool) -> Result<(), Failure> {
+    let url = new.url.clone();
+    let added = packages::add(&session.appliance, &ACTOR, org.id, new).await?;
+    if !wait {
+        session.output.line(added.id.to_string());
+        tell_if_nobody_works(session);
+        return Ok(());
+    }
+    let waiting = Waiting { title: url, job: added.job };
+    if let Err(failure) = wait::all(session, vec![waiting]).await {
+        session.output.note(format!("The package was added all the same: it is package {}.", added.id));
+        return Err(failure);
+    }
+    let package = packages::by_id(&session.appliance, PackageKey { org: org.id, package: added.id }).await?;
+    session.output.line(package.name.unwrap_or_else(|| added.id.to_string()));
+    Ok(())
+}
+
+async fn update(session: &Session, org: &Organization, names: Vec<String>, wait: bool) -> Result<(), Failure> {
+    let packages = chosen(session, org.id, org, names).await?;
+    if packages.is_empty() {
+        session.output.note(format!("The organization {} has no packages yet.", org.slug));
+        return Ok(());
+    }
+    let titles: Vec<String> = packages.iter().map(packages::title).collect();
+    let jobs = packages::update(&session.appliance, &ACTOR, org.id, packages).await?;
+    if !wait {
+        tell_if_nobody_works(session);
+        return Ok(());
+    }
+    let waiting = titles.into_iter().zip(jobs).map(|(title, job)| Waiting { title, job });
+    wait::all(session, waiting.collect()).await
+}
+
+/// The named packages, each once; without names all that there are.
+async fn chosen(
+    session: &Session,
+    id: OrgId,
+    org: &Organization,
+    names: Vec<String>,
+) -> Result<Vec<crate::store::packages::Package>, Failure> {
+    if names.is_empty() {
+        return Ok(packages::list(&session.appliance, id).await?);
+    }
+    let mut chosen: Vec<crate::store::packages::Package> = Vec::new();
+    for name in names {
+        let found = find(session, org, &name).await?;
+        if !chosen.iter().any(|known| known.id == found.id) {
+            chosen.push(found);
+        }
+    }
+    Ok(chosen)
+}
+
+async fn forget(session: &Session, org: &Organization, name: &str, reference: &str) -> Result<(), Failure> {
+    let found = find(session, org, name).await?;
+    let forgotten = packages::forget(&session.appliance, &ACTOR, org.id, &found, reference).await?;
+    if forgotten.published {
+        session.output.note(
+            "A version names this commit still: its archive answers 410 all the same. Move or delete the branch or tag, and update the package.",
+        );
+    } else if !forgotten.known {
+        session.output.note("No archive of this commit was ever made; from now on none will be.");
+    }
+    Ok(())
+}
+
+fn tell_if_nobody_works(session: &Session) {
+    if matches!(session.workforce, Workforce::Start(_)) {
+        session.output.note("No server is running: the work is done when one starts, or now with --wait.");
+    }
+}

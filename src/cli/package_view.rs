@@ -1,0 +1,169 @@
+//! How packages are shown: as JSON with the contract's keys (section 5), and for people.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::ListFormat;
+use super::failure::Failure;
+use super::session::Session;
+use super::table::table;
+use crate::admin::packages::Details;
+use crate::clock::Timestamp;
+use crate::store::ids::PackageId;
+use crate::store::packages::Package;
+
+/// Most characters of an error in a list.
+const LONGEST_ERROR: usize = 80;
+
+/// A package in JSON. The order of the keys is the contract's.
+#[derive(Serialize)]
+struct PackageJson<'a> {
+    id: PackageId,
+    name: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
+    url: &'a str,
+    vcs: &'a str,
+    credential: Option<&'a str>,
+    /// There are no synchronizations yet.
+    sync: Option<&'a str>,
+    status: &'a str,
+    error: Option<&'a str>,
+    abandoned: Option<Value>,
+    versions: i64,
+    updated_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct DetailsJson<'a> {
+    #[serde(flatten)]
+    package: PackageJson<'a>,
+    version_list: Vec<VersionJson<'a>>,
+    skipped: Vec<SkippedJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct VersionJson<'a> {
+    version: &'a str,
+    version_normalized: &'a str,
+    reference: &'a str,
+    time: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct SkippedJson<'a> {
+    #[serde(rename = "ref")]
+    name: &'a str,
+    reason: &'a str,
+}
+
+fn json(package: &Package) -> PackageJson<'_> {
+    PackageJson {
+        id: package.id,
+        name: package.name.as_deref(),
+        kind: package.kind.as_deref(),
+        url: &package.url,
+        vcs: &package.vcs,
+        credential: package.credential_name.as_deref(),
+        sync: None,
+        status: &package.status,
+        error: package.error.as_deref(),
+        abandoned: package.abandoned.as_deref().and_then(|json| serde_json::from_str(json).ok()),
+        versions: package.versions,
+        updated_at: package.updated_at,
+    }
+}
+
+/// Shows a list of packages.
+pub fn list(session: &Session, packages: &[Package], format: &ListFormat) -> Result<(), Failure> {
+    if format.json {
+        let rows: Vec<_> = packages.iter().map(json).collect();
+        session.output.json(&rows)?;
+        return Ok(());
+    }
+    let rows: Vec<_> = packages
+        .iter()
+        .map(|package| {
+            let error: String = package.error.as_deref().unwrap_or_default().chars().take(LONGEST_ERROR).collect();
+            vec![
+                package.id.to_string(),
+                package.name.clone().unwrap_or_default(),
+                package.status.clone(),
+                package.versions.to_string(),
+                package.url.clone(),
+                error,
+            ]
+        })
+        .collect();
+    session.output.line(table(&["ID", "NAME", "STATUS", "VERSIONS", "URL", "ERROR"], &rows));
+    Ok(())
+}
+
+/// Shows everything about a package.
+pub fn show(session: &Session, details: &Details, format: &ListFormat) -> Result<(), Failure> {
+    if format.json {
+        let version_list = details.versions.iter().map(|version| VersionJson {
+            version: &version.version,
+            version_normalized: version.version_normalized.as_str(),
+            reference: &version.reference,
+            time: version.released_at.map(Timestamp::from_seconds),
+        });
+        let skipped = details
+            .skipped
+            .iter()
+            .map(|skipped| SkippedJson { name: &skipped.name, reason: skipped.reason.as_deref().unwrap_or_default() });
+        session.output.json(&DetailsJson {
+            package: json(&details.package),
+            version_list: version_list.collect(),
+            skipped: skipped.collect(),
+        })?;
+        return Ok(());
+    }
+    facts(session, &details.package);
+    let versions: Vec<_> = details
+        .versions
+        .iter()
+        .map(|version| {
+            let time = version.released_at.map(|time| Timestamp::from_seconds(time).rfc3339());
+            vec![version.version.clone(), version.reference.clone(), time.unwrap_or_default()]
+        })
+        .collect();
+    if !versions.is_empty() {
+        session.output.line(format!("\n{}", table(&["VERSION", "REFERENCE", "TIME"], &versions)));
+    }
+    let skipped: Vec<_> = details
+        .skipped
+        .iter()
+        .map(|skipped| vec![skipped.name.clone(), skipped.reason.clone().unwrap_or_default()])
+        .collect();
+    if !skipped.is_empty() {
+        session.output.line(format!("\n{}", table(&["NO VERSION", "REASON"], &skipped)));
+    }
+    Ok(())
+}
+
+fn facts(session: &Session, package: &Package) {
+    let json = json(package);
+    let abandoned = match json.abandoned {
+        Some(Value::String(replacement)) => Some(format!("in favour of {replacement}")),
+        Some(Value::Bool(true)) => Some("yes".to_owned()),
+        _ => None,
+    };
+    let facts = [
+        ("Package", Some(package.id.to_string())),
+        ("Name", package.name.clone()),
+        ("Type", package.kind.clone()),
+        ("URL", Some(package.url.clone())),
+        ("Credential", package.credential_name.clone()),
+        ("Fork", package.fork.then(|| "yes".to_owned())),
+        ("Status", Some(package.status.clone())),
+        ("Error", package.error.clone()),
+        ("Abandoned", abandoned),
+        ("Updated", package.updated_at.map(Timestamp::rfc3339)),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            session.output.line(format!("{name:<11} {value}"));
+        }
+    }
+}

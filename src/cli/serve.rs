@@ -1,0 +1,168 @@
+//! `serve`: everything in one process, from the configuration to the last answered request.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use super::control::{self, server::Control};
+use super::failure::Failure;
+use super::settings;
+use crate::admin::{files, organizations};
+use crate::appliance::{Appliance, Mode};
+use crate::clock::Clock;
+use crate::config::{Config, Overrides, PublicUrl};
+use crate::http::{self, Server};
+use crate::jobs::Workers;
+use crate::jobs::build_dist::Dists;
+use crate::telemetry::{self, metrics};
+use crate::vcs::Vcs;
+
+/// What stands behind `serve`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The IP address and port to listen on
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// The directory of database, keys, mirrors and dists
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What they say over file and environment.
+    pub fn overrides(&self) -> Overrides {
+        Overrides { listen: self.listen.clone(), data_dir: self.data_dir.clone() }
+    }
+}
+
+/// Serves until a signal comes.
+pub fn run(mut config: Config) -> Result<u8, Failure> {
+    let rust_log = std::env::var("RUST_LOG").ok();
+    telemetry::init(config.log.format, config.log.level, rust_log.as_deref())?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    choose_port(&mut config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> Result<u8, Failure> {
+    let mut signals = Signals::new()?;
+    let vcs = Vcs::new(settings::vcs(config)?);
+    let metrics = metrics::install();
+    let appliance = Appliance::open(settings::appliance(config)?, vcs, Clock::system(), Mode::CreateOrUpgrade).await?;
+    let workers = Workers::start(appliance.clone(), config.jobs.workers).await?;
+    let dists = Dists::new(appliance.clone());
+    let state = http::State::new(appliance.clone(), dists, metrics, settings::http(config));
+    let mut server = Server::start(state)?;
+    let control = Control::listen(appliance.clone(), &control::socket(&config.server.data_dir))?;
+    for address in server.addresses() {
+        tracing::info!(address = %address, public_url = %config.server.public_url, "The server is listening.");
+    }
+    tell(&NotifyState::Ready);
+    let watchdog = watchdog(&appliance);
+    prepare(&appliance).await;
+    let broken = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "The server is stopping.");
+            None
+        }
+        ended = server.ended() => Some(ended),
+    };
+    tell(&NotifyState::Stopping);
+    let stop = async {
+        server.stop().await;
+        control.stop().await;
+        workers.stop().await;
+    };
+    tokio::select! {
+        () = stop => {}
+        // Whoever asks twice does not want to wait; what is cut off is repeated at the next start.
+        _ = signals.next() => tracing::warn!("The server stops at once."),
+    }
+    if let Some(watchdog) = watchdog {
+        watchdog.abort();
+    }
+    match broken {
+        None => Ok(0),
+        Some(ended) => Err(Failure::new(match ended {
+            Ok(()) => "the HTTP server ended by itself".to_owned(),
+            Err(error) => format!("the HTTP server ended by itself: {error}"),
+        })),
+    }
+}
+
+/// What is good to do once the server runs, and no reason to stop it.
+async fn prepare(appliance: &Appliance) {
+    if let Err(error) = files::sweep(appliance).await {
+        tracing::warn!(error = %error, "What removed packages left could not be looked for.");
+    }
+    match organizations::all(appliance).await {
+        Ok(all) if all.is_empty() => {
+            tracing::info!("There is no organization yet: add one with `packagist-selfhosted org add SLUG`.");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(error = %error, "The organizations could not be read."),
+    }
+}
+
+/// With port 0, the system's choice; links then lead there, unless the configuration says where they lead.
+fn choose_port(config: &mut Config) -> Result<(), Failure> {
+    let server = &mut config.server;
+    if server.listen.port() != 0 {
+        return Ok(());
+    }
+    let free = TcpListener::bind(server.listen)?.local_addr()?;
+    server.listen = SocketAddr::new(server.listen.ip(), free.port());
+    if !server.public_url_given {
+        server.public_url = PublicUrl::of_listener(server.listen, server.tls.is_some());
+    }
+    Ok(())
+}
+
+/// Tells systemd, if it started us.
+fn tell(state: &NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(std::slice::from_ref(state)) {
+        tracing::warn!(error = %error, "systemd could not be told.");
+    }
+}
+
+/// Tells systemd from time to time that the runtime turns and the database answers, if it wants to know.
+fn watchdog(appliance: &Appliance) -> Option<JoinHandle<()>> {
+    let period = sd_notify::watchdog_enabled()? / 2;
+    let appliance = appliance.clone();
+    Some(tokio::spawn(async move {
+        let mut beats = tokio::time::interval(period.max(Duration::from_millis(100)));
+        loop {
+            beats.tick().await;
+            if organizations::all(&appliance).await.is_ok() {
+                tell(&NotifyState::Watchdog);
+            }
+        }
+    }))
+}
+
+/// The signals that end a server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! From the configuration to what each room below wants to know.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+use crate::config::Config;
+use crate::outbound::{self, Guard, HostRule};
+use crate::vcs::url::UrlPolicy;
+use crate::vcs::{self, Limits};
+use crate::{appliance, http};
+
+/// How long one operation on a repository may take: long enough for the first fetch of a large one.
+const DEADLINE: Duration = Duration::from_secs(30 * 60);
+
+/// For the appliance.
+pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
+    Ok(appliance::Settings {
+        data_dir: config.server.data_dir.clone(),
+        public_url: config.server.public_url.as_str().to_owned(),
+        url_policy: url_policy(config),
+        package_interval: config.jobs.package_interval,
+        credentials_directory: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into),
+    })
+}
+
+/// For reading repositories.
+pub fn vcs(config: &Config) -> Result<vcs::Settings, Failure> {
+    Ok(vcs::Settings {
+        executable: std::env::current_exe()?,
+        outbound: outbound(config)?,
+        policy: url_policy(config),
+        deadline: DEADLINE,
+        limits: Limits::default(),
+    })
+}
+
+/// For everything that leaves this machine.
+pub fn outbound(config: &Config) -> Result<outbound::Settings, Failure> {
+    let settings = &config.outbound;
+    let ca_bundle = match &settings.ca_bundle {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| {
+            let place = config.place_of("outbound.ca_bundle");
+            Failure::new(format!("{place}: {} cannot be read: {error}", path.display()))
+        })?),
+        None => None,
+    };
+    let outbound = outbound::Settings {
+        proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_string()),
+        no_proxy: rules(&settings.no_proxy)?,
+        ca_bundle,
+        timeout: settings.timeout,
+        guard: Guard { allow: rules(&settings.allow)?, deny: rules(&settings.deny)? },
+    };
+    outbound.check()?;
+    Ok(outbound)
+}
+
+/// For listening and answering.
+pub fn http(config: &Config) -> http::Settings {
+    let server = &config.server;
+    http::Settings {
+        listen: vec![server.listen],
+        tls: server
+            .tls
+            .as_ref()
+            .map(|tls| http::TlsFiles { certificate: tls.certificate.clone(), private_key: tls.private_key.clone() }),
+        trusted_proxies: server.trusted_proxies.clone(),
+        metrics_token: server.metrics_token.clone(),
+        public_url: server.public_url.as_str().to_owned(),
+    }
+}
+
+fn url_policy(config: &Config) -> UrlPolicy {
+    UrlPolicy {
+        file_roots: config.vcs.file_roots.clone(),
+        allow_insecure: config.vcs.allow_insecure,
+        data_dir: config.server.data_dir.clone(),
+    }
+}
+
+fn rules(texts: &[String]) -> Result<Vec<HostRule>, Failure> {
+    Ok(texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?)
+}
