@@ -163,7 +163,7 @@ fn pattern(random: &mut Random) -> String {
         }
     }
     for _ in 0..=random.below(4) {
-        text.push_str(*random.pick::<&str>(PIECES));
+        text.push_str(random.pick::<&str>(PIECES));
     }
     text
 }
@@ -193,10 +193,10 @@ fn grow(random: &mut Random, root: &Path) -> Vec<String> {
     for _ in 0..25 {
         let mut path = String::new();
         for _ in 0..random.below(3) {
-            path.push_str(*random.pick::<&str>(NAMES));
+            path.push_str(random.pick::<&str>(NAMES));
             path.push('/');
         }
-        path.push_str(*random.pick::<&str>(NAMES));
+        path.push_str(random.pick::<&str>(NAMES));
         let file = root.join(&path);
         let parent = file.parent().expect("a file in the tree has a directory");
         if fs::create_dir_all(parent).is_ok() && !file.is_dir() && fs::write(&file, b"").is_ok() {

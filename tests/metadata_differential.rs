@@ -11,6 +11,8 @@
 
 #[path = "metadata_differential/generator.rs"]
 mod generator;
+#[path = "metadata_differential/git.rs"]
+mod git;
 #[path = "metadata_differential/php.rs"]
 mod php;
 #[path = "metadata_differential/random.rs"]
@@ -58,12 +60,16 @@ fn refs(repository: &Value) -> Vec<RefSource> {
 }
 
 fn ours(repository: &Value) -> Derivation {
+    derived(&refs(repository), repository["root"].as_str(), URL)
+}
+
+fn derived(refs: &[RefSource], default_branch: Option<&str>, url: &str) -> Derivation {
     derive(&Repository {
-        refs: &refs(repository),
-        default_branch: repository["root"].as_str(),
+        refs,
+        default_branch,
         root: None,
         registered: None,
-        source: SourceTemplate { vcs: "git".to_owned(), url: URL.to_owned() },
+        source: SourceTemplate { vcs: "git".to_owned(), url: url.to_owned() },
     })
 }
 
@@ -220,6 +226,23 @@ fn the_refs_of_a_repository() {
     let mut random = Random(seed().wrapping_add(1));
     let repositories: Vec<Value> = (0..3_000).map(|_| generator::repository(&mut random)).collect();
     compare(&repositories);
+}
+
+#[test]
+fn a_real_git_repository() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let url = directory.path().join("lib.git");
+    let path = url.to_str().expect("a path of text");
+    git::git(directory.path(), &["init", "--quiet", "--bare", "-b", "main", path], b"").expect("git init");
+    git::git(&url, &["fast-import", "--quiet", "--done"], git::history().as_bytes()).expect("git fast-import");
+    for head in ["main", "2.x", "FOO", "broken", "bare"] {
+        git::git(&url, &["symbolic-ref", "HEAD", &format!("refs/heads/{head}")], b"").expect("git symbolic-ref");
+        let question = json!({"url": path, "home": directory.path().join("home")});
+        let truth = php::answers("manifest_git.php", &[question]);
+        let got = derived(&git::refs(&url), Some(head), path);
+        assert_eq!(difference(&Expected(&truth[0]).published(), &got), None, "with {head} as default branch");
+        assert!(got.versions.len() > 12, "HEAD is {head}, versions {:?}", got.versions.len());
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use packagist_selfhosted::jobs::Ended;
 use packagist_selfhosted::jobs::build_dist::{DistError, Dists};
 use packagist_selfhosted::store::ids::OrgId;
 use packagist_selfhosted::store::{documents, entries, organizations, refs, vendors};
-use work_tree::WorkTree;
 use serde_json::{Map, Value};
+use work_tree::WorkTree;
 
 type Versions = Vec<Map<String, Value>>;
 

@@ -1,0 +1,36 @@
+<?php
+/*
+ * What Composer's VcsRepository loads from a git repository, for the test metadata_differential.
+ *
+ * Standard input: one JSON object a line: {"url": path of a repository, "home": a directory for Composer's own files}.
+ * Standard output: one JSON object a line: {"versions": what ArrayDumper writes of each package}.
+ */
+
+use Composer\Config;
+use Composer\IO\NullIO;
+use Composer\Package\AliasPackage;
+use Composer\Package\Dumper\ArrayDumper;
+use Composer\Repository\VcsRepository;
+use Composer\Util\ErrorHandler;
+use Composer\Util\HttpDownloader;
+
+require 'Composer/autoload.php';
+setlocale(LC_ALL, 'C');
+ErrorHandler::register();
+
+while (false !== ($line = fgets(STDIN))) {
+    ['url' => $url, 'home' => $home] = json_decode($line, true);
+    putenv('COMPOSER_HOME=' . $home);
+    putenv('COMPOSER_CACHE_DIR=' . $home . '/cache');
+    $config = new Config(false);
+    $config->merge(['config' => ['home' => $home, 'cache-dir' => $home . '/cache']]);
+    $io = new NullIO();
+    $repository = new VcsRepository(['type' => 'git', 'url' => $url], $io, $config, new HttpDownloader($io, $config));
+    $versions = [];
+    foreach ($repository->getPackages() as $package) {
+        if (!$package instanceof AliasPackage) {
+            $versions[] = (new ArrayDumper())->dump($package);
+        }
+    }
+    echo json_encode(['versions' => $versions, 'poison' => (object) []], JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION), "\n";
+}
