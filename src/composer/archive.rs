@@ -16,13 +16,17 @@ const VCS_DIRECTORIES: [&str; 9] =
 /// How many rules are read. The longest public lists have a hundred.
 pub const MAX_RULES: usize = 1_000;
 
-/// The longest rule that is read, in bytes.
-pub const MAX_RULE_BYTES: usize = 1_024;
+/// How many bytes the rules may have together: what it costs to match a path grows with it. The longest public lists have 2 KB.
+pub const MAX_RULES_BYTES: usize = 16 * 1_024;
+
+/// How much of a rule is shown where it is reported.
+const MAX_SHOWN_BYTES: usize = 200;
 
 /// The rules of one commit.
 #[derive(Debug, Clone)]
 pub struct Rules {
     rules: Vec<Rule>,
+    bytes: usize,
     ignored: Vec<String>,
 }
 
@@ -37,7 +41,7 @@ impl Rules {
     /// Reads the root `.gitattributes` (`None` where there is none) and the patterns of `archive.exclude`.
     #[must_use]
     pub fn new(gitattributes: Option<&[u8]>, archive_excludes: &[String]) -> Self {
-        let mut rules = Self { rules: Vec::new(), ignored: Vec::new() };
+        let mut rules = Self { rules: Vec::new(), bytes: 0, ignored: Vec::new() };
         for line in gitattributes.unwrap_or_default().split(|c| *c == b'\n') {
             if let Some((pattern, negated)) = export_rule(line) {
                 rules.add(pattern, negated);
@@ -52,12 +56,15 @@ impl Rules {
     /// Reads one rule, as `BaseExcludeFilter::generatePattern` does. A rule that is no valid pattern has no effect.
     fn add(&mut self, rule: &[u8], negated: bool) {
         let bare = trim_start(rule, b'!');
-        let pattern =
-            (self.rules.len() < MAX_RULES && rule.len() <= MAX_RULE_BYTES).then(|| Pattern::new(bare)).flatten();
-        match pattern {
-            Some(pattern) => self.rules.push(Rule { pattern, excludes: !negated && bare.len() == rule.len() }),
+        let bytes = self.bytes.saturating_add(rule.len());
+        let within = self.rules.len() < MAX_RULES && bytes <= MAX_RULES_BYTES;
+        match within.then(|| Pattern::new(bare)).flatten() {
+            Some(pattern) => {
+                self.bytes = bytes;
+                self.rules.push(Rule { pattern, excludes: !negated && bare.len() == rule.len() });
+            }
             None if self.ignored.len() < MAX_RULES => {
-                let shown = rule.get(..rule.len().min(MAX_RULE_BYTES)).unwrap_or(rule);
+                let shown = rule.get(..MAX_SHOWN_BYTES).unwrap_or(rule);
                 self.ignored.push(String::from_utf8_lossy(shown).into_owned());
             }
             None => {}

@@ -149,3 +149,7 @@ fn dist(metadata: &Version, prefix: &str) -> Option<Value> {
         "shasum": "",
     }))
 }
+
+#[cfg(test)]
+#[path = "document/tests.rs"]
+mod tests;

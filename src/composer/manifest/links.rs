@@ -14,8 +14,11 @@ const KINDS: [&str; 5] = ["require", "conflict", "provide", "replace", "require-
 /// The constraint that stands for the version of the package that carries it.
 const SELF_VERSION: &str = "self.version";
 
+/// How many constraints are remembered; what strangers write must not fill the memory.
+const MAX_REMEMBERED: usize = 10_000;
+
 /// What has been learnt about constraints while one repository was read. Its tags repeat the same few constraints hundreds of
-/// times, so each text is parsed once. Grows with the number of distinct constraints in one run: keep it no longer than that.
+/// times, so each text is parsed once.
 #[derive(Debug, Default)]
 pub struct ConstraintMemory {
     refused: HashMap<String, Option<String>>,
@@ -25,6 +28,9 @@ impl ConstraintMemory {
     /// Why a constraint cannot be parsed, or `None` for a good one.
     fn refusal(&mut self, text: &str) -> Option<&str> {
         if !self.refused.contains_key(text) {
+            if self.refused.len() >= MAX_REMEMBERED {
+                self.refused.clear();
+            }
             let refusal = Constraint::parse(text).err().map(|error| error.to_string());
             self.refused.insert(text.to_owned(), refusal);
         }

@@ -259,7 +259,7 @@ fn float_text(float: f64) -> String {
         return format!("{negative}0");
     }
     let (first, rest) = digits.split_at(1);
-    if exponent < -4 || exponent >= PRECISION {
+    if !(-4..PRECISION).contains(&exponent) {
         let rest = if rest.is_empty() { "0" } else { rest };
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{negative}{first}.{rest}E{sign}{}", exponent.abs());
