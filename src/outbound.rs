@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use client::{InvalidCaBundle, SetupFailed, client, configure_async, configure_blocking};
+pub use client::{InvalidCaBundle, SetupFailed, blocking_client, client};
 pub use guard::{Guard, HostRule, InvalidRule, Refused, ResolveFailed};
 
 /// What `[outbound]` of the configuration says, checked.

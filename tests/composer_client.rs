@@ -1,5 +1,7 @@
 //! The real Composer against the real executable, with packages from a real Git server.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
 #[path = "support/bare_repository.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod bare_repository;

@@ -1,5 +1,7 @@
 //! From repositories to documents: what is served after pushes, renames, deletions and mistakes.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
 #[path = "support/appliance.rs"]
 mod appliance;
 #[path = "support/work_tree.rs"]

@@ -12,8 +12,11 @@ use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::refs::{self, Ref};
 use crate::store::versions::{self, Version};
-use crate::store::{Tx, changes, dists, documents, listings};
+use crate::store::{self, Tx, changes, dists, documents, listings};
 use crate::vcs::url::SourceUrl;
+
+/// How many updates are queued in one transaction, which others must not have to wait for long.
+const TOGETHER: usize = 200;
 
 /// What a new package is made of.
 #[derive(Clone, Debug, Default)]
@@ -196,24 +199,27 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
 ///
 /// # Errors
 /// If the database cannot be written.
-pub async fn update(appliance: &Appliance, actor: &Actor, org: OrgId, packages: Vec<Package>) -> Result<Vec<JobId>> {
-    let (actor, now) = (actor.clone(), appliance.now());
-    appliance
-        .database
-        .write(move |tx| {
-            let mut jobs = Vec::with_capacity(packages.len());
-            for package in &packages {
-                let key = PackageKey { org, package: package.id };
-                jobs.push(request::update(tx, key, Reason::Command, &[], now)?);
+pub async fn update(appliance: &Appliance, actor: &Actor, org: OrgId, packages: &[Package]) -> Result<Vec<JobId>> {
+    let subject = match packages {
+        [one] => title(one),
+        many => format!("{} packages", many.len()),
+    };
+    let mut entry = Some((actor.clone(), subject));
+    let mut jobs = Vec::with_capacity(packages.len());
+    for some in packages.chunks(TOGETHER) {
+        let ids: Vec<PackageId> = some.iter().map(|package| package.id).collect();
+        let (entry, now) = (entry.take(), appliance.now());
+        let queued = appliance.database.write(move |tx| {
+            if let Some((actor, subject)) = entry {
+                actor.record(tx, Some(org), "package.update", &subject, json!({}), now)?;
             }
-            let subject = match packages.as_slice() {
-                [one] => title(one),
-                many => format!("{} packages", many.len()),
-            };
-            actor.record(tx, Some(org), "package.update", &subject, json!({}), now)?;
-            Ok(jobs)
-        })
-        .await
+            ids.into_iter()
+                .map(|package| request::update(tx, PackageKey { org, package }, Reason::Command, &[], now))
+                .collect::<store::Result<Vec<_>>>()
+        });
+        jobs.extend(queued.await?);
+    }
+    Ok(jobs)
 }
 
 /// Removes a package with its versions, archives and mirror.

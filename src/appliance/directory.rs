@@ -4,9 +4,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{OpenError, Settings};
 use crate::secrets::keyring::{self, KeyRing};
+
+/// How long a process that ends may take to let go of the lock: a child that it was just starting holds it too, until
+/// that child runs its own program.
+const LETTING_GO: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Who opens the data directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +73,14 @@ pub(super) fn lock(data_dir: &Path, mode: Mode) -> Result<File, DirectoryError> 
         .mode(0o600)
         .open(data_dir.join("lock"))
         .map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(DirectoryError::Locked(data_dir.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(unusable(error)),
+    let started = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+            Err(TryLockError::WouldBlock) if started.elapsed() < LETTING_GO => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(DirectoryError::Locked(data_dir.to_owned())),
+        }
     }
     fs::create_dir_all(data_dir.join("mirrors")).map_err(unusable)?;
     Ok(lock)

@@ -174,7 +174,7 @@ async fn update(session: &Session, org: &Organization, names: Vec<String>, wait:
         return Ok(());
     }
     let titles: Vec<String> = packages.iter().map(packages::title).collect();
-    let jobs = packages::update(&session.appliance, &ACTOR, org.id, packages).await?;
+    let jobs = packages::update(&session.appliance, &ACTOR, org.id, &packages).await?;
     if !wait {
         tell_if_nobody_works(session);
         return Ok(());

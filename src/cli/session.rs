@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 use super::args::OrgArgument;
 use super::failure::Failure;
@@ -13,10 +14,10 @@ use crate::appliance::Appliance;
 use crate::store::organizations::Organization;
 
 /// Who does the work that a command waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Workforce {
-    /// The server that runs this command.
-    Server,
+    /// The server that runs this command, until it says that it stops.
+    Server(watch::Receiver<bool>),
     /// Nobody yet: a command that waits starts so many workers.
     Start(usize),
 }

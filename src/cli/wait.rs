@@ -16,21 +16,27 @@ pub struct Waiting {
 /// Waits for all of it. Where no server works, this process does.
 ///
 /// # Errors
-/// If any of it failed; each failure has been said.
+/// If any of it failed, or the server stops first; each failure has been said.
 pub async fn all(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {
-    let workers = match session.workforce {
-        Workforce::Server => None,
-        Workforce::Start(count) => Some(Workers::start(session.appliance.clone(), count).await?),
-    };
-    let result = tokio::select! {
-        result = each(session, waiting) => result,
-        // The work goes on; only the waiting ends with whoever waited.
-        () = session.output.closed() => Err(Failure::Told),
-    };
-    if let Some(workers) = workers {
-        workers.stop().await;
+    match &session.workforce {
+        Workforce::Server(stopping) => {
+            let mut stopping = stopping.clone();
+            tokio::select! {
+                result = each(session, waiting) => result,
+                // The work goes on in both cases; only the waiting ends.
+                () = session.output.closed() => Err(Failure::Told),
+                _ = stopping.wait_for(|stops| *stops) => {
+                    Err(Failure::new("the server is stopping: the work goes on when it runs again"))
+                }
+            }
+        }
+        Workforce::Start(count) => {
+            let workers = Workers::start(session.appliance.clone(), *count).await?;
+            let result = each(session, waiting).await;
+            workers.stop().await;
+            result
+        }
     }
-    result
 }
 
 async fn each(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {

@@ -61,8 +61,8 @@ async fn answer(request: &HttpRequest, payload: web::Payload, state: &State) -> 
     match address {
         Address::Root => root::answer(request, state, &opened).await,
         Address::Dist { name, reference } => dists::answer(request, state, &opened, name, reference).await,
-        Address::List => list::answer(request, &opened),
-        Address::Search => search::answer(request, &opened),
+        Address::List => list::answer(request, opened).await,
+        Address::Search => search::answer(request, opened).await,
         Address::Changes => changes::answer(request, state, &opened).await,
         Address::Downloads => downloads::answer(payload, state, &opened).await,
         Address::Document { .. } | Address::Unknown => Err(absent(address)),
@@ -119,17 +119,27 @@ fn not_modified(request: &HttpRequest, date: &HeaderValue) -> Option<HttpRespons
     })
 }
 
-/// Answers with JSON that was made for this request.
-fn made(request: &HttpRequest, json: &serde_json::Value) -> HttpResponse {
-    let body = json.to_string();
+/// Answers with JSON that is made for this request: off the threads that answer, because some organizations have
+/// ten thousand names to go through.
+async fn made(
+    request: &HttpRequest,
+    make: impl FnOnce() -> serde_json::Value + Send + 'static,
+) -> Result<HttpResponse, Error> {
+    let gzip = encoding::takes_gzip(request.headers());
+    let work = move || {
+        let body = make().to_string();
+        let compressed = if gzip { encoding::gzip(body.as_bytes()) } else { None };
+        (body, compressed)
+    };
+    let (body, compressed) =
+        web::block(work).await.map_err(|error| Error::internal("an answer could not be put together", &error))?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, JSON))
         .insert_header((CACHE_CONTROL, Cache::Revalidate.header()))
         .insert_header((VARY, VARIES));
-    let compressed = encoding::takes_gzip(request.headers()).then(|| encoding::gzip(body.as_bytes())).flatten();
-    match compressed {
+    Ok(match compressed {
         Some(compressed) => response.insert_header((CONTENT_ENCODING, GZIP)).body(compressed),
         None => response.body(body),
-    }
+    })
 }

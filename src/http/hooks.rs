@@ -69,8 +69,8 @@ async fn deliver(
     if delivery.is_ping {
         return Ok((StatusCode::OK, "ping"));
     }
-    let body = body::read(payload).await;
-    let announced = body.content.as_deref().map(generic::announced_commits).unwrap_or_default();
+    let mut body = body::read(payload).await;
+    let announced = body.announced().await;
     let reason = if state.rates.admits(hook.id, now) { Reason::Hook } else { Reason::HookOverRate };
     let (provider, event) = (delivery.provider, delivery.event.clone());
     let stored = state

@@ -52,10 +52,43 @@ fn innermost(error: &dyn std::error::Error) -> String {
 
 /// An asynchronous client for APIs and downloads.
 ///
+/// Through a proxy, names are resolved by the proxy, so that only literal addresses and `deny`'s names are checked here.
+/// Redirects are followed where the guard agrees, and reqwest drops credentials when the host changes.
+///
 /// # Errors
 /// [`SetupFailed`] when certificates or proxy are unusable.
 pub fn client(settings: &Settings) -> Result<reqwest::Client, SetupFailed> {
-    let built = configure_async(reqwest::Client::builder(), settings)?.build();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(settings.timeout)
+        .no_proxy()
+        .dns_resolver(Arc::new(settings.guard.resolver(proxy_host(settings))))
+        .redirect(redirects(settings.guard.clone()));
+    if let Some(proxy) = proxy(settings)? {
+        builder = builder.proxy(proxy);
+    }
+    let built = builder.tls_certs_merge(certificates(settings)?).build();
+    built.map_err(|error| bundle_at_fault(settings, error))
+}
+
+/// A blocking client, for the worker process: no redirects, because the Git client follows them itself, to decide at
+/// each whether the credential may go along.
+///
+/// # Errors
+/// [`SetupFailed`] when certificates or proxy are unusable.
+pub fn blocking_client(settings: &Settings) -> Result<reqwest::blocking::Client, SetupFailed> {
+    let mut builder = reqwest::blocking::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.timeout)
+        .no_proxy()
+        .dns_resolver(Arc::new(settings.guard.resolver(proxy_host(settings))))
+        .redirect(Policy::none());
+    if let Some(proxy) = proxy(settings)? {
+        builder = builder.proxy(proxy);
+    }
+    let built = builder.tls_certs_merge(certificates(settings)?).build();
     built.map_err(|error| bundle_at_fault(settings, error))
 }
 
@@ -65,52 +98,6 @@ fn bundle_at_fault(settings: &Settings, error: reqwest::Error) -> SetupFailed {
         (Some(_), Ok(_)) => InvalidCaBundle(innermost(&error)).into(),
         _ => error.into(),
     }
-}
-
-/// Sets up an asynchronous client's builder; redirects are followed where the guard agrees, and reqwest drops
-/// credentials when the host changes.
-///
-/// # Errors
-/// [`SetupFailed`] when certificates or proxy are unusable.
-pub fn configure_async(
-    builder: reqwest::ClientBuilder,
-    settings: &Settings,
-) -> Result<reqwest::ClientBuilder, SetupFailed> {
-    let proxy = proxy(settings)?;
-    let mut builder = builder
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(settings.timeout)
-        .no_proxy()
-        .dns_resolver(Arc::new(settings.guard.resolver(proxy_host(settings))))
-        .redirect(redirects(settings.guard.clone()));
-    if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy);
-    }
-    Ok(builder.tls_certs_merge(certificates(settings)?))
-}
-
-/// Sets up a blocking client's builder, for the worker process: no redirects, because the Git client follows them
-/// itself, to decide at each whether the credential may go along.
-///
-/// # Errors
-/// [`SetupFailed`] when certificates or proxy are unusable.
-pub fn configure_blocking(
-    builder: reqwest::blocking::ClientBuilder,
-    settings: &Settings,
-) -> Result<reqwest::blocking::ClientBuilder, SetupFailed> {
-    let proxy = proxy(settings)?;
-    let mut builder = builder
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(settings.timeout)
-        .no_proxy()
-        .dns_resolver(Arc::new(settings.guard.resolver(proxy_host(settings))))
-        .redirect(Policy::none());
-    if let Some(proxy) = proxy {
-        builder = builder.proxy(proxy);
-    }
-    Ok(builder.tls_certs_merge(certificates(settings)?))
 }
 
 fn certificates(settings: &Settings) -> Result<Vec<Certificate>, InvalidCaBundle> {

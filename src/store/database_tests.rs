@@ -9,7 +9,9 @@ use crate::store::ids::OrgId;
 use crate::store::instance;
 
 /// Remembers what it was told, together with what the database said at that moment.
-struct Witness(Arc<Mutex<Vec<(Vec<Change>, Option<String>)>>>);
+struct Witness(Told);
+
+type Told = Arc<Mutex<Vec<(Vec<Change>, Option<String>)>>>;
 
 impl Observer for Witness {
     fn committed(&mut self, connection: &Connection, changes: &[Change]) {
@@ -18,9 +20,9 @@ impl Observer for Witness {
     }
 }
 
-fn open() -> (tempfile::TempDir, Database, Arc<Mutex<Vec<(Vec<Change>, Option<String>)>>>) {
+fn open() -> (tempfile::TempDir, Database, Told) {
     let folder = tempfile::tempdir().unwrap();
-    let told = Arc::default();
+    let told = Told::default();
     let database = Database::open(&folder.path().join("test.sqlite"), Box::new(Witness(Arc::clone(&told)))).unwrap();
     (folder, database, told)
 }

@@ -26,7 +26,7 @@ use super::url::UrlPolicy;
 use crate::outbound;
 use connect::{Listing, Session};
 use mirror::Mirror;
-use refs::Refs;
+use refs::{Refs, Stored};
 
 pub(super) use archive::archive;
 
@@ -91,17 +91,14 @@ impl Run<'_> {
         let listing = session.list()?;
         self.check_listing(&listing)?;
         let stored = Refs::read(self.mirror.path())?;
-        if stored.damaged && !afresh {
-            return Err(VcsError::corrupt("packed-refs holds lines that are none"));
+        if !afresh {
+            self.check_mirror(&repository, &stored)?;
         }
         let digest = listing.digest();
-        let current = !afresh && stored.refs.lists(&listing) && read::all_present(&repository, &stored.refs)?;
+        let current = !afresh && stored.refs.lists(&listing);
         if current && self.request.known_digest.as_deref() == Some(digest.as_str()) {
             let unseen = read::unseen(&repository, &self.request.announced);
             return Ok((Update::Unchanged { unseen }, Vec::new()));
-        }
-        if !current && !afresh && !read::all_present(&repository, &stored.refs)? {
-            return Err(VcsError::corrupt("objects of stored refs are missing"));
         }
         let mut received_pack = false;
         if !current {
@@ -109,6 +106,9 @@ impl Run<'_> {
             self.advance(&stored.refs, &listing, afresh)?;
         }
         drop(session);
+        if afresh {
+            self.mirror.declare_whole()?;
+        }
         self.mirror.repack_if_crowded();
         let repository = self.mirror.open()?;
         let (mut snapshot, blobs) = read::snapshot(&repository, &listing, self.limits)?;
@@ -117,6 +117,20 @@ impl Run<'_> {
         snapshot.received_pack = received_pack;
         snapshot.lost = std::mem::take(&mut self.lost);
         Ok((Update::Changed(snapshot), blobs))
+    }
+
+    /// Looks for damage as far as that costs next to nothing; what is deeper is found by who reads it, and marked.
+    fn check_mirror(&self, repository: &gix::Repository, stored: &Stored) -> Result<(), VcsError> {
+        if stored.damaged {
+            return Err(VcsError::corrupt("the file of its refs holds lines that are none"));
+        }
+        if self.mirror.is_marked_damaged() {
+            return Err(VcsError::corrupt("an object could not be read"));
+        }
+        match read::all_present(repository, &stored.refs)? {
+            true => Ok(()),
+            false => Err(VcsError::corrupt("objects that its refs name are missing")),
+        }
     }
 
     /// A listing that shrank to nothing is a mistake of the server or somebody's sign-in page, never a reason to remove.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
+use super::bare_repository::Row;
 use super::{Scene, VcsError};
 
 /// An archive's entries: mode and content by name.
@@ -12,6 +13,8 @@ fn entries(path: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).expect("an entry");
+        assert!(entry.extra_data().is_none_or(|data| data.is_empty()), "extra fields");
+        assert_eq!(entry.last_modified().expect("a date").year(), 2023);
         let mut content = Vec::new();
         entry.read_to_end(&mut content).expect("readable");
         found.insert(entry.name().expect("UTF-8").into_owned(), (entry.unix_mode().expect("a mode") & 0o777, content));
@@ -135,7 +138,7 @@ async fn submodules_and_lfs_pointers_are_told() {
 async fn hostile_trees_are_refused_and_leave_nothing() {
     let mut scene = Scene::new();
     let blob = scene.repository.git_with(&["hash-object", "-w", "--stdin"], b"evil");
-    let cases: [(&str, &[(&str, &str, &str)]); 8] = [
+    let cases: [(&str, &[Row<'_>]); 8] = [
         ("dots", &[("100644", "..", &blob)]),
         ("dot", &[("100644", ".", &blob)]),
         ("slash", &[("100644", "/etc/passwd", &blob)]),

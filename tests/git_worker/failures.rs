@@ -107,7 +107,8 @@ async fn a_credential_goes_to_its_own_host_only() {
     // The same server by another name is another host.
     let other_name = format!("https://127.0.0.1:{}/package.git", scene.server.port);
     scene.update_from(&other_name).await.expect("everybody may read");
-    assert!(scene.server.take_log().iter().all(|seen| seen.authorization.is_none()));
+    let seen = scene.server.take_log();
+    assert!(seen.iter().all(|seen| seen.host.starts_with("127.0.0.1") && seen.authorization.is_none()), "{seen:?}");
 
     // A redirect to another server takes nothing along, and the listing is still read there.
     let other = GitServer::start(&scene.directory.path().join("repositories"));
@@ -358,14 +359,7 @@ fn patient(frame: &[u8]) -> Vec<u8> {
 async fn what_is_too_large_is_refused_on_every_way_in() {
     let mut scene = imported().await;
     let before = refs_of(&scene.mirror());
-    let mut state: u64 = 1;
-    let noise: String = std::iter::repeat_with(|| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        format!("{:08x}", state >> 32)
-    })
-    .take(20_000)
-    .collect();
-    scene.repository.commit("refs/heads/main", &[("100644", "noise", &noise)]);
+    scene.repository.commit("refs/heads/main", &[("100644", "noise", &noise())]);
     scene.settings.limits.transfer = 20_000;
     let path = scene.repository.path.to_str().expect("UTF-8").to_owned();
     for url in [scene.server.url("package.git"), path] {
@@ -391,4 +385,38 @@ async fn too_many_packs_become_one_and_kept_commits_stay() {
     assert!(found.len() < 20, "{} pack files", found.len());
     scene.archive(&old, &scene.directory.path().join("out.zip")).await.expect("it is kept");
     assert!(matches!(scene.update_from(&path).await, Ok(Update::Unchanged { .. })));
+}
+
+#[tokio::test]
+async fn damage_that_an_archive_finds_is_repaired_by_the_next_update() {
+    let mut scene = Scene::new();
+    let content = noise();
+    let commit =
+        scene.repository.commit("refs/heads/main", &[("100644", "composer.json", "{}"), ("100644", "noise", &content)]);
+    scene.changed().await;
+    let pack = packs(&scene.mirror()).into_iter().find(|path| path.extension().is_some_and(|e| e == "pack"));
+    let pack = pack.expect("a pack");
+    let mut bytes = std::fs::read(&pack).expect("a pack");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::set_permissions(&pack, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+    std::fs::write(&pack, bytes).expect("it is ours");
+    let out = scene.directory.path().join("out.zip");
+    let failed = scene.archive(&commit, &out).await.expect_err("damage");
+    assert!(matches!(failed, VcsError::Corrupt { .. }), "{failed:?}");
+
+    assert!(scene.changed().await.lost.is_empty());
+
+    scene.archive(&commit, &out).await.expect("it was repaired");
+    assert!(matches!(scene.update().await, Ok(Update::Unchanged { .. })));
+}
+
+/// Text of 160,000 bytes that compresses badly.
+fn noise() -> String {
+    let mut state: u64 = 1;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{:08x}", state >> 32)
+    };
+    (0..20_000).map(|_| next()).collect()
 }

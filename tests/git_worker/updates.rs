@@ -26,7 +26,24 @@ async fn a_first_update_brings_every_branch_and_tag_with_its_manifest() {
     assert_eq!(find(&snapshot, "refs/heads/main").commit, Some(second));
     // The author's date, not the committer's.
     assert_eq!(find(&snapshot, "refs/tags/v1").time, Some(1_700_000_000));
-    assert_eq!(commands(&scene.server), ["GET", "ls-refs", "fetch"]);
+    let seen = scene.server.take_log();
+    assert_eq!(seen[0].target, "/package.git/info/refs?service=git-upload-pack");
+    assert_eq!(seen.iter().filter_map(|seen| seen.command).collect::<Vec<_>>(), ["ls-refs", "fetch"]);
+}
+
+#[tokio::test]
+async fn addresses_are_asked_for_as_they_were_written() {
+    let mut scene = Scene::new();
+    scene.repository.package("refs/heads/main", "acme/package");
+    let odd = scene.directory.path().join("repositories/a b%41.git");
+    std::os::unix::fs::symlink(&scene.repository.path, odd).expect("a link");
+    for written in ["a%20b%2541.git", "package.git/"] {
+        scene.known = None;
+        let url = scene.server.url(written);
+        scene.update_from(&url).await.expect("it is there");
+        let target = scene.server.take_log().remove(0).target;
+        assert_eq!(target, format!("/{}/info/refs?service=git-upload-pack", written.trim_end_matches('/')));
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! `packages.json` and the p2 files, byte by byte.
 
+use packagist_selfhosted::store::database::Change;
+use packagist_selfhosted::store::listings;
 use serde_json::json;
 
-use crate::world::{START, json as content, world};
+use crate::world::{START, STORED, json as content, world};
 
 const LIB: &str = "/repo/acme/p2/acme/lib.json";
 
@@ -165,4 +167,29 @@ async fn packages_json_lists_what_the_token_sees() {
         all.header("last-modified"),
         "the same content has one date"
     );
+}
+
+#[tokio::test]
+async fn a_former_name_stays_installable_and_a_new_one_is_never_missing() {
+    let world = world().await;
+    let (org, lib) = (world.acme, world.lib);
+    world
+        .write(move |tx| {
+            listings::make_current(org, tx, lib, "renamed/lib")?;
+            tx.changed(Change::Package(org, lib));
+            Ok(())
+        })
+        .await;
+    assert_eq!(world.get(&world.reader, LIB).await.text(), content("acme/lib", false));
+    let archive = world.get(&world.reader, &format!("/repo/acme/dists/acme/lib/{STORED}.zip")).await;
+    assert_eq!(archive.body, world.archive);
+    let renamed = world.get(&world.reader, &format!("/repo/acme/dists/renamed/lib/{STORED}.zip")).await;
+    assert_eq!(renamed.body, world.archive);
+    // Nothing is rendered for it yet: a 404 would send clients to a public repository.
+    for file in ["renamed/lib.json", "renamed/lib~dev.json"] {
+        let empty = world.get(&world.reader, &format!("/repo/acme/p2/{file}")).await;
+        assert_eq!(empty.json(), json!({ "minified": "composer/2.0", "packages": { "renamed/lib": [] } }));
+    }
+    let root = world.get(&world.reader, "/repo/acme/packages.json").await.json();
+    assert_eq!(root["available-packages"], json!(["acme/lib", "acme/secret-lib", "fork/thing", "renamed/lib"]));
 }

@@ -73,7 +73,8 @@ async fn installations_are_counted_once_a_request() {
     .await;
     assert_eq!((whole.status, whole.json()), (201, json!({ "status": "success" })));
     let secret = r#"{"name":"acme/secret-lib","version":"1.0.0.0"}"#;
-    let partial = send(&world.restricted, &format!(r#"{{"downloads":[{lib},{secret},5,{{}}]}}"#)).await;
+    let claimed = r#"{"name":"acme/lib","version":"9.9.9.9"}"#;
+    let partial = send(&world.restricted, &format!(r#"{{"downloads":[{lib},{claimed},{secret},5,{{}}]}}"#)).await;
     assert_eq!((partial.status, partial.json()["status"].clone()), (200, json!("partial")));
     for wrong in ["", "[]", "{", r#"{"downloads":5}"#, &"[".repeat(100_000), &" ".repeat(3 << 20)] {
         let answer = send(&world.reader, wrong).await;
@@ -87,7 +88,7 @@ async fn installations_are_counted_once_a_request() {
             installs::total(acme, db, secret)?,
         ))
     });
-    assert_eq!(totals.await.expect("the store answers"), (2, 0));
+    assert_eq!(totals.await.expect("the store answers"), (2, 0), "neither hidden packages nor versions that are none");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use packagist_selfhosted::access::token::{TokenKind, TokenText};
 use packagist_selfhosted::appliance::{Appliance, Mode, Settings};
 use packagist_selfhosted::clock::{Clock, Timestamp};
+use packagist_selfhosted::composer::version::NormalizedVersion;
 use packagist_selfhosted::http::{self, Server, State};
 use packagist_selfhosted::jobs::build_dist::Dists;
 use packagist_selfhosted::secrets::random;
@@ -16,6 +17,7 @@ use packagist_selfhosted::store::database::Change;
 use packagist_selfhosted::store::documents::{self, Document};
 use packagist_selfhosted::store::ids::{HookId, OrgId, PackageId, TokenId};
 use packagist_selfhosted::store::packages::{self, Imported};
+use packagist_selfhosted::store::versions::{self, Version};
 use packagist_selfhosted::store::{self, Tx, changes, dists, hooks, listings, organizations, tokens, users, vendors};
 use packagist_selfhosted::telemetry::metrics;
 use packagist_selfhosted::vcs::{self, UrlPolicy, Vcs};
@@ -216,12 +218,28 @@ async fn package(appliance: &Appliance, org: OrgId, name: &'static str, fork: bo
             let date = documents::next_date(org, tx, name, dev, START.as_seconds())?;
             let document = Document { body: gzip(&json(name, dev)), last_modified: date };
             documents::put(org, tx, listing, dev, &document, "test")?;
+            versions::put(org, tx, listing, &version(dev))?;
             changes::record(org, tx, id, &file, "update", START)?;
         }
         tx.changed(Change::Package(org, id));
         Ok(id)
     })
     .await
+}
+
+fn version(dev: bool) -> Version {
+    let text = if dev { "dev-main" } else { "1.0.0" };
+    let normalized = if dev { "dev-main" } else { "1.0.0.0" };
+    Version {
+        version: text.to_owned(),
+        version_normalized: NormalizedVersion::from_stored(normalized.to_owned()),
+        reference: "0".repeat(40),
+        git_ref: "refs/tags/1.0.0".to_owned(),
+        released_at: None,
+        dev,
+        default_branch: dev,
+        metadata: "{}".to_owned(),
+    }
 }
 
 /// The content of a published document.

@@ -328,12 +328,12 @@ fn damage(random: &mut Random, text: &mut Vec<u8>) {
         1 => text[at] = *random.pick(b"{}[]\",:0x \n\xFF\x00"),
         2 => text.insert(at, *random.pick(b"{}[]\",:0x \n\xFF\t")),
         3 => drop(text.splice(0..0, b"\xEF\xBB\xBF".iter().copied())),
-        4 => text.extend_from_slice(*random.pick(&[b"  \n".as_slice(), b"x", b"{}", b"\0", b","])),
+        4 => text.extend_from_slice(random.pick::<&[u8]>(&[b"  \n".as_slice(), b"x", b"{}", b"\0", b","])),
         5 => {
             // Keys that come twice: PHP takes the last.
             let end = text.len() - 1;
             text.truncate(end);
-            text.extend_from_slice(*random.pick(&[
+            text.extend_from_slice(random.pick::<&[u8]>(&[
                 br#","description":"one","description":"two"}"#.as_slice(),
                 br#","extra":{"a":1,"b":2,"a":{"0":1,"1":2}}}"#,
                 br#","description":"\ud83d\ude00 \/ \u00e9"}"#,

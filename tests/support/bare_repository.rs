@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 /// A file of a commit: its mode as Git writes it, its path, its content.
 pub type File<'a> = (&'a str, &'a str, &'a str);
 
+/// A row of a tree: its mode as Git writes it, its name, its id.
+pub type Row<'a> = (&'a str, &'a str, &'a str);
+
 /// A bare repository.
 pub struct BareRepository {
     /// Where it is.
@@ -94,8 +97,8 @@ impl BareRepository {
         self.git(&["update-ref", "-d", name]);
     }
 
-    /// Commits a tree with one entry a row (mode, name, id), however malformed, to a branch.
-    pub fn commit_raw_tree(&self, branch: &str, entries: &[(&str, &str, &str)]) -> String {
+    /// Commits a tree, however malformed, to a branch.
+    pub fn commit_raw_tree(&self, branch: &str, entries: &[Row<'_>]) -> String {
         let mut bytes = Vec::new();
         for (mode, name, id) in entries {
             bytes.extend(format!("{mode} {name}\0").into_bytes());

@@ -146,7 +146,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
     let fetches = contains(&body, b"command=fetch");
     state.log.lock().expect("no panic").push(Seen {
         method: request.method().to_string(),
-        target: request.uri().to_string(),
+        target: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
         host: header(HOST).or_else(|| request.uri().authority().map(ToString::to_string)).unwrap_or_default(),
         authorization: authorization.clone(),
         command: if fetches { Some("fetch") } else { contains(&body, b"command=ls-refs").then_some("ls-refs") },
@@ -234,7 +234,7 @@ async fn backend(request: &HttpRequest, body: &[u8], root: &Path) -> Said {
         .env("GIT_CONFIG_KEY_0", "safe.directory")
         .env("GIT_CONFIG_VALUE_0", "*")
         .env("REQUEST_METHOD", request.method().as_str())
-        .env("PATH_INFO", request.path())
+        .env("PATH_INFO", decoded(request.path()))
         .env("QUERY_STRING", request.query_string())
         .env("CONTENT_TYPE", header("content-type"))
         .env("CONTENT_LENGTH", body.len().to_string())
@@ -259,6 +259,13 @@ async fn backend(request: &HttpRequest, body: &[u8], root: &Path) -> Said {
         }
     }
     said
+}
+
+/// A path without percent-encoding, as CGI has it.
+fn decoded(path: &str) -> String {
+    let form = format!("path={}", path.replace('+', "%2B"));
+    let mut pairs = url::form_urlencoded::parse(form.as_bytes());
+    pairs.next().expect("one pair").1.into_owned()
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

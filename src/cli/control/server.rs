@@ -64,13 +64,14 @@ impl Control {
 
 async fn accept(listener: UnixListener, appliance: Appliance, mut stopping: watch::Receiver<bool>) {
     let mut clients = JoinSet::new();
+    let told = stopping.clone();
     loop {
         tokio::select! {
             _ = stopping.changed() => break,
             _ = clients.join_next(), if !clients.is_empty() => {}
             accepted = listener.accept(), if clients.len() < CLIENTS => match accepted {
                 Ok((stream, _)) => {
-                    clients.spawn(serve(stream, appliance.clone()));
+                    clients.spawn(serve(stream, appliance.clone(), told.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(error = %error, "A command could not connect.");
@@ -87,7 +88,7 @@ async fn accept(listener: UnixListener, appliance: Appliance, mut stopping: watc
     }
 }
 
-async fn serve(stream: UnixStream, appliance: Appliance) {
+async fn serve(stream: UnixStream, appliance: Appliance, stopping: watch::Receiver<bool>) {
     let allowed = stream.peer_cred().is_ok_and(|peer| may_command(peer.uid()));
     let (read, write) = stream.into_split();
     if !allowed {
@@ -116,7 +117,7 @@ async fn serve(stream: UnixStream, appliance: Appliance) {
     };
     let (output, events) = Output::channel();
     let input = request.take_input();
-    let session = Session::new(appliance, output, request.directory, input, Workforce::Server);
+    let session = Session::new(appliance, output, request.directory, input, Workforce::Server(stopping));
     // Both run in this task, so that the command goes on when the client has gone, and ends before the server does.
     tokio::join!(
         async move {

@@ -16,7 +16,8 @@ use crate::http::cache::Cache;
 use crate::http::error::JSON;
 use crate::http::guard::Opened;
 use crate::http::{Error, State};
-use crate::store::{self, changes};
+use crate::store;
+use crate::store::changes::{self, FileChange};
 
 /// Microseconds in one unit of these instants.
 const UNIT: i64 = 100;
@@ -37,7 +38,7 @@ pub(super) async fn answer(request: &HttpRequest, state: &State, opened: &Opened
     };
     let from = Timestamp::from_micros(since.saturating_mul(UNIT));
     if now.since(from) > TOLD {
-        return Ok(resync(request, now, until));
+        return resync(request, now, until).await;
     }
     let org = opened.organization.id;
     let end = Timestamp::from_micros(until.saturating_mul(UNIT));
@@ -47,18 +48,23 @@ pub(super) async fn answer(request: &HttpRequest, state: &State, opened: &Opened
     let read = move |db: &rusqlite::Connection| changes::between(org, db, from, end, MOST + 1);
     let found = state.appliance.database.read(read).await.map_err(failed)?;
     if i64::try_from(found.len()).is_ok_and(|count| count > MOST) {
-        return Ok(resync(request, now, until));
+        return resync(request, now, until).await;
     }
-    let may_see = |change: &&changes::FileChange| {
-        // A removed package has no number any more; who sees everything is told of it all the same.
-        opened.view.set == AccessSet::All || opened.organization.includes(change.package, &opened.view)
-    };
-    let actions: Vec<Value> = found
-        .iter()
-        .filter(may_see)
-        .map(|change| json!({ "type": change.kind, "package": change.file, "time": change.at.as_seconds() }))
-        .collect();
-    Ok(made(request, &json!({ "actions": actions, "timestamp": until.max(since) })))
+    let opened = opened.clone();
+    made(request, move || {
+        let actions: Vec<Value> = found.iter().filter(|change| may_see(&opened, change)).map(action).collect();
+        json!({ "actions": actions, "timestamp": until.max(since) })
+    })
+    .await
+}
+
+/// A removed package has no number any more; who sees everything is told of it all the same.
+fn may_see(opened: &Opened, change: &FileChange) -> bool {
+    opened.view.set == AccessSet::All || opened.organization.includes(change.package, &opened.view)
+}
+
+fn action(change: &FileChange) -> Value {
+    json!({ "type": change.kind, "package": change.file, "time": change.at.as_seconds() })
 }
 
 /// The instant asked from; none where it is missing, or too small to be one of these instants (Packagist asks for at
@@ -81,9 +87,9 @@ fn without_since(timestamp: i64) -> HttpResponse {
 }
 
 /// Tells a mirror to load everything anew.
-fn resync(request: &HttpRequest, now: Timestamp, timestamp: i64) -> HttpResponse {
+async fn resync(request: &HttpRequest, now: Timestamp, timestamp: i64) -> Result<HttpResponse, Error> {
     let action = json!({ "type": "resync", "package": "*", "time": now.as_seconds() });
-    made(request, &json!({ "actions": [action], "timestamp": timestamp }))
+    made(request, move || json!({ "actions": [action], "timestamp": timestamp })).await
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! nothing is written before the answer.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -11,6 +12,7 @@ use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::composer::name::PackageName;
 use crate::composer::version;
@@ -24,13 +26,15 @@ use crate::http::{Error, State};
 const LARGEST: usize = 2 << 20;
 /// How many entries of a request count.
 const ENTRIES: usize = 5000;
+/// How long a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
 /// Counts what the token may see.
 pub(super) async fn answer(payload: web::Payload, state: &State, opened: &Opened) -> Result<HttpResponse, Error> {
-    let Some(body) = read(payload).await else {
-        return Ok(said(StatusCode::OK, "error", Some("The body is larger than 2 MiB, or broke off.")));
+    let Some(body) = timeout(PATIENCE, read(payload)).await.ok().flatten() else {
+        return Ok(said(StatusCode::OK, "error", Some("The body is larger than 2 MiB, too slow, or broke off.")));
     };
     let Some(entries) = entries(&body) else {
         return Ok(said(StatusCode::OK, "error", Some("The body is not JSON with a list of `downloads`.")));

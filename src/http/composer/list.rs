@@ -4,39 +4,59 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::made;
+use crate::catalog::Entry;
+use crate::composer::name::PackageName;
 use crate::http::Error;
 use crate::http::guard::Opened;
 
 /// Longest pattern that is matched, in bytes.
 const LONGEST_FILTER: usize = 512;
 
-/// Answers `?filter=` (with `*`), `?vendor=` and `?type=`, or everything.
-pub(super) fn answer(request: &HttpRequest, opened: &Opened) -> Result<HttpResponse, Error> {
-    let (mut filter, mut vendor, mut kind) = (None, None, None);
-    for (key, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
-        let value = value.to_ascii_lowercase();
-        match &*key {
-            "filter" if !value.is_empty() => filter = Some(value),
-            "vendor" if !value.is_empty() => vendor = Some(value),
-            "type" if !value.is_empty() => kind = Some(value),
-            _ => {}
+/// Which names are asked for.
+#[derive(Default)]
+struct Query {
+    filter: Option<String>,
+    vendor: Option<String>,
+    kind: Option<String>,
+}
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, Error> {
+        let mut query = Self::default();
+        for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
+            let value = Some(value.to_ascii_lowercase()).filter(|value| !value.is_empty());
+            match &*key {
+                "filter" => query.filter = value,
+                "vendor" => query.vendor = value,
+                "type" => query.kind = value,
+                _ => {}
+            }
         }
+        if query.filter.as_ref().is_some_and(|filter| filter.len() > LONGEST_FILTER) {
+            return Err(Error::BadRequest(format!("The filter is longer than {LONGEST_FILTER} characters.")));
+        }
+        Ok(query)
     }
-    if filter.as_ref().is_some_and(|filter| filter.len() > LONGEST_FILTER) {
-        return Err(Error::BadRequest(format!("The filter is longer than {LONGEST_FILTER} characters.")));
+
+    fn wants(&self, name: &PackageName, entry: &Entry) -> bool {
+        let kind = entry.kind.as_deref().unwrap_or("library");
+        self.vendor.as_deref().is_none_or(|vendor| name.vendor() == vendor)
+            && self.filter.as_deref().is_none_or(|filter| matches(filter, name.as_str()))
+            && self.kind.as_deref().is_none_or(|wanted| kind.eq_ignore_ascii_case(wanted))
     }
-    let mut names: Vec<&str> = opened
-        .organization
-        .visible(&opened.view)
-        .filter(|(name, _)| vendor.as_deref().is_none_or(|vendor| name.vendor() == vendor))
-        .filter(|(name, _)| filter.as_deref().is_none_or(|filter| matches(filter, name.as_str())))
-        .filter(|(_, entry)| {
-            kind.as_deref().is_none_or(|kind| entry.kind.as_deref().unwrap_or("library").eq_ignore_ascii_case(kind))
-        })
-        .map(|(name, _)| name.as_str())
-        .collect();
-    names.sort_unstable();
-    Ok(made(request, &json!({ "packageNames": names })))
+}
+
+/// Answers `?filter=` (with `*`), `?vendor=` and `?type=`, or everything.
+pub(super) async fn answer(request: &HttpRequest, opened: Opened) -> Result<HttpResponse, Error> {
+    let query = Query::parse(request.query_string())?;
+    made(request, move || {
+        let visible = opened.organization.visible(&opened.view);
+        let mut names: Vec<&str> =
+            visible.filter(|(name, entry)| query.wants(name, entry)).map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        json!({ "packageNames": names })
+    })
+    .await
 }
 
 /// Whether the whole name fits the pattern, in which `*` stands for anything, also with slashes. Linear in both but for

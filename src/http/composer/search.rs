@@ -59,8 +59,12 @@ impl Query {
 }
 
 /// Answers `?q=words&type=type`, with `page` and `per_page`.
-pub(super) fn answer(request: &HttpRequest, opened: &Opened) -> Result<HttpResponse, Error> {
+pub(super) async fn answer(request: &HttpRequest, opened: Opened) -> Result<HttpResponse, Error> {
     let query = Query::parse(request.query_string());
+    made(request, move || results(&query, &opened)).await
+}
+
+fn results(query: &Query, opened: &Opened) -> Value {
     let mut found: Vec<_> = opened
         .organization
         .visible(&opened.view)
@@ -73,9 +77,9 @@ pub(super) fn answer(request: &HttpRequest, opened: &Opened) -> Result<HttpRespo
         .collect();
     found.sort_unstable_by_key(|(order, _)| *order);
     let first = (query.page - 1).saturating_mul(query.per_page);
-    let results: Vec<Value> =
-        found.iter().skip(first).take(query.per_page).map(|((_, _, name), entry)| result(name, entry)).collect();
-    Ok(made(request, &json!({ "results": results, "total": found.len() })))
+    let page = found.iter().skip(first).take(query.per_page);
+    let results: Vec<Value> = page.map(|((_, _, name), entry)| result(name, entry)).collect();
+    json!({ "results": results, "total": found.len() })
 }
 
 fn is_abandoned(entry: &Entry) -> bool {

@@ -8,6 +8,8 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
+use crate::platform::generic;
+
 /// Bodies above this are read and dropped: GitHub's limit.
 const LARGEST: usize = 25 << 20;
 /// What is not read any more: the call is answered and its connection closed.
@@ -17,16 +19,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes that all bodies together may hold in memory; beyond it, they are dropped as if they were too large.
 const TOGETHER: usize = 96 << 20;
 
+/// Bodies up to this are looked through at once.
+const SHORT: usize = 64 << 10;
+
 /// Bytes that bodies hold in memory now. One number for the process, added to and taken from by every call.
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// What was read.
 pub(super) struct Body {
     /// The bytes; none if there were too many, or they did not come.
-    pub(super) content: Option<BytesMut>,
+    content: Option<BytesMut>,
     /// How many there were.
     pub(super) size: u64,
     share: Share,
+}
+
+impl Body {
+    /// The commits that it announces; a long one is looked through off the threads that answer.
+    pub(super) async fn announced(&mut self) -> Vec<String> {
+        match self.content.take() {
+            None => Vec::new(),
+            Some(content) if content.len() <= SHORT => generic::announced_commits(&content),
+            Some(content) => web::block(move || generic::announced_commits(&content)).await.unwrap_or_default(),
+        }
+    }
 }
 
 /// A body's share of [`TOGETHER`], given back when the body goes.

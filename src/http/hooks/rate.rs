@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn sixty_calls_a_minute_are_admitted() {
         let rates = Rates::default();
-        let at = |seconds| Timestamp::from_seconds(1_000_000 + seconds);
+        let at = |seconds: i64| Timestamp::from_seconds(1_000_000 + seconds);
         assert!((0..60).all(|_| rates.admits(HookId(1), at(0))));
         assert!(!rates.admits(HookId(1), at(59)));
         assert!(rates.admits(HookId(2), at(59)), "each hook has its own rate");

@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
 
-use super::mirror::open_shared;
+use super::mirror::{mark_damaged, open_shared};
 use super::read::{self, damaged, signed};
 use super::refs::Refs;
 use super::tree::{Destination, Entry, FileKind, Files, hostile};
@@ -34,6 +34,14 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 
 /// Writes the archive. See [`crate::vcs::Vcs::archive`].
 pub(in crate::vcs) fn archive(request: &ArchiveRequest, limits: &Limits) -> Result<ArchiveStats, VcsError> {
+    let outcome = write(request, limits);
+    if matches!(outcome, Err(VcsError::Corrupt { .. })) && request.mirror.is_dir() {
+        mark_damaged(&request.mirror);
+    }
+    outcome
+}
+
+fn write(request: &ArchiveRequest, limits: &Limits) -> Result<ArchiveStats, VcsError> {
     let unknown = || VcsError::UnknownCommit { commit: request.commit.clone() };
     let id = ObjectId::from_hex(request.commit.as_bytes()).map_err(|_| unknown())?;
     let (repository, _packs_stay) = open_shared(&request.mirror)?;
@@ -42,7 +50,8 @@ pub(in crate::vcs) fn archive(request: &ArchiveRequest, limits: &Limits) -> Resu
         return Err(unknown());
     }
     let commit = repository.find_commit(id).map_err(damaged)?;
-    let decoded = commit.decode().map_err(damaged)?;
+    let malformed = |_| hostile(&BString::from(request.commit.as_str()), "is a malformed commit");
+    let decoded = commit.decode().map_err(malformed)?;
     let tree = decoded.tree();
     let time = signed(decoded.committer).or_else(|| signed(decoded.author)).unwrap_or_default();
     let files = Files::read(&repository, tree, limits)?;
@@ -215,8 +224,7 @@ impl<'a> Writer<'a> {
             }
             let mode = if entry.kind == FileKind::Executable { 0o755 } else { 0o644 };
             self.zip.start_file(item.name.as_str(), self.options.unix_permissions(mode)).map_err(zipping)?;
-            let converted =
-                pipeline.as_mut().map(|pipeline| converted(pipeline, &bytes, path, entry.id)).transpose()?.flatten();
+            let converted = pipeline.as_mut().and_then(|pipeline| converted(pipeline, &bytes, path, entry.id));
             if let Some(converted) = &converted {
                 self.spend((converted.len() as u64).saturating_sub(size), false)?;
             }
@@ -259,23 +267,15 @@ impl<'a> Writer<'a> {
 }
 
 /// A file as Git would check it out, if that differs from what is stored. What cannot be converted stays as it is, as in Git.
-fn converted(
-    pipeline: &mut Pipeline<'_>,
-    bytes: &[u8],
-    path: &BString,
-    id: ObjectId,
-) -> Result<Option<Vec<u8>>, VcsError> {
-    let outcome =
-        pipeline.convert_to_worktree(bytes, path.as_ref(), to_worktree::Options::default()).map_err(damaged)?;
-    let converted = match outcome {
-        ToWorktreeOutcome::Unchanged(_) => return Ok(None),
-        ToWorktreeOutcome::Buffer(converted) => converted.to_vec(),
-        // Only configured filter programs lead here, and none are configured.
-        ToWorktreeOutcome::Process(_) => return Ok(None),
+fn converted(pipeline: &mut Pipeline<'_>, bytes: &[u8], path: &BString, id: ObjectId) -> Option<Vec<u8>> {
+    let outcome = pipeline.convert_to_worktree(bytes, path.as_ref(), to_worktree::Options::default());
+    let Ok(ToWorktreeOutcome::Buffer(converted)) = outcome else {
+        // Unchanged, or not to be converted; a filter program would be a third, and none are configured.
+        return None;
     };
     // gix expands `$Id$` without the blank that Git puts at its end.
     let (ours, theirs) = (format!("$Id: {id}$"), format!("$Id: {id} $"));
-    Ok(Some(converted.replace(ours.as_bytes(), theirs.as_bytes())))
+    Some(converted.replace(ours.as_bytes(), theirs.as_bytes()))
 }
 
 fn digest(file: &mut File) -> io::Result<(u64, String)> {

@@ -102,7 +102,7 @@ impl Session {
         let failure = Failure::default();
         let (transport, local): (Box<dyn Transport>, _) = match url.scheme() {
             Scheme::Https | Scheme::Http => {
-                let client = Git::new(credential, outbound, limits.transfer, failure.clone())?;
+                let client = Git::new(url, credential, outbound, limits.transfer, failure.clone())?;
                 let parsed = gix::url::parse(BStr::new(url.as_str()))
                     .map_err(|error| VcsError::Policy { reason: format!("The address cannot be used: {error}.") })?;
                 (Box::new(http::Transport::new_http(client, parsed, Protocol::V2, false)), None)

@@ -16,13 +16,17 @@ use reqwest::blocking::{Client, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
-use crate::outbound::{self, Guard, Refused, ResolveFailed, configure_blocking};
+use crate::outbound::{self, Guard, Refused, ResolveFailed, blocking_client};
 use crate::vcs::error::VcsError;
 use crate::vcs::request::WireCredential;
+use crate::vcs::url::SourceUrl;
 use exchange::{Body, Exchange, Head, Limited, Upload};
 
 /// How many redirects the first request may follow.
 const MAX_REDIRECTS: usize = 5;
+/// Where the listing of a repository is, and where its objects are asked for.
+const LISTING: &str = "/info/refs?service=git-upload-pack";
+const UPLOAD_PACK: &str = "/git-upload-pack";
 
 /// The first failure of a session; later ones follow from it.
 #[derive(Clone, Default)]
@@ -45,7 +49,9 @@ impl Failure {
 /// A client for one repository.
 pub(super) struct Git {
     shared: Rc<Shared>,
-    redirected: Option<String>,
+    /// The repository's address, after redirects; without a slash at its end. gix decodes and encodes addresses in its own
+    /// way, so that only ours is used.
+    base: String,
 }
 
 struct Shared {
@@ -64,14 +70,14 @@ struct Shared {
 impl Git {
     /// A client that presents `credential` to the host and port it belongs to, and nowhere else.
     pub(super) fn new(
+        url: &SourceUrl,
         credential: Option<&WireCredential>,
         settings: &outbound::Settings,
         limit: u64,
         failure: Failure,
     ) -> Result<Self, VcsError> {
-        let builder = configure_blocking(Client::builder(), settings).map_err(|error| policy(&error))?;
         let shared = Shared {
-            client: builder.build().map_err(|error| policy(&error))?,
+            client: blocking_client(settings).map_err(|error| policy(&error))?,
             guard: settings.guard.clone(),
             proxied: settings.proxy.is_some(),
             authorization: credential.map(authorization).transpose()?,
@@ -79,26 +85,29 @@ impl Git {
             limit,
             timeout: settings.timeout.as_secs(),
         };
-        Ok(Self { shared: Rc::new(shared), redirected: None })
+        Ok(Self { shared: Rc::new(shared), base: url.as_str().trim_end_matches('/').to_owned() })
+    }
+
+    fn address(&self, tail: &str) -> io::Result<Url> {
+        Url::parse(&format!("{}{tail}", self.base)).map_err(io::Error::other)
     }
 
     /// Asks for the listing, following redirects as long as they keep the protocol's tail and lead to no unencrypted
     /// address.
-    fn listing(&mut self, base: &str, tail: &str, headers: &HeaderMap) -> io::Result<Response> {
-        let invalid = |_| io::Error::other("the repository's address is no URL");
-        let mut url = Url::parse(&format!("{base}{tail}")).map_err(invalid)?;
+    fn listing(&mut self, headers: &HeaderMap) -> io::Result<Response> {
+        let mut url = self.address(LISTING)?;
         for _ in 0..=MAX_REDIRECTS {
             let response = self.shared.send(Method::GET, &url, headers, Vec::new())?;
             if !response.status().is_redirection() {
                 return Ok(response);
             }
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let target = url.join(location).ok().filter(|target| follows(&url, target, tail));
+            let target = url.join(location).ok().filter(|target| follows(&url, target));
             let Some(target) = target else {
                 let reason = format!("it redirects to {}", printable(location));
                 return Err(self.shared.failure.set(VcsError::NotAGitEndpoint { url: endpoint(&url), reason }));
             };
-            self.redirected = target.as_str().strip_suffix(tail).map(str::to_owned);
+            self.base = target.as_str().trim_end_matches(LISTING).to_owned();
             url = target;
         }
         let reason = "it redirects too often".to_owned();
@@ -107,9 +116,9 @@ impl Git {
 }
 
 /// Whether a redirect is one of the repository, and not of a sign-in page, and as well encrypted as before.
-fn follows(from: &Url, to: &Url, tail: &str) -> bool {
+fn follows(from: &Url, to: &Url) -> bool {
     let encrypted = to.scheme() == "https" || (to.scheme() == "http" && from.scheme() == "http");
-    encrypted && to.username().is_empty() && to.password().is_none() && to.as_str().ends_with(tail)
+    encrypted && to.username().is_empty() && to.password().is_none() && to.as_str().ends_with(LISTING)
 }
 
 impl Http for Git {
@@ -119,27 +128,25 @@ impl Http for Git {
 
     fn get(
         &mut self,
-        url: &str,
-        base_url: &str,
+        _url: &str,
+        _base_url: &str,
         headers: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> gix::Result<GetResponse<Head, Body>> {
         const TYPE: &str = "application/x-git-upload-pack-advertisement";
-        let tail = url.strip_prefix(base_url).unwrap_or_default().to_owned();
-        let answer =
-            self.listing(base_url, &tail, &header_map(headers)).and_then(|response| self.shared.accept(response, TYPE));
+        let answer = self.listing(&header_map(headers)).and_then(|response| self.shared.accept(response, TYPE));
         let response = answer.map_err(gix::Error::from_error)?;
-        Ok(GetResponse { headers: Head::ready(TYPE), body: Body::Ready(self.shared.body(response)) })
+        Ok(GetResponse { headers: Head::ready(TYPE), body: Body::Ready(Box::new(self.shared.body(response))) })
     }
 
     /// Nothing is sent yet: gix writes the body first, and then reads the head of the answer.
     fn post(
         &mut self,
-        url: &str,
+        _url: &str,
         _base_url: &str,
         headers: impl IntoIterator<Item = impl AsRef<str>>,
         _body: PostBodyDataKind,
     ) -> gix::Result<PostResponse<Head, Body, Upload>> {
-        let url = Url::parse(url).map_err(|error| gix::Error::from_error(io::Error::other(error)))?;
+        let url = self.address(UPLOAD_PACK).map_err(gix::Error::from_error)?;
         let exchange = Rc::new(RefCell::new(Exchange::new(Rc::clone(&self.shared), url, header_map(headers))));
         Ok(PostResponse {
             post_body: Upload(Rc::clone(&exchange)),
@@ -153,7 +160,7 @@ impl Http for Git {
     }
 
     fn redirected_base_url(&self) -> Option<String> {
-        self.redirected.clone()
+        None
     }
 }
 
@@ -228,12 +235,11 @@ impl Shared {
             if let Some(failed) = cause.downcast_ref::<ResolveFailed>() {
                 return VcsError::Dns { host: failed.host.clone() };
             }
-            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if inner.is_some_and(|inner| inner.is::<rustls::Error>()) || cause.is::<rustls::Error>() {
+            if cause.is::<rustls::Error>() {
                 return VcsError::Tls { host, reason: printable(&cause.to_string()) };
             }
             last = cause.to_string();
-            current = cause.source();
+            current = wrapped(cause).or_else(|| cause.source());
         }
         if error.is_timeout() {
             return VcsError::Timeout { what: format!("Waiting for {host}"), seconds: self.timeout };
@@ -274,6 +280,12 @@ fn shown(url: &Url) -> String {
         Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
         None => url.host_str().unwrap_or_default().to_owned(),
     }
+}
+
+/// What an I/O error was made of: its `source` would skip that.
+fn wrapped<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
+    Some(inner)
 }
 
 fn policy(refused: &dyn std::fmt::Display) -> VcsError {

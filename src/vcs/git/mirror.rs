@@ -13,6 +13,8 @@ use crate::vcs::error::VcsError;
 
 /// From this number on, packs are put together into one.
 const CROWDED: usize = 50;
+/// The file that marks a mirror as damaged.
+const DAMAGED: &str = "damaged";
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 const HEAD: &str = "ref: refs/heads/main\n";
 
@@ -77,6 +79,19 @@ impl Mirror {
         }
     }
 
+    /// Whether somebody who read the mirror found it damaged.
+    pub(super) fn is_marked_damaged(&self) -> bool {
+        self.path.join(DAMAGED).exists()
+    }
+
+    /// Takes the mark away, after everything was fetched anew.
+    pub(super) fn declare_whole(&self) -> Result<(), VcsError> {
+        match fs::remove_file(self.path.join(DAMAGED)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(VcsError::io("Repairing the mirror", &error)),
+            _ => Ok(()),
+        }
+    }
+
     fn packs(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten();
         entries
@@ -121,6 +136,12 @@ impl Mirror {
             _ => {}
         }
     }
+}
+
+/// Marks a mirror for repair at its next update.
+pub(super) fn mark_damaged(path: &Path) {
+    // If it cannot be marked, the next reader finds the damage again.
+    let _ = File::create(path.join(DAMAGED));
 }
 
 /// Opens a mirror for reading, and holds its packs in place as long as the file lives.

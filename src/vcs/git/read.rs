@@ -28,9 +28,11 @@ pub(super) fn peel_tag(repository: &gix::Repository, id: ObjectId) -> Result<Opt
             return Ok((depth > 0).then_some(current));
         }
         let tag = repository.find_tag(current).map_err(damaged)?;
-        current = tag.target_id().map_err(damaged)?.detach();
+        // A malformed tag is somebody's mistake, not damage: it leads nowhere.
+        let Ok(target) = tag.target_id() else { break };
+        current = target.detach();
     }
-    Ok(Some(current))
+    Ok(None)
 }
 
 /// The commit that a ref leads to.
@@ -145,8 +147,11 @@ impl Reader<'_> {
             return Ok(facts.clone());
         }
         let commit = self.repository.find_commit(id).map_err(damaged)?;
-        let decoded = commit.decode().map_err(damaged)?;
-        let facts = Facts { time: authored(&decoded), manifest: self.manifest(decoded.tree(), limits)? };
+        // A malformed commit is somebody's mistake, not damage: it holds no version.
+        let facts = match commit.decode() {
+            Ok(decoded) => Facts { time: authored(&decoded), manifest: self.manifest(decoded.tree(), limits)? },
+            Err(_) => Facts { time: None, manifest: Manifest::Missing },
+        };
         self.commits.insert(id, facts.clone());
         Ok(facts)
     }

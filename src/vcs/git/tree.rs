@@ -61,7 +61,7 @@ impl Files {
             let tree = repository.find_tree(id).map_err(damaged)?;
             let mut names = HashSet::new();
             for entry in tree.iter() {
-                let entry = entry.map_err(damaged)?;
+                let entry = entry.map_err(|_| hostile(&prefix, "is a malformed directory"))?;
                 let path = join(&prefix, entry.filename());
                 check(entry.filename(), &path, entry.mode().kind())?;
                 if !names.insert(entry.filename().to_owned()) {

@@ -103,7 +103,7 @@ impl BufRead for Head {
 
 /// The body of an answer.
 pub(in crate::vcs::git) enum Body {
-    Ready(BufReader<Limited>),
+    Ready(Box<BufReader<Limited>>),
     Pending(Rc<RefCell<Exchange>>),
 }
 
@@ -112,7 +112,8 @@ impl Body {
         if let Self::Pending(exchange) = self {
             exchange.borrow_mut().perform()?;
             let response = exchange.borrow_mut().response.take();
-            *self = Self::Ready(response.ok_or_else(|| io::Error::other("the answer's body was read already"))?);
+            let response = response.ok_or_else(|| io::Error::other("the answer's body was read already"))?;
+            *self = Self::Ready(Box::new(response));
         }
         match self {
             Self::Ready(reader) => Ok(reader),
