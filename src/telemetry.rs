@@ -97,8 +97,8 @@ pub enum TelemetryError {
 }
 
 /// Crates whose lines at `info` and below are about themselves rather than about our work.
-const CHATTY: [&str; 9] =
-    ["refinery_core", "gix", "gix_transport", "hyper", "hyper_util", "h2", "rustls", "reqwest", "mio"];
+const CHATTY: [&str; 10] =
+    ["actix_server", "refinery_core", "gix", "gix_transport", "hyper", "hyper_util", "h2", "rustls", "reqwest", "mio"];
 
 /// Starts the log on standard error. `rust_log` is the value of `RUST_LOG`, where it is set: it replaces `level`.
 ///

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::appliance::{Appliance, PackageKey};
 use crate::secrets::random;
 use crate::storage::Digest;
+use crate::store::dists::Dist;
 use crate::store::{self, dists, packages};
 use crate::telemetry::names;
 use crate::vcs::{ArchiveRequest, VcsError};
@@ -126,16 +127,16 @@ impl Dists {
 }
 
 impl Shared {
+    /// What is known of the archive.
+    async fn known(&self, package: PackageKey, key: &str) -> Result<Option<Dist>, DistError> {
+        let key = key.to_owned();
+        let known = self.appliance.database.read(move |db| dists::by_key(package.org, db, package.package, &key));
+        known.await.map_err(|error| unanswered(&error))
+    }
+
     /// The archive if it is stored already.
     async fn stored(&self, package: PackageKey, key: &str) -> Result<Option<Archive>, DistError> {
-        let key = key.to_owned();
-        let dist = self
-            .appliance
-            .database
-            .read(move |db| dists::by_key(package.org, db, package.package, &key))
-            .await
-            .map_err(|error| unanswered(&error))?;
-        let Some(dist) = dist else {
+        let Some(dist) = self.known(package, key).await? else {
             return Ok(None);
         };
         if dist.forgotten_at.is_some() {
@@ -202,14 +203,8 @@ impl Shared {
 
     /// The commit of an archive that was ever a version's.
     async fn reference(&self, package: PackageKey, key: &str) -> Result<Option<String>, DistError> {
-        let key = key.to_owned();
-        let dist = self
-            .appliance
-            .database
-            .read(move |db| dists::by_key(package.org, db, package.package, &key))
-            .await
-            .map_err(|error| unanswered(&error))?;
-        Ok(dist.filter(|dist| dist.published).map(|dist| dist.reference))
+        let known = self.known(package, key).await?;
+        Ok(known.filter(|dist| dist.published).map(|dist| dist.reference))
     }
 
     async fn archive(&self, package: PackageKey, key: &str, commit: String) -> Result<Archive, DistError> {

@@ -54,15 +54,3 @@ pub fn remove(org: OrgId, tx: &Tx<'_>, vendor: &str) -> Result<bool> {
     }
     Ok(removed > 0)
 }
-
-/// The packages under `vendor` that are the organization's own, not forks.
-///
-/// # Errors
-/// If the database cannot be read.
-pub fn packages(org: OrgId, connection: &Connection, vendor: &str) -> Result<i64> {
-    Ok(connection.query_row(
-        "SELECT count(*) FROM package WHERE org_id = ?1 AND fork = 0 AND name LIKE ?2 || '/%'",
-        (org, vendor),
-        |row| row.get(0),
-    )?)
-}
