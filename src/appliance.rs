@@ -7,8 +7,10 @@ mod directory;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 pub use directory::{DirectoryError, Mode};
 
@@ -32,7 +34,7 @@ pub struct Settings {
     /// Which package addresses are accepted.
     pub url_policy: UrlPolicy,
     /// How long a package without news waits for its next update, in seconds.
-    pub package_interval: std::time::Duration,
+    pub package_interval: Duration,
     /// Where systemd put the key ring, if it did (`$CREDENTIALS_DIRECTORY`).
     pub credentials_directory: Option<PathBuf>,
 }
@@ -56,6 +58,8 @@ pub struct Appliance {
     pub keys: Arc<KeyRing>,
     /// Changes with the queue of work; whoever waits for work watches it.
     pub work: watch::Receiver<u64>,
+    /// Held while somebody asks whether the database answers, across the wait for it, so it is an async mutex.
+    asking: Arc<tokio::sync::Mutex<()>>,
     // Held as long as anybody uses the data directory; after `database`, so that it is let go last.
     _lock: Arc<std::fs::File>,
 }
@@ -69,6 +73,11 @@ pub enum OpenError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// What is stored cannot be served.
+    #[error(
+        "the database cannot be read into memory: {0}; nothing would be served, so the start ends here: install the release that wrote it again, or restore a backup (`check` looks for damage)"
+    )]
+    Catalog(Arc<String>),
     /// The key ring cannot be used.
     #[error(transparent)]
     Keys(#[from] crate::secrets::keyring::KeyRingError),
@@ -105,6 +114,9 @@ impl Appliance {
             Database::require_current(&path)?;
         }
         let database = Database::open(&path, Box::new(observer))?;
+        if let Some(trouble) = catalog.trouble() {
+            return Err(OpenError::Catalog(trouble));
+        }
         directory::make_private(&path).map_err(|error| DirectoryError::unusable(&settings.data_dir, error))?;
         let appliance = Self {
             settings: Arc::new(settings),
@@ -115,6 +127,7 @@ impl Appliance {
             vcs,
             keys: Arc::new(keys),
             work,
+            asking: Arc::default(),
             _lock: Arc::new(lock),
         };
         appliance.check_keys().await?;
@@ -128,6 +141,31 @@ impl Appliance {
             Some(wanted) if !self.keys.covers(&wanted) => Err(OpenError::WrongKeys { found, wanted }),
             Some(wanted) if wanted == found => Ok(()),
             _ => Ok(self.database.write(move |tx| instance::set(tx, KEY_RING, &found)).await?),
+        }
+    }
+
+    /// Asks the database, in both of its queues, whether it answers within `patience`. The write changes nothing and
+    /// so costs no disk; only one is under way at a time, however many ask.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn require_answers(&self, patience: Duration) -> Result<(), NoAnswer> {
+        let asked = async {
+            let _one_at_a_time = self.asking.lock().await;
+            // Being told of a commit, the catalog tries again what it could not do before.
+            let behind = self.catalog.trouble().is_some();
+            let write = self.database.write(move |tx| {
+                if behind {
+                    tx.changed(Change::Hooks);
+                }
+                Ok::<_, store::Error>(())
+            });
+            write.await?;
+            self.database.read(|db| instance::setting(db, KEY_RING).map(drop)).await
+        };
+        match timeout(patience, asked).await {
+            Ok(answer) => answer.map_err(NoAnswer::Refused),
+            Err(_) => Err(NoAnswer::Silent),
         }
     }
 
@@ -150,6 +188,17 @@ impl Appliance {
     pub fn hook_url(&self, secret: &str) -> String {
         format!("{}/hooks/{secret}", self.settings.public_url)
     }
+}
+
+/// Why the database counts as gone.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// It says that it cannot.
+    #[error(transparent)]
+    Refused(store::Error),
+    /// It says nothing: a thread of it is stuck or gone, or the disk hangs.
+    #[error("the database did not answer in time")]
+    Silent,
 }
 
 /// Passes commits on: to the catalog, and to whoever waits for work.

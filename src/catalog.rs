@@ -12,7 +12,7 @@ mod world;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use apply::Updater;
 pub use root::Root;
@@ -22,13 +22,24 @@ pub use world::{Admission, Document, Entry, Organization, Token, View, World};
 #[derive(Clone)]
 pub struct Catalog {
     world: Arc<ArcSwap<World>>,
+    /// Why the world is not what the database says; none as long as it is. The [`Updater`] writes it, whoever watches the
+    /// server reads it.
+    trouble: Arc<ArcSwapOption<String>>,
 }
 
 impl Catalog {
     /// An empty catalog, and the observer that keeps it up to date with a database.
     pub fn new() -> (Self, Updater) {
         let world = Arc::new(ArcSwap::from_pointee(World::default()));
-        (Self { world: Arc::clone(&world) }, Updater::new(world))
+        let trouble = Arc::new(ArcSwapOption::from_pointee("nothing was loaded yet".to_owned()));
+        let updater = Updater::new(Arc::clone(&world), Arc::clone(&trouble));
+        (Self { world, trouble }, updater)
+    }
+
+    /// Why the world is not what the database says, if it is not: nothing was loaded, or the last change could not be
+    /// taken over. It is tried again with the next commit that has a change to tell.
+    pub fn trouble(&self) -> Option<Arc<String>> {
+        self.trouble.load_full()
     }
 
     /// The world as it is now. It does not change while it is held.

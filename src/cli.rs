@@ -23,6 +23,7 @@ mod session;
 mod settings;
 mod table;
 mod token;
+mod turn;
 mod user;
 mod vendor;
 mod wait;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Place, Problem};
 use failure::{FAILED, Failure};
 
 /// The program's name, as people type it.
@@ -110,6 +111,15 @@ impl Managed {
         }
     }
 
+    /// Refuses what the definitions cannot: options that depend on each other's values, and a secret for nobody.
+    fn require_sense(&self) -> Result<(), Failure> {
+        match self {
+            Self::Credential(command) => command.require_sense(),
+            Self::Token(command) => command.require_sense(),
+            _ => Ok(()),
+        }
+    }
+
     async fn run(self, session: &session::Session) -> Result<(), Failure> {
         match self {
             Self::Org(command) => org::run(command, session).await,
@@ -137,8 +147,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             // Help and version are no mistakes: they go to standard output and mean success.
             let code = error.exit_code();
             return match error.print() {
-                Ok(()) => ExitCode::from(u8::try_from(code).unwrap_or(FAILED)),
-                Err(_) => ExitCode::from(FAILED),
+                // Whoever closed the pipe has read enough.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
+                _ => ExitCode::from(u8::try_from(code).unwrap_or(FAILED)),
             };
         }
     };
@@ -176,12 +187,34 @@ fn dispatch(parsed: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
 }
 
 fn load(file: Option<&std::path::Path>, overrides: &Overrides) -> Result<Config, Failure> {
-    Ok(Config::load(file, std::env::vars_os(), overrides)?)
+    Config::load(file, std::env::vars_os(), overrides).map_err(|errors| {
+        let is_argument = |problem: &Problem| matches!(problem.place, Place::Argument(_));
+        if errors.problems().iter().any(is_argument) {
+            return Failure::Usage(errors.to_string());
+        }
+        match owner::hint(&errors) {
+            Some(hint) => Failure::new(format!("{errors}\n{hint}")),
+            None => errors.into(),
+        }
+    })
 }
 
 /// The command line as clap knows it.
 fn definition() -> clap::Command {
     Cli::command()
+}
+
+/// What people see of it: completions would offer hidden commands too.
+fn visible_definition() -> clap::Command {
+    let all = definition();
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    clap::Command::new(PROGRAM)
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(all.get_about().cloned().unwrap_or_default())
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .args(all.get_arguments().cloned())
+        .subcommands(shown)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn ended(job: Option<jobs::Job>) -> Option<Ended> {
         "done" => Some(Ended::RetriesLater(reason)),
         "failed" => Some(Ended::Failed(reason)),
         "cancelled" => Some(Ended::Failed("it was cancelled".to_owned())),
-        "ready" if job.attempt > 0 && !reason.is_empty() => Some(Ended::RetriesLater(reason)),
+        "ready" if !reason.is_empty() => Some(Ended::RetriesLater(reason)),
         _ => None,
     }
 }

@@ -13,6 +13,9 @@ use tempfile::TempPath;
 pub type Digest = [u8; 32];
 
 /// A folder of archives. Files appear whole, by renaming, and never change.
+///
+/// Whoever records or removes archives does so inside a write transaction of the database, of which there is one at a
+/// time: so nobody removes an archive that somebody else is recording.
 #[derive(Clone, Debug)]
 pub struct Storage {
     folder: PathBuf,
@@ -45,17 +48,23 @@ impl Storage {
         Ok(tempfile::Builder::new().prefix("dist-").suffix(".zip").tempfile_in(&self.unfinished)?.into_temp_path())
     }
 
-    /// Stores a finished archive under its digest, durably.
+    /// Makes a written archive durable and ready for its place. Slow: it waits for the disk.
     ///
     /// # Errors
     /// If the disk refuses.
-    pub fn store(&self, archive: TempPath, digest: &Digest) -> io::Result<()> {
+    pub fn finish(&self, archive: TempPath, digest: &Digest) -> io::Result<Finished> {
         let path = self.path(digest);
-        let folder = path.parent().expect("a digest's path has a folder").to_owned();
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(folder_of(&path))?;
         File::open(&archive)?.sync_all()?;
-        archive.persist(&path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
+        Ok(Finished { archive, path })
+    }
+
+    /// Makes durable that the archive with this digest is in its place. Slow: it waits for the disk.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn settle(&self, digest: &Digest) -> io::Result<()> {
+        File::open(folder_of(&self.path(digest)))?.sync_all()
     }
 
     /// Where the archive with this digest is, if it is stored.
@@ -75,10 +84,63 @@ impl Storage {
         }
     }
 
+    /// The digests of all stored archives that begin with this byte. Files with other names are not ours.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn list(&self, first: u8) -> io::Result<Vec<Digest>> {
+        let entries = match fs::read_dir(self.folder.join(format!("{first:02x}"))) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut digests = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let digest = name.to_str().and_then(|name| name.strip_suffix(".zip")).and_then(digest_of);
+            digests.extend(digest.filter(|digest| digest[0] == first));
+        }
+        Ok(digests)
+    }
+
     fn path(&self, digest: &Digest) -> PathBuf {
         let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         self.folder.join(&name[..2]).join(format!("{name}.zip"))
     }
+}
+
+/// An archive that only has to be put in its place; removed if it is not.
+#[derive(Debug)]
+pub struct Finished {
+    archive: TempPath,
+    path: PathBuf,
+}
+
+impl Finished {
+    /// Puts the archive in its place, over the same bytes if they are there; where that is. Quick enough for a transaction.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn place(self) -> io::Result<PathBuf> {
+        self.archive.persist(&self.path).map_err(|error| error.error)?;
+        Ok(self.path)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().expect("an archive's path has a folder")
+}
+
+/// The digest that a file's name stands for, written as [`Storage`] writes it.
+fn digest_of(name: &str) -> Option<Digest> {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if name.len() != 64 || !name.bytes().all(is_hex) {
+        return None;
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(name.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
 }
 
 #[cfg(test)]
@@ -93,11 +155,44 @@ mod tests {
         let archive = storage.begin().unwrap();
         std::fs::write(&archive, b"zip").unwrap();
         assert!(storage.find(&[7; 32]).is_none());
-        storage.store(archive, &[7; 32]).unwrap();
-        assert_eq!(std::fs::read(storage.find(&[7; 32]).unwrap()).unwrap(), b"zip");
+        let finished = storage.finish(archive, &[7; 32]).unwrap();
+        assert!(storage.find(&[7; 32]).is_none(), "it is not in its place yet");
+        let path = finished.place().unwrap();
+        storage.settle(&[7; 32]).unwrap();
+        assert_eq!(storage.find(&[7; 32]), Some(path.clone()));
+        assert_eq!(std::fs::read(path).unwrap(), b"zip");
         storage.remove(&[7; 32]).unwrap();
         storage.remove(&[7; 32]).unwrap();
         assert!(storage.find(&[7; 32]).is_none());
+    }
+
+    #[test]
+    fn archives_that_are_not_placed_vanish() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(folder.path()).unwrap();
+        let archive = storage.begin().unwrap();
+        let path = archive.to_path_buf();
+        drop(storage.finish(archive, &[7; 32]).unwrap());
+        assert!(!path.exists());
+        assert!(storage.find(&[7; 32]).is_none());
+    }
+
+    #[test]
+    fn lists_what_is_stored_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(folder.path()).unwrap();
+        let digests = [[7; 32], [8; 32], std::array::from_fn(|at| if at == 31 { 0xfe } else { 7 })];
+        for digest in &digests {
+            storage.finish(storage.begin().unwrap(), digest).unwrap().place().unwrap();
+        }
+        let mine = folder.path().join("dists/07");
+        for name in ["README".to_owned(), format!("{}.zip", "8".repeat(64)), format!("{}.ZIP", "07".repeat(32))] {
+            std::fs::write(mine.join(name), b"").unwrap();
+        }
+        let mut listed = storage.list(7).unwrap();
+        listed.sort_unstable();
+        assert_eq!(listed, [digests[0], digests[2]]);
+        assert_eq!(storage.list(9).unwrap(), Vec::<[u8; 32]>::new());
     }
 
     #[test]

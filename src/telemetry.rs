@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn chatty_crates_are_quiet_unless_everything_is_wanted() {
-        assert!(directives(LogLevel::Info).starts_with("info,refinery_core=warn,gix=warn"));
+        assert!(directives(LogLevel::Info).starts_with("info,actix_server=warn,refinery_core=warn"));
         assert!(directives(LogLevel::Error).contains("refinery_core=error"), "a filter never makes more lines");
         assert_eq!(directives(LogLevel::Trace), "trace");
     }

@@ -40,8 +40,10 @@ pub struct Settings {
     pub outbound: outbound::Settings,
     /// Which addresses are acceptable; looked at again in the worker.
     pub policy: UrlPolicy,
-    /// How long one operation may take.
+    /// How long an update may take: the first one fetches everything.
     pub deadline: Duration,
+    /// How long an archive may take: somebody waits for it, and for the builder.
+    pub archive_deadline: Duration,
     /// How much one operation may use.
     pub limits: Limits,
 }

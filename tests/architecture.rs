@@ -186,6 +186,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "organizations::all",
     "organizations::by_slug",
     "organizations::is_taken",
+    "organizations::removals",
     "packages::due",
     "changes::prune",
     "dists::is_used",

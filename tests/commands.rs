@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
+#[path = "commands/checking.rs"]
+mod checking;
+#[path = "commands/output.rs"]
+mod output;
 #[path = "commands/packages.rs"]
 mod packages;
 #[path = "commands/running.rs"]
@@ -21,7 +25,24 @@ use world::{Said, World};
 #[test]
 fn wrong_usage_ends_with_2() {
     let world = World::empty();
-    for line in ["", "nonsense", "org", "org add", "check --online", "package update", "token add", "org list --yaml"] {
+    let wrong = [
+        "",
+        "nonsense",
+        "org",
+        "org add",
+        "check --online",
+        "package update",
+        "token add",
+        "org list --yaml",
+        "serve --listen bogus",
+        "token add --access read --expires 0d",
+        "credential add a --type http-bearer --secret-stdin",
+        "credential add a --type http-basic --host git.example.com --secret-stdin",
+        "credential add a --type http-bearer --host git.example.com --username ci --secret-stdin",
+        "credential add a --type bitbucket-datacenter-token --secret-stdin",
+        "credential add a --type bitbucket-cloud-app-password --secret-stdin",
+    ];
+    for line in wrong {
         let said = world.run(line);
         assert_eq!(said.code, Some(2), "{line}: {said:?}");
         assert!(said.out.is_empty() && !said.err.is_empty(), "{line}: {said:?}");
@@ -56,6 +77,11 @@ fn slugs_are_unique_and_former_ones_stay_taken() {
     }
     world.run("org rename acme umbrella").done();
     world.run("org add acme").refused(1, "the slug `acme` is taken");
+    world.run("org add other").done();
+    world.run("vendor add acme --org ACME").done();
+    world.run("vendor list --org umbrella").done();
+    world.run("org remove acme").refused(1, "there is no organization `acme`; there are: other, umbrella");
+    world.run("org remove other").done();
     world.run("org rename umbrella acme").done();
     assert_eq!(world.run("org list --json").json()[0]["name"], "acme");
 }
@@ -91,9 +117,10 @@ fn completions_and_manual_come_from_the_definitions() {
     for shell in ["bash", "zsh", "fish"] {
         let said = world.run(&format!("completions {shell}")).done();
         assert!(said.out.contains("credential") && !said.out.contains("vcs-worker"), "{shell}");
+        assert!(!said.out.contains("run-request") && !said.out.contains("run__request"), "{shell}");
     }
     let manual = world.run("man").done().out;
-    assert!(manual.contains(".TH packagist-selfhosted 1") && manual.contains("packagist-selfhosted-token-add"));
+    assert!(manual.contains(".TH \"PACKAGIST-SELFHOSTED-TOKEN-ADD\" \"1\" \"\" \"packagist-selfhosted "));
     assert!(world.run("man package add").done().out.contains("credential"));
     world.run("man nonsense").refused(2, "there is no command `nonsense`");
 }

@@ -11,6 +11,8 @@ mod git_server;
 mod archives;
 #[path = "git_worker/failures.rs"]
 mod failures;
+#[path = "git_worker/local.rs"]
+mod local;
 #[path = "git_worker/updates.rs"]
 mod updates;
 
@@ -59,6 +61,7 @@ impl Scene {
                 data_dir: directory.path().join("data"),
             },
             deadline: Duration::from_secs(60),
+            archive_deadline: Duration::from_secs(60),
             limits: Limits::default(),
         };
         Self {

@@ -76,15 +76,8 @@ pub fn host(credential: &Credential) -> Option<String> {
 pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<CredentialId> {
     let name = Name::parse("a credential's name", &new.name)?;
     let kind = new.kind.supported()?;
-    let (host, port) = match (new.host, kind.default_host()) {
-        (Some(host), _) => parse_host(&host)?,
-        (None, Some(host)) => (host.to_owned(), HTTPS),
-        (None, None) => {
-            return Err(Error::invalid(format!(
-                "a credential of type {kind} needs the host that it is for: add `--host HOST` or `--host HOST:PORT`"
-            )));
-        }
-    };
+    kind.needs_host(new.host.as_deref())?;
+    let (host, port) = parse_host(new.host.as_deref().or(kind.default_host()).unwrap_or_default())?;
     let username = username(kind, new.username)?;
     let secret = check_secret(new.secret)?;
     let row = credentials::New {
@@ -287,19 +280,8 @@ fn check_secret(secret: SecretString) -> Result<SecretString> {
 }
 
 fn username(kind: Kind, username: Option<String>) -> Result<Option<String>> {
-    let Some(username) = username else {
-        return match kind {
-            Kind::HttpBasic => Err(Error::invalid(
-                "a credential of type http-basic needs a user name: add `--username NAME` (many services take any name beside a token)",
-            )),
-            _ => Ok(None),
-        };
-    };
-    if kind == Kind::HttpBearer {
-        return Err(Error::invalid(
-            "a credential of type http-bearer has no user name: leave `--username` out, or use http-basic",
-        ));
-    }
+    kind.needs_username(username.as_deref())?;
+    let Some(username) = username else { return Ok(None) };
     // Basic authentication splits at the first colon (RFC 7617, section 2).
     let wrong = |c: char| c.is_control() || c == ':';
     if username.is_empty() || username.len() > LONGEST_USERNAME || username.chars().any(wrong) {
@@ -393,6 +375,8 @@ mod tests {
         assert!(username(Kind::HttpBasic, None).is_err());
         assert!(username(Kind::HttpBasic, Some("a:b".to_owned())).is_err());
         assert!(username(Kind::HttpBearer, Some("ci".to_owned())).is_err());
+        assert!(username(Kind::BitbucketCloudAppPassword, None).is_err());
+        assert!(username(Kind::GithubToken, None).is_ok());
     }
 
     #[test]

@@ -7,13 +7,16 @@ use std::path::Path;
 
 use super::{Error, Result};
 use crate::appliance::Appliance;
+use crate::storage::Digest;
 use crate::store::ids::PackageId;
-use crate::store::{dists, entries, organizations};
+use crate::store::{self, dists, entries, organizations};
 
 /// How the names of mirrors end.
 const MIRROR: &str = ".git";
 /// How the names of mirrors end that are being removed.
 const REMOVED: &str = ".removed";
+/// How many archives are removed in one transaction, which others must not have to wait for long.
+const TOGETHER: usize = 50;
 
 /// What was removed from the books.
 #[derive(Debug, Default)]
@@ -29,23 +32,7 @@ pub struct Removed {
 /// # Errors
 /// If the database cannot be asked.
 pub async fn remove(appliance: &Appliance, removed: Removed) -> Result<()> {
-    let storage = appliance.storage.clone();
-    let digests = removed.digests;
-    // In a write transaction, because nobody else can record an archive meanwhile.
-    appliance
-        .database
-        .write(move |tx| {
-            for digest in digests {
-                let Ok(digest) = <[u8; 32]>::try_from(digest.as_slice()) else { continue };
-                if !dists::is_used(tx, &digest)?
-                    && let Err(error) = storage.remove(&digest)
-                {
-                    tracing::warn!(error = %error, "An archive that nobody needs could not be removed.");
-                }
-            }
-            Ok::<_, Error>(())
-        })
-        .await?;
+    despite_the_disk(remove_archives(appliance, removed.digests).await)?;
     let mirrors: Vec<_> = removed.packages.iter().map(|package| appliance.mirror(*package)).collect();
     tokio::task::spawn_blocking(move || {
         for mirror in mirrors {
@@ -56,11 +43,77 @@ pub async fn remove(appliance: &Appliance, removed: Removed) -> Result<()> {
     .map_err(|_| Error::Interrupted)
 }
 
-/// Removes the mirrors of packages that are gone, which a crash may have left.
+/// Removes those of the archives that no book names: any may have been recorded again meanwhile.
+///
+/// # Errors
+/// If the database cannot be asked, or the disk refuses to remove one; the others are gone then.
+pub async fn remove_archives(appliance: &Appliance, digests: Vec<Vec<u8>>) -> Result<()> {
+    let mut refused = None;
+    for some in digests.chunks(TOGETHER) {
+        let (some, storage) = (some.to_vec(), appliance.storage.clone());
+        // In a write transaction, because archives are recorded and put in their places in one too: nobody can record
+        // one between the question and the removal.
+        let removed = appliance.database.write(move |tx| {
+            let mut refused = None;
+            for digest in some {
+                let Ok(digest) = Digest::try_from(digest) else { continue };
+                if !dists::is_used(tx, &digest)? {
+                    refused = storage.remove(&digest).err().or(refused);
+                }
+            }
+            Ok::<_, Error>(refused)
+        });
+        refused = removed.await?.or(refused);
+    }
+    refused.map_or(Ok(()), |error| Err(store::Error::from(error).into()))
+}
+
+/// Removes what a crash, or a disk that refused, left: mirrors of packages that are gone, archives that no book names.
 ///
 /// # Errors
 /// If the database cannot be asked.
 pub async fn sweep(appliance: &Appliance) -> Result<()> {
+    sweep_archives(appliance).await?;
+    sweep_mirrors(appliance).await
+}
+
+async fn sweep_archives(appliance: &Appliance) -> Result<()> {
+    for first in 0..=u8::MAX {
+        despite_the_disk(sweep_folder(appliance, first).await)?;
+    }
+    Ok(())
+}
+
+/// Removes those archives whose digests begin with this byte and that no book names.
+async fn sweep_folder(appliance: &Appliance, first: u8) -> Result<()> {
+    let storage = appliance.storage.clone();
+    let listed = tokio::task::spawn_blocking(move || storage.list(first)).await.map_err(|_| Error::Interrupted)?;
+    let listed = listed.map_err(store::Error::from)?;
+    // Asked here first, where nobody has to wait for it.
+    let lost = appliance.database.read(move |db| {
+        let mut lost = Vec::new();
+        for digest in listed {
+            if !dists::is_used(db, &digest)? {
+                lost.push(digest.to_vec());
+            }
+        }
+        Ok::<_, Error>(lost)
+    });
+    remove_archives(appliance, lost.await?).await
+}
+
+/// What the disk refuses is logged, and no reason to leave the rest.
+fn despite_the_disk(done: Result<()>) -> Result<()> {
+    match done {
+        Err(Error::Store(store::Error::Io(error))) => {
+            tracing::warn!(%error, "Archives that nobody needs could not be removed.");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn sweep_mirrors(appliance: &Appliance) -> Result<()> {
     // The folder is read before the books: a package added in between has no mirror in the list.
     let folder = appliance.settings.data_dir.join("mirrors");
     let found = tokio::task::spawn_blocking(move || mirrors(&folder)).await.map_err(|_| Error::Interrupted)?;

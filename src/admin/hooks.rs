@@ -12,6 +12,15 @@ use crate::store::hooks;
 use crate::store::ids::{HookId, OrgId};
 use crate::store::packages::Package;
 
+/// A package's webhook address.
+#[derive(Debug)]
+pub struct Address {
+    /// The address. Whoever knows it can have the package updated.
+    pub url: String,
+    /// Whether it took another one's place, which works for a day more.
+    pub replaced: bool,
+}
+
 /// The package's webhook address, made at the first call. `rotate` makes a new one; the old one works for a day more.
 ///
 /// # Errors
@@ -22,15 +31,15 @@ pub async fn address(
     org: OrgId,
     package: &Package,
     rotate: bool,
-) -> Result<String> {
+) -> Result<Address> {
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
     let package = package.clone();
-    let secret = appliance
+    let (secret, replaced) = appliance
         .database
         .write(move |tx| {
             let current = hooks::current(org, tx, package.id)?;
             if let Some((id, sealed)) = current.as_ref().filter(|_| !rotate) {
-                return Ok(open(&keys, place(*id), sealed)?);
+                return Ok((open(&keys, place(*id), sealed)?, false));
             }
             if current.is_some() {
                 hooks::retire(org, tx, package.id, now)?;
@@ -41,10 +50,10 @@ pub async fn address(
             hooks::set_secret(org, tx, id, &seal(&keys, place(id), &secret))?;
             let action = if current.is_some() { "hook.rotate" } else { "hook.add" };
             actor.record(tx, Some(org), action, &title(&package), json!({ "hook": id }), now)?;
-            Ok::<_, super::Error>(secret)
+            Ok::<_, super::Error>((secret, current.is_some()))
         })
         .await?;
-    Ok(appliance.hook_url(secret.expose_secret()))
+    Ok(Address { url: appliance.hook_url(secret.expose_secret()), replaced })
 }
 
 fn place(id: HookId) -> Context {

@@ -1,16 +1,29 @@
 //! Organizations: one Composer repository each, with its packages, credentials and tokens.
+//!
+//! What concerns all of an organization's packages is done some at a time: the database has one writer, and webhooks wait
+//! for it.
+
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::{Actor, Error, Name, Result, files};
 use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
 use crate::publish::request::{self, Reason};
-use crate::store::ids::OrgId;
+use crate::store::ids::{OrgId, PackageId};
 use crate::store::organizations::{self, Organization};
-use crate::store::{Tx, dists, entries};
+use crate::store::{self, Tx, dists, entries, packages};
 
 /// Longest name for people, in characters.
 const LONGEST_NAME: usize = 200;
+/// How many packages are removed in one transaction at most, and after how long no more are begun.
+const TOGETHER: i64 = 20;
+const HOLDING: Duration = Duration::from_millis(20);
+/// How many renderings are queued in one transaction.
+const QUEUED: usize = 200;
+/// How many other rows of an organization are removed in one transaction.
+const ROWS: usize = 1000;
 
 /// An organization as lists show it.
 #[derive(Clone, Debug)]
@@ -107,37 +120,108 @@ pub async fn rename(
         .write(move |tx| {
             require_free(tx, &slug, Some(id))?;
             organizations::rename(id, tx, slug.as_str(), &name)?;
-            // Addresses of dists hold the slug.
-            for package in entries::package_ids(id, tx)? {
-                request::update(tx, PackageKey { org: id, package }, Reason::Rerender, &[], now)?;
-            }
             let detail = json!({ "before": before, "name": name });
             actor.record(tx, Some(id), "organization.rename", slug.as_str(), detail, now)?;
-            Ok(())
+            Ok::<_, Error>(())
         })
-        .await
+        .await?;
+    // Addresses of dists hold the slug.
+    let packages = appliance.database.read(move |db| entries::package_ids(id, db)).await?;
+    if let Err(error) = queue_rerender(appliance, id, &packages).await {
+        tracing::warn!(error = %error, "Documents with the former address could not be queued yet; they are soon.");
+    }
+    Ok(())
 }
 
-/// Removes an organization with everything in it.
+/// Queues a rendering of each package, some at a time. Where that ends early, the queue's own look finds the others.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn queue_rerender(appliance: &Appliance, org: OrgId, packages: &[PackageId]) -> store::Result<()> {
+    for some in packages.chunks(QUEUED) {
+        let (some, now) = (some.to_vec(), appliance.now());
+        appliance
+            .database
+            .write(move |tx| {
+                some.into_iter().try_for_each(|package| {
+                    request::update(tx, PackageKey { org, package }, Reason::Rerender, &[], now).map(drop)
+                })
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes an organization with everything in it. For everybody it is gone at once and its slugs are free; what it held
+/// goes some at a time, and if that is interrupted, [`finish_removals`] does the rest.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub async fn remove(appliance: &Appliance, actor: &Actor, organization: &Organization) -> Result<()> {
-    let (actor, now) = (actor.clone(), appliance.now());
+    let (actor, now, id) = (actor.clone(), appliance.now(), organization.id);
     let organization = organization.clone();
-    let removed = appliance
+    appliance
         .database
         .write(move |tx| {
-            let id = organization.id;
-            let packages = entries::package_ids(id, tx)?;
-            let digests = dists::digests(id, tx, None)?;
-            let detail = json!({ "packages": packages.len() });
-            organizations::remove(id, tx, now)?;
-            actor.record(tx, Some(id), "organization.remove", &organization.slug, detail, now)?;
-            Ok::<_, Error>(files::Removed { packages, digests })
+            if organizations::hide(id, tx, now)? {
+                let detail = json!({ "packages": entries::package_ids(id, tx)?.len() });
+                actor.record(tx, Some(id), "organization.remove", &organization.slug, detail, now)?;
+            }
+            Ok::<_, Error>(())
         })
         .await?;
-    files::remove(appliance, removed).await
+    finish_removal(appliance, id).await
+}
+
+/// Removes what organizations still hold whose removal was interrupted.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn finish_removals(appliance: &Appliance) -> Result<()> {
+    for (org, _) in appliance.database.read(organizations::removals).await? {
+        finish_removal(appliance, org).await?;
+    }
+    Ok(())
+}
+
+/// A part of a removal.
+enum Part {
+    /// Packages, whose files go next.
+    Packages(files::Removed),
+    /// Other rows.
+    Rows,
+    /// The last one.
+    Last,
+}
+
+/// Ends well also where somebody else does the same at the same time.
+async fn finish_removal(appliance: &Appliance, org: OrgId) -> Result<()> {
+    loop {
+        let now = appliance.now();
+        match appliance.database.write(move |tx| remove_part(org, tx, now)).await? {
+            Part::Packages(removed) => files::remove(appliance, removed).await?,
+            Part::Rows => {}
+            Part::Last => return Ok(()),
+        }
+    }
+}
+
+fn remove_part(org: OrgId, tx: &Tx<'_>, now: Timestamp) -> Result<Part> {
+    let left = organizations::left(org, tx, TOGETHER)?;
+    if left.is_empty() {
+        return Ok(if organizations::remove_rest(org, tx, ROWS)? { Part::Last } else { Part::Rows });
+    }
+    let started = Instant::now();
+    let mut removed = files::Removed::default();
+    for package in left {
+        removed.digests.extend(dists::digests(org, tx, Some(package))?);
+        packages::remove(org, tx, package, now)?;
+        removed.packages.push(package);
+        if started.elapsed() >= HOLDING {
+            break;
+        }
+    }
+    Ok(Part::Packages(removed))
 }
 
 fn require_free(tx: &Tx<'_>, slug: &Name, except: Option<OrgId>) -> Result<()> {

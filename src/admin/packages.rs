@@ -254,10 +254,12 @@ fn tell_mirrors(org: OrgId, tx: &Tx<'_>, package: PackageId, now: Timestamp) -> 
     Ok(())
 }
 
-/// Purges one commit's archive for good, such as one with a leaked secret in it.
+/// Purges one commit's archive for good, such as one with a leaked secret in it. Doing it again removes a file that could
+/// not be removed before.
 ///
 /// # Errors
-/// If `reference` is no commit id, or the database cannot be written.
+/// If `reference` is no commit id, the database cannot be written, or the disk refuses to remove the file: it is not served
+/// any more then, but still there.
 pub async fn forget(
     appliance: &Appliance,
     actor: &Actor,
@@ -268,7 +270,7 @@ pub async fn forget(
     let reference = commit_id(reference)?;
     let (actor, now, id, name) = (actor.clone(), appliance.now(), package.id, title(package));
     let commit = reference.clone();
-    let (forgotten, digests) = appliance
+    let (forgotten, digest) = appliance
         .database
         .write(move |tx| {
             let known = dists::by_key(org, tx, id, &commit)?.is_some();
@@ -279,7 +281,7 @@ pub async fn forget(
             Ok::<_, Error>((Forgotten { known: known || published, published }, digest))
         })
         .await?;
-    files::remove(appliance, files::Removed { packages: Vec::new(), digests: digests.into_iter().collect() }).await?;
+    files::remove_archives(appliance, digest.into_iter().collect()).await?;
     let mirror = appliance.mirror(id);
     if !forgotten.published && mirror.exists() {
         // The archive is gone already; that the mirror still knows the commit costs disk space only.

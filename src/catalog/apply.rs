@@ -1,9 +1,10 @@
 //! Making the next world from the one before and what a commit changed.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rusqlite::Connection;
 
 use super::load;
@@ -16,36 +17,57 @@ use crate::store::{hooks, organizations, users};
 /// Keeps the world up to date; called on the database's writer thread only.
 pub struct Updater {
     world: Arc<ArcSwap<World>>,
+    trouble: Arc<ArcSwapOption<String>>,
+    /// Whether the world was what the database says before the commit that is told next.
     loaded: bool,
 }
 
 impl Updater {
-    pub(super) fn new(world: Arc<ArcSwap<World>>) -> Self {
-        Self { world, loaded: false }
+    pub(super) fn new(world: Arc<ArcSwap<World>>, trouble: Arc<ArcSwapOption<String>>) -> Self {
+        Self { world, trouble, loaded: false }
     }
 
-    /// Takes over what a commit changed; the first call loads everything.
+    /// Takes over what a commit changed; the first call loads everything, and so does one whose change cannot be applied.
     ///
     /// # Errors
-    /// If the database cannot be read; the world is then loaded anew by the next call, and what is
-    /// served until then is what was served before.
+    /// If the database cannot be read. [`Catalog::trouble`](super::Catalog::trouble) says so from then on, what was served
+    /// before is served on, and the next call loads everything.
     pub fn update(&mut self, connection: &Connection, changes: &[Change]) -> store::Result<()> {
-        let before = self.world.load_full();
-        let next = if self.loaded {
-            self.loaded = false;
-            changed(connection, &before, changes)?
-        } else {
-            everything(connection)?
-        };
-        self.loaded = true;
-        if let Some(next) = next {
-            self.world.store(Arc::new(next));
+        let loaded = std::mem::take(&mut self.loaded);
+        let next = attempt(|| if loaded { self.apply(connection, changes) } else { everything(connection).map(Some) });
+        match next {
+            Ok(next) => {
+                if let Some(next) = next {
+                    self.world.store(Arc::new(next));
+                }
+                self.loaded = true;
+                self.trouble.store(None);
+                Ok(())
+            }
+            Err(error) => {
+                self.trouble.store(Some(Arc::new(error.to_string())));
+                Err(error)
+            }
         }
-        Ok(())
+    }
+
+    /// The world after the changes; where they cannot be applied one by one, the whole world anew.
+    fn apply(&self, connection: &Connection, changes: &[Change]) -> store::Result<Option<World>> {
+        let before = self.world.load_full();
+        attempt(|| changed(connection, &before, changes)).or_else(|error| {
+            tracing::warn!(error = %error, "A change could not be taken over; everything is loaded anew.");
+            everything(connection).map(Some)
+        })
     }
 }
 
-fn everything(connection: &Connection) -> store::Result<Option<World>> {
+/// A panic here would end the only thread that writes; as an error it is told and tried again.
+fn attempt<T>(load: impl FnOnce() -> store::Result<T>) -> store::Result<T> {
+    catch_unwind(AssertUnwindSafe(load))
+        .unwrap_or_else(|_| Err(store::Error::Corrupt("loading it panicked, see the log".to_owned())))
+}
+
+fn everything(connection: &Connection) -> store::Result<World> {
     let mut world = World::default();
     for organization in organizations::all(connection)? {
         reload_organization(connection, &mut world, organization.id)?;
@@ -55,7 +77,7 @@ fn everything(connection: &Connection) -> store::Result<Option<World>> {
         reload_user(connection, &mut world, user.id)?;
     }
     reload_hooks(connection, &mut world)?;
-    Ok(Some(world))
+    Ok(world)
 }
 
 /// The next world; none if nothing changed that it shows.
@@ -135,7 +157,12 @@ fn reload_user(connection: &Connection, world: &mut World, id: UserId) -> store:
 }
 
 fn reload_hooks(connection: &Connection, world: &mut World) -> store::Result<()> {
-    let addresses = hooks::addresses(connection)?;
+    let mut addresses = hooks::addresses(connection)?;
+    // Those of a hidden organization are marked one by one, together with their packages.
+    let removals: HashMap<_, _> = organizations::removals(connection)?.into_iter().collect();
+    for address in &mut addresses {
+        address.removed_at = address.removed_at.or_else(|| removals.get(&address.org).copied());
+    }
     world.hooks = Arc::new(addresses.into_iter().map(|address| (address.digest, address)).collect());
     Ok(())
 }

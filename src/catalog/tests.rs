@@ -1,6 +1,6 @@
 //! What requests see, commit by commit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -11,7 +11,7 @@ use crate::store::database::{Change, Observer};
 use crate::store::documents::{self, Document};
 use crate::store::ids::{OrgId, PackageId};
 use crate::store::packages::{self, New};
-use crate::store::{self, Database, listings, organizations, root_dates, tokens, users, vendors};
+use crate::store::{self, Database, hooks, listings, organizations, root_dates, tokens, users, vendors};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -19,7 +19,8 @@ struct Follower(Updater);
 
 impl Observer for Follower {
     fn committed(&mut self, connection: &Connection, changes: &[Change]) {
-        self.0.update(connection, changes).unwrap();
+        // The catalog itself remembers what went wrong.
+        let _ = self.0.update(connection, changes);
     }
 }
 
@@ -37,6 +38,7 @@ impl Instance {
     fn open(folder: tempfile::TempDir) -> Self {
         let (catalog, updater) = Catalog::new();
         let database = Database::open(&folder.path().join("db"), Box::new(Follower(updater))).unwrap();
+        assert!(catalog.trouble().is_none());
         Self { database, catalog, folder }
     }
 
@@ -190,9 +192,89 @@ async fn a_removed_organization_takes_its_tokens_along() {
     let org = instance.organization("acme").await;
     instance.package(org, "acme/a").await;
     instance.token(org, 1, None, None).await;
-    instance.database.write(move |tx| organizations::remove(org, tx, NOW)).await.unwrap();
+    instance.database.write(move |tx| organizations::hide(org, tx, NOW)).await.unwrap();
     assert!(matches!(instance.admit(1, NOW), Admission::Unknown));
     assert!(instance.world().organization("acme").is_none());
+    assert_eq!(instance.world().packages(), 0);
+    let again = instance.organization("acme").await;
+    assert!(again > org, "the slug is free, the number is not");
+    let instance = instance.restart();
+    assert!(matches!(instance.admit(1, NOW), Admission::Unknown));
+    assert_eq!(instance.world().organization("acme").unwrap().id, again);
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn one_unreadable_name_takes_nothing_else_along() {
+    let instance = Instance::new();
+    let org = instance.organization("acme").await;
+    let a = instance.package(org, "acme/a").await;
+    instance.package(org, "acme/b").await;
+    instance.token(org, 1, None, None).await;
+    // As a later release might refuse what this one stored.
+    change(&instance, "UPDATE listing SET name = 'no name' WHERE name = 'acme/a'", Change::Jobs).await;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    // The first load runs in the thread that opens the database.
+    let instance = tracing::subscriber::with_default(subscriber, || instance.restart());
+    assert_eq!(instance.sees(1, "acme").unwrap(), ["acme/b"]);
+    assert!(instance.catalog.trouble().is_none());
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("A published name cannot be read and is not served"), "{log}");
+    instance.database.write(move |tx| packages::remove(org, tx, a, NOW)).await.unwrap();
+    instance.package(org, "acme/c").await;
+    assert_eq!(instance.sees(1, "acme").unwrap(), ["acme/b", "acme/c"], "and it can be removed");
+}
+
+async fn change(instance: &Instance, sql: &'static str, change: Change) {
+    let told = instance.database.write(move |tx| {
+        tx.execute_batch(sql)?;
+        tx.changed(change);
+        Ok::<_, store::Error>(())
+    });
+    told.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_catalog_that_fell_behind_says_so_until_it_has_caught_up() {
+    let instance = Instance::new();
+    let org = instance.organization("acme").await;
+    instance.token(org, 1, None, None).await;
+    change(&instance, "UPDATE token SET last4 = hex(digest), digest = x'00'", Change::Tokens(org)).await;
+    assert!(instance.catalog.trouble().is_some());
+    assert!(instance.sees(1, "acme").is_some(), "what was served is served on");
+    instance.package(org, "acme/a").await;
+    assert!(instance.catalog.trouble().is_some(), "everything is loaded anew, and that fails as well");
+    change(&instance, "UPDATE token SET digest = unhex(last4)", Change::Hooks).await;
+    assert!(instance.catalog.trouble().is_none());
+    assert_eq!(instance.sees(1, "acme").unwrap(), ["acme/a"], "nothing is missing that was changed meanwhile");
+}
+
+#[tokio::test]
+async fn hooks_of_a_hidden_organization_are_removed_at_once() {
+    let instance = Instance::new();
+    let org = instance.organization("acme").await;
+    let package = instance.package(org, "acme/a").await;
+    instance.database.write(move |tx| hooks::insert(org, tx, package, &[7; 32], NOW)).await.unwrap();
+    assert_eq!(instance.world().hook(&[7; 32]).unwrap().removed_at, None);
+    instance.database.write(move |tx| organizations::hide(org, tx, NOW)).await.unwrap();
+    assert_eq!(instance.world().hook(&[7; 32]).unwrap().removed_at, Some(NOW));
+    assert_eq!(instance.restart().world().hook(&[7; 32]).unwrap().removed_at, Some(NOW));
 }
 
 #[tokio::test]

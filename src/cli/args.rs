@@ -36,6 +36,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err(wrong());
     }
     let number: u64 = digits.parse().map_err(|_| wrong())?;
+    if number == 0 {
+        return Err("a time is longer than nothing".to_owned());
+    }
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
@@ -48,9 +51,20 @@ mod tests {
     fn durations_have_a_unit() {
         assert_eq!(duration("90d"), Ok(Duration::from_secs(90 * 86_400)));
         assert_eq!(duration("30m"), Ok(Duration::from_secs(1800)));
-        for wrong in
-            ["", "90", "d", "-1d", "+1d", "1.5h", "90 d", "99999999999999999999d", "9999999999999999999w", "1ä"]
-        {
+        for wrong in [
+            "",
+            "90",
+            "d",
+            "0d",
+            "0m",
+            "-1d",
+            "+1d",
+            "1.5h",
+            "90 d",
+            "99999999999999999999d",
+            "9999999999999999999w",
+            "1ä",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -68,6 +68,14 @@ impl Command {
             _ => None,
         }
     }
+
+    /// Refuses a type without the options that it needs.
+    pub fn require_sense(&self) -> Result<(), Failure> {
+        let Self::Add { kind, host, username, .. } = self else { return Ok(()) };
+        let kind = kind.supported()?;
+        let needs = kind.needs_host(host.as_deref()).and_then(|()| kind.needs_username(username.as_deref()));
+        needs.map_err(|error| Failure::Usage(error.to_string()))
+    }
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {

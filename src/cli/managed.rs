@@ -49,6 +49,7 @@ impl Request {
                 .map(str::to_owned)
                 .ok_or_else(|| Failure::Usage(format!("the argument {} is not UTF-8", argument.display())))
         };
+        command.require_sense()?;
         let secret = command.input().map(|source| source.read()).transpose()?;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -95,7 +96,10 @@ pub fn run(config: &Config, mut request: Request) -> Result<u8, Failure> {
         match alone(config, request)? {
             Alone::Ended(code) => return Ok(code),
             Alone::Busy(_) if started.elapsed() >= PATIENCE => {
-                return Err(DirectoryError::Locked(data_dir.clone()).into());
+                return Err(Failure::new(format!(
+                    "another command, or a server that is starting, uses the data directory {}: try again when it is ready",
+                    data_dir.display()
+                )));
             }
             Alone::Busy(again) => {
                 request = again;
@@ -142,7 +146,7 @@ fn alone(config: &Config, mut request: Request) -> Result<Alone, Failure> {
         }
         // The session, and with it the instance, is gone when its task has ended.
         work.await.map_err(|_| Failure::new("the command ended unexpectedly: this is a mistake in the program"))?;
-        Ok(Alone::Ended(code))
+        printer.end(code).map(Alone::Ended)
     })
 }
 

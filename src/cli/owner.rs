@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::failure::{FAILED, Failure};
 use super::managed::Request;
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors, FILE_VARIABLE};
 
 /// The user and group that own a data directory.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,20 @@ fn program(owner: Owner, config: &Config) -> Result<Command, Failure> {
     let mut program = Command::new(std::env::current_exe()?);
     // The owner may not be able to look where root stands, so what root found is passed on.
     program.uid(owner.uid).gid(owner.gid).env("PACKAGIST_SELFHOSTED__SERVER__DATA_DIR", &config.server.data_dir);
+    if let Some(path) = &config.path {
+        program.env(FILE_VARIABLE, path.canonicalize().unwrap_or_else(|_| path.clone()));
+    }
     Ok(program)
+}
+
+/// What to do about a configuration that this user may not read: root may, and then acts as somebody else.
+pub fn hint(errors: &ConfigErrors) -> Option<String> {
+    let refused = std::io::Error::from(rustix::io::Errno::ACCESS).to_string();
+    errors.problems().iter().find(|problem| problem.message.contains(&refused))?;
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    Some(format!(
+        "This was tried as user {user} of group {group}; root's commands act as the owner of the data directory. Let that user read the file and everything that it names, as with `chgrp {group} FILE` and `chmod 640 FILE`, and pass through the directories above."
+    ))
 }
 
 fn not_started(error: &std::io::Error) -> Failure {

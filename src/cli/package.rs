@@ -12,6 +12,7 @@ use crate::admin::packages::{self, NewPackage};
 use crate::appliance::PackageKey;
 use crate::store::ids::OrgId;
 use crate::store::organizations::Organization;
+use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
 
 /// Commands about packages. A package's NAME may also be its id or address.
 #[derive(Debug, Subcommand)]
@@ -128,8 +129,13 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Hook { name, rotate, org } => {
             let org = session.organization(&org).await?;
             let found = find(session, &org, &name).await?;
-            let url = hooks::address(&session.appliance, &ACTOR, org.id, &found, rotate).await?;
-            session.output.line(url);
+            let address = hooks::address(&session.appliance, &ACTOR, org.id, &found, rotate).await?;
+            if address.replaced {
+                session
+                    .output
+                    .note("The former address works for 24 hours more: give the new one to whoever calls it.");
+            }
+            session.output.line(address.url);
             Ok(())
         }
     }
@@ -149,7 +155,22 @@ async fn find(session: &Session, org: &Organization, name: &str) -> Result<crate
     Ok(packages::find(&session.appliance, org.id, &name).await?)
 }
 
+/// Refuses an address that is right and leads where this version cannot go, before a package is made of it.
+fn require_reachable(session: &Session, url: &str) -> Result<(), Failure> {
+    // What is wrong with it otherwise is said where it is added.
+    let policy = UrlPolicy { allow_insecure: true, ..session.appliance.settings.url_policy.clone() };
+    let way = match SourceUrl::parse(url, &policy).map(|url| url.scheme()) {
+        Ok(Scheme::Ssh) => "ssh",
+        Ok(Scheme::Git) => "git://",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(format!(
+        "reaching repositories by {way} is not supported by this version: give the repository's https:// address, with `--credential NAME` if it is private"
+    )))
+}
+
 async fn add(session: &Session, org: &Organization, new: NewPackage, wait: bool) -> Result<(), Failure> {
+    require_reachable(session, &new.url)?;
     let url = new.url.clone();
     let added = packages::add(&session.appliance, &ACTOR, org.id, new).await?;
     if !wait {

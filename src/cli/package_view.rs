@@ -12,8 +12,8 @@ use crate::clock::Timestamp;
 use crate::store::ids::PackageId;
 use crate::store::packages::Package;
 
-/// Most characters of an error in a list.
-const LONGEST_ERROR: usize = 80;
+/// Most characters of an error's first sentence in a list.
+const LONGEST_ERROR: usize = 300;
 
 /// A package in JSON. The order of the keys is the contract's.
 #[derive(Serialize)]
@@ -84,19 +84,28 @@ pub fn list(session: &Session, packages: &[Package], format: &ListFormat) -> Res
     let rows: Vec<_> = packages
         .iter()
         .map(|package| {
-            let error: String = package.error.as_deref().unwrap_or_default().chars().take(LONGEST_ERROR).collect();
             vec![
                 package.id.to_string(),
                 package.name.clone().unwrap_or_default(),
                 package.status.clone(),
                 package.versions.to_string(),
                 package.url.clone(),
-                error,
+                first_sentence(package.error.as_deref().unwrap_or_default()),
             ]
         })
         .collect();
     session.output.line(table(&["ID", "NAME", "STATUS", "VERSIONS", "URL", "ERROR"], &rows));
     Ok(())
+}
+
+/// What a list says of an error; `package show` says all.
+fn first_sentence(text: &str) -> String {
+    let begins = |rest: &str| rest.starts_with(char::is_uppercase);
+    let end = text.match_indices(". ").find(|(at, dot)| begins(&text[at + dot.len()..])).map(|(at, _)| at + 1);
+    let sentence = text[..end.unwrap_or(text.len())].lines().next().unwrap_or_default();
+    let Some((limit, _)) = sentence.char_indices().nth(LONGEST_ERROR) else { return sentence.to_owned() };
+    let word = sentence[..limit].rfind(' ').unwrap_or(limit);
+    format!("{} …", &sentence[..word])
 }
 
 /// Shows everything about a package.
@@ -165,5 +174,21 @@ fn facts(session: &Session, package: &Package) {
         if let Some(value) = value {
             session.output.line(format!("{name:<11} {value}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST_ERROR, first_sentence};
+
+    #[test]
+    fn a_list_says_the_first_sentence() {
+        let text = "git.example.com:443 did not accept the credential (HTTP 401). Give it a new secret.";
+        assert_eq!(first_sentence(text), "git.example.com:443 did not accept the credential (HTTP 401).");
+        assert_eq!(first_sentence("no name, e.g. a/b. Write one."), "no name, e.g. a/b.");
+        assert_eq!(first_sentence(""), "");
+        assert_eq!(first_sentence("one\ntwo"), "one");
+        let long = first_sentence(&"wörd ".repeat(LONGEST_ERROR));
+        assert!(long.chars().count() <= LONGEST_ERROR + 2 && long.ends_with("wörd …"), "{long}");
     }
 }

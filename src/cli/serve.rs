@@ -11,16 +11,18 @@ use tokio::task::JoinHandle;
 
 use super::control::{self, server::Control};
 use super::failure::Failure;
-use super::settings;
+use super::{settings, turn};
 use crate::admin::{files, organizations};
-use crate::appliance::{Appliance, Mode};
-use crate::clock::Clock;
+use crate::appliance::Appliance;
 use crate::config::{Config, Overrides, PublicUrl};
 use crate::http::{self, Server};
 use crate::jobs::Workers;
 use crate::jobs::build_dist::Dists;
 use crate::telemetry::{self, metrics};
 use crate::vcs::Vcs;
+
+/// How long file operations in the background may go on when everything else has ended.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What stands behind `serve`.
 #[derive(Debug, Args)]
@@ -49,14 +51,24 @@ pub fn run(mut config: Config) -> Result<u8, Failure> {
     }
     choose_port(&mut config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&config))
+    let ended = runtime.block_on(serve(&config));
+    // Files that are being swept away in the background are left to the next start.
+    runtime.shutdown_timeout(FAREWELL);
+    ended
 }
 
 async fn serve(config: &Config) -> Result<u8, Failure> {
     let mut signals = Signals::new()?;
     let vcs = Vcs::new(settings::vcs(config)?);
     let metrics = metrics::install();
-    let appliance = Appliance::open(settings::appliance(config)?, vcs, Clock::system(), Mode::CreateOrUpgrade).await?;
+    let opened = tokio::select! {
+        opened = turn::open(config, &vcs) => opened,
+        name = signals.next() => {
+            tracing::info!(signal = name, "The server stops before it has started.");
+            return Ok(0);
+        }
+    };
+    let appliance = opened?;
     let workers = Workers::start(appliance.clone(), config.jobs.workers).await?;
     let dists = Dists::new(appliance.clone());
     let state = http::State::new(appliance.clone(), dists, metrics, settings::http(config));
@@ -66,8 +78,9 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
         tracing::info!(address = %address, public_url = %config.server.public_url, "The server is listening.");
     }
     tell(&NotifyState::Ready);
-    let watchdog = watchdog(&appliance);
-    prepare(&appliance).await;
+    let mut beside: Vec<JoinHandle<()>> = watchdog(&appliance).into_iter().collect();
+    // It may take long, and signals are heeded meanwhile.
+    beside.push(tokio::spawn(prepare(appliance.clone())));
     let broken = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "The server is stopping.");
@@ -86,8 +99,8 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
         // Whoever asks twice does not want to wait; what is cut off is repeated at the next start.
         _ = signals.next() => tracing::warn!("The server stops at once."),
     }
-    if let Some(watchdog) = watchdog {
-        watchdog.abort();
+    for task in beside {
+        task.abort();
     }
     match broken {
         None => Ok(0),
@@ -99,11 +112,11 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
 }
 
 /// What is good to do once the server runs, and no reason to stop it.
-async fn prepare(appliance: &Appliance) {
-    if let Err(error) = files::sweep(appliance).await {
+async fn prepare(appliance: Appliance) {
+    if let Err(error) = files::sweep(&appliance).await {
         tracing::warn!(error = %error, "What removed packages left could not be looked for.");
     }
-    match organizations::all(appliance).await {
+    match organizations::all(&appliance).await {
         Ok(all) if all.is_empty() => {
             tracing::info!("There is no organization yet: add one with `packagist-selfhosted org add SLUG`.");
         }
@@ -133,16 +146,19 @@ fn tell(state: &NotifyState<'_>) {
     }
 }
 
-/// Tells systemd from time to time that the runtime turns and the database answers, if it wants to know.
+/// Tells systemd from time to time that the runtime turns and the database writes and reads, if it wants to know. A catalog
+/// that is behind is left to `/readyz`: a new start would not get further than this process.
 fn watchdog(appliance: &Appliance) -> Option<JoinHandle<()>> {
-    let period = sd_notify::watchdog_enabled()? / 2;
+    let period = sd_notify::watchdog_enabled()?;
     let appliance = appliance.clone();
     Some(tokio::spawn(async move {
-        let mut beats = tokio::time::interval(period.max(Duration::from_millis(100)));
+        // An answer that takes half of the time comes soon enough all the same.
+        let mut beats = tokio::time::interval((period / 4).max(Duration::from_millis(100)));
         loop {
             beats.tick().await;
-            if organizations::all(&appliance).await.is_ok() {
-                tell(&NotifyState::Watchdog);
+            match appliance.require_answers(period / 2).await {
+                Ok(()) => tell(&NotifyState::Watchdog),
+                Err(error) => tracing::error!(error = %error, "systemd is not told that all is well."),
             }
         }
     }))

@@ -11,7 +11,8 @@ use super::failure::Failure;
 use super::output::Output;
 use crate::admin::{Actor, organizations};
 use crate::appliance::Appliance;
-use crate::store::organizations::Organization;
+use crate::store;
+use crate::store::organizations::{self as rows, Organization};
 
 /// Who does the work that a command waits for.
 #[derive(Clone, Debug)]
@@ -62,7 +63,10 @@ impl Session {
     /// The organization that a command is about: the one that is named, or the only one.
     pub async fn organization(&self, argument: &OrgArgument) -> Result<Organization, Failure> {
         if let Some(slug) = &argument.org {
-            return Ok(organizations::find(&self.appliance, slug).await?);
+            return match self.formerly(slug).await? {
+                Some(renamed) => Ok(renamed),
+                None => Ok(organizations::find(&self.appliance, slug).await?),
+            };
         }
         let mut all = organizations::all(&self.appliance).await?;
         match all.len() {
@@ -76,5 +80,19 @@ impl Session {
                 )))
             }
         }
+    }
+
+    /// The organization that had this slug before it was renamed, and whose address it still is. Nobody else can have it.
+    async fn formerly(&self, slug: &str) -> Result<Option<Organization>, Failure> {
+        let slug = slug.to_ascii_lowercase();
+        let found = self.appliance.database.read(move |db| {
+            for organization in rows::all(db)? {
+                if rows::former_slugs(organization.id, db)?.contains(&slug) {
+                    return Ok::<_, store::Error>(Some(organization));
+                }
+            }
+            Ok(None)
+        });
+        Ok(found.await?)
     }
 }

@@ -11,6 +11,8 @@ use crate::{appliance, http};
 
 /// How long one operation on a repository may take: long enough for the first fetch of a large one.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// How long one archive may take: long enough to compress as much as one may hold.
+const ARCHIVE_DEADLINE: Duration = Duration::from_secs(2 * 60);
 
 /// For the appliance.
 pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
@@ -30,6 +32,7 @@ pub fn vcs(config: &Config) -> Result<vcs::Settings, Failure> {
         outbound: outbound(config)?,
         policy: url_policy(config),
         deadline: DEADLINE,
+        archive_deadline: ARCHIVE_DEADLINE,
         limits: Limits::default(),
     })
 }

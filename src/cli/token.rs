@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::args::{ListFormat, OrgArgument, duration};
 use super::failure::Failure;
+use super::output;
 use super::session::{ACTOR, Session};
 use super::table::table;
 use crate::admin::packages;
@@ -65,6 +66,25 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Refuses to make a token that would be shown nowhere.
+    pub fn require_sense(&self) -> Result<(), Failure> {
+        if matches!(self, Self::Add { .. }) && output::is_closed() {
+            return Err(Failure::new(
+                "standard output is closed, so that nobody would see the token: none was made. Let it be read, as in `packagist-selfhosted token add … > FILE`",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What to do about a token that nobody saw.
+fn lost(id: TokenId) -> String {
+    format!(
+        "token {id} was made and could not be shown, and it is not shown again: revoke it with `token revoke {id}`, and make another one"
+    )
+}
+
 /// Does one of them.
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let appliance = &session.appliance;
@@ -77,7 +97,7 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
                 (None, None) => return Err(Failure::Usage("give --access or --user".to_owned())),
             };
             session.output.note(format!("Token {}; it is not shown again:", created.id));
-            session.output.line(created.text.expose());
+            session.output.once(created.text.expose(), lost(created.id));
             Ok(())
         }
         Command::List { user: Some(user), format, .. } => {

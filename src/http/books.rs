@@ -17,8 +17,8 @@ pub(super) const INSTALLS_EVERY: Duration = Duration::from_secs(5);
 /// How often [`LastUsed`] is written.
 pub(super) const LAST_USED_EVERY: Duration = Duration::from_secs(60);
 
-/// A later use within this time, in microseconds, is not noted: it would only make the threads fight for a cache line.
-const GRAIN: i64 = 10_000_000;
+/// Another use within this time, in microseconds, is not noted: it would only make the threads fight for a cache line.
+const GRAIN: u64 = 10_000_000;
 /// How many rows one write takes, so that it holds the database's writer for a moment only.
 const ROWS: usize = 1000;
 /// How many different installations may wait. More in five seconds is no use of a repository but an attack on it.
@@ -27,11 +27,18 @@ const WAITING: usize = 50_000;
 /// When tokens last opened something.
 #[derive(Default)]
 pub(super) struct LastUsed {
-    /// Microseconds by token. Every request reads it, so there is no lock; a token's first use since the start copies the map.
-    seen: ArcSwap<HashMap<TokenId, Arc<AtomicI64>>>,
+    /// By token. Every request reads it, so there is no lock; a token's first use since the start copies the map.
+    seen: ArcSwap<HashMap<TokenId, Arc<Use>>>,
     /// Held while the map is copied, so that no token is lost between two copies.
     adding: Mutex<()>,
-    /// What is written already; only `flush` touches it.
+}
+
+/// A token's last use, in microseconds.
+struct Use {
+    /// When it was; requests write it.
+    at: AtomicI64,
+    /// What of that is written already; only `flush` touches it. Each token has its own, and any other instant is news, not
+    /// only a later one: the clock may have been ahead for a while.
     written: AtomicI64,
 }
 
@@ -40,9 +47,9 @@ impl LastUsed {
     pub(super) fn note(&self, token: TokenId, now: Timestamp) {
         let now = now.as_micros();
         match self.seen.load().get(&token) {
-            Some(at) => {
-                if now - at.load(Ordering::Relaxed) >= GRAIN {
-                    at.store(now, Ordering::Relaxed);
+            Some(last) => {
+                if now.abs_diff(last.at.load(Ordering::Relaxed)) >= GRAIN {
+                    last.at.store(now, Ordering::Relaxed);
                 }
             }
             None => self.add(token, now),
@@ -53,31 +60,31 @@ impl LastUsed {
     fn add(&self, token: TokenId, now: i64) {
         let _one_at_a_time = lock(&self.adding);
         let mut seen = HashMap::clone(&self.seen.load());
-        seen.entry(token).or_insert_with(|| Arc::new(AtomicI64::new(now)));
+        seen.entry(token)
+            .or_insert_with(|| Arc::new(Use { at: AtomicI64::new(now), written: AtomicI64::new(i64::MIN) }));
         self.seen.store(Arc::new(seen));
     }
 
     /// Writes the uses since the last time.
     pub(super) async fn flush(&self, database: &Database) {
-        let written = self.written.load(Ordering::Relaxed);
-        let used: Vec<(TokenId, Timestamp)> = self
+        let news: Vec<(TokenId, i64, Arc<Use>)> = self
             .seen
             .load()
             .iter()
-            .map(|(token, at)| (*token, at.load(Ordering::Relaxed)))
-            .filter(|(_, at)| *at > written)
-            .map(|(token, at)| (token, Timestamp::from_micros(at)))
+            .map(|(token, last)| (*token, last.at.load(Ordering::Relaxed), Arc::clone(last)))
+            .filter(|(_, at, last)| *at != last.written.load(Ordering::Relaxed))
             .collect();
-        let Some(newest) = used.iter().map(|(_, at)| at.as_micros()).max() else { return };
-        for rows in used.chunks(ROWS) {
-            let rows = rows.to_vec();
+        for some in news.chunks(ROWS) {
+            let rows: Vec<_> = some.iter().map(|(token, at, _)| (*token, Timestamp::from_micros(*at))).collect();
             let result: store::Result<()> = database.write(move |tx| tokens::set_last_used(tx, &rows)).await;
             if let Err(error) = result {
                 tracing::warn!(error = %error, "When tokens were last used could not be saved; it is tried again.");
                 return;
             }
+            for (_, at, last) in some {
+                last.written.store(*at, Ordering::Relaxed);
+            }
         }
-        self.written.store(newest, Ordering::Relaxed);
     }
 }
 
@@ -137,4 +144,62 @@ impl Installs {
 /// A panic while one of these is held leaves counts behind, which stay sound.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use std::time::Duration;
+
+    use super::LastUsed;
+    use crate::clock::Timestamp;
+    use crate::store::database::{Change, Observer};
+    use crate::store::{self, Database, organizations, tokens};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn committed(&mut self, _: &rusqlite::Connection, _: &[Change]) {}
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_ahead_hides_no_later_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("db"), Box::new(Nobody)).unwrap();
+        let (org, ids) = database
+            .write(|tx| {
+                let org = organizations::insert(tx, "acme", "acme", NOW)?;
+                let mut ids = Vec::new();
+                for digest in 0..2 {
+                    let new = tokens::New {
+                        access: "read",
+                        digest: [digest; 32],
+                        prefix: String::new(),
+                        last4: String::new(),
+                        description: None,
+                        expires_at: None,
+                    };
+                    ids.push(tokens::insert(org, tx, &new, None, NOW)?);
+                }
+                Ok::<_, store::Error>((org, ids))
+            })
+            .await
+            .unwrap();
+        let used = LastUsed::default();
+        let ahead = NOW + Duration::from_secs(3600);
+        used.note(ids[0], ahead);
+        used.flush(&database).await;
+        used.note(ids[1], NOW);
+        used.flush(&database).await;
+        let last = || database.read(move |db| tokens::all(org, db));
+        let seen: Vec<_> = last().await.unwrap().into_iter().map(|token| token.last_used_at).collect();
+        assert_eq!(seen, [Some(ahead), Some(NOW)]);
+        let later = NOW + Duration::from_secs(60);
+        used.note(ids[1], later);
+        used.note(ids[1], later + Duration::from_secs(1));
+        used.flush(&database).await;
+        assert_eq!(last().await.unwrap()[1].last_used_at, Some(later), "a second more is not worth a write");
+    }
 }

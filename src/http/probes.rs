@@ -7,38 +7,42 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, Header
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
-use tokio::time::timeout;
 
 use super::cache::Cache;
 use super::{Error, State};
-use crate::store::{self, instance};
+use crate::appliance::NoAnswer;
 use crate::telemetry::names;
 
 /// How long the database may take to answer before the server counts as not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A setting that is asked for only to see whether the database answers.
-const ANY_SETTING: &str = "key-ring";
 
 /// Answers `/healthz`: this process runs its loop.
 pub async fn alive() -> HttpResponse {
     plain(StatusCode::OK, "alive\n")
 }
 
-/// Answers `/readyz`: the database answers, and the server is not stopping. The catalog needs no question of its own: it is
-/// loaded before anything listens.
+/// Answers `/readyz`: the database answers, what it says is what is served, and the server is not stopping.
 pub async fn ready(state: web::Data<State>) -> HttpResponse {
     if state.is_stopping() {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    let asked = state.appliance.database.read(|db| instance::setting(db, ANY_SETTING).map(drop));
-    let answered: Result<store::Result<()>, _> = timeout(PATIENCE, asked).await;
-    match answered {
-        Ok(Ok(())) => plain(StatusCode::OK, "ready\n"),
-        Ok(Err(error)) => {
+    match state.appliance.require_answers(PATIENCE).await {
+        Ok(()) => {}
+        Err(NoAnswer::Refused(error)) => {
             tracing::error!(error = %error, "The server is not ready: the database refused.");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "the database refused\n")
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database refused\n");
         }
-        Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Err(NoAnswer::Silent) => {
+            tracing::error!("The server is not ready: the database does not answer.");
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
+        }
+    }
+    match state.appliance.catalog.trouble() {
+        None => plain(StatusCode::OK, "ready\n"),
+        Some(trouble) => {
+            tracing::error!(error = %trouble, "The server is not ready: what is served is older than the database.");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "what is served is older than the database\n")
+        }
     }
 }
 

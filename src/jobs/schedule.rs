@@ -1,11 +1,12 @@
-//! Work that is due by itself: packages that nobody told us about for an interval, and documents
-//! that were rendered for another address.
+//! Work that is due by itself: packages that nobody told us about for an interval, documents that were rendered for
+//! another address, and removals that were interrupted.
 
 use std::time::Duration;
 
 use metrics::gauge;
 use tokio::sync::watch;
 
+use crate::admin;
 use crate::appliance::{Appliance, PackageKey};
 use crate::publish::render;
 use crate::publish::request::{self, Reason};
@@ -17,18 +18,21 @@ const INTERVAL: Duration = Duration::from_secs(20);
 /// How many packages are queued at a time: the next look takes the rest.
 const BATCH: i64 = 200;
 
-/// Looks until told to stop.
+/// Looks until told to stop, also in the middle of a look: each of its transactions stands for itself.
 pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool>) {
     let mut rendered_for = Vec::new();
     while !*stopping.borrow() {
-        if let Err(error) = look(&appliance, &mut rendered_for).await {
-            tracing::error!(%error, "Due work could not be queued; trying again.");
+        tokio::select! {
+            _ = stopping.changed() => return,
+            looked = look(&appliance, &mut rendered_for) => if let Err(error) = looked {
+                tracing::error!(%error, "Due work could not be queued; trying again.");
+            },
         }
         let _ = tokio::time::timeout(INTERVAL, stopping.changed()).await;
     }
 }
 
-async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> store::Result<()> {
+async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> admin::Result<()> {
     queue_due(appliance).await?;
     let organizations = appliance.database.read(organizations::all).await?;
     let wanted: Vec<String> =
@@ -42,7 +46,7 @@ async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> store::R
     let (ready, running, _) = appliance.database.read(jobs::counts).await?;
     gauge!(names::JOBS_QUEUED, "kind" => request::KIND).set((ready + running) as f64);
     gauge!(names::CATALOG_PACKAGES).set(appliance.catalog.world().packages() as f64);
-    Ok(())
+    admin::organizations::finish_removals(appliance).await
 }
 
 async fn queue_due(appliance: &Appliance) -> store::Result<()> {
@@ -56,6 +60,10 @@ async fn queue_due(appliance: &Appliance) -> store::Result<()> {
         .database
         .write(move |tx| {
             for (org, package) in due {
+                // Of one that is being removed nothing is read again.
+                if organizations::by_id(org, tx)?.is_none() {
+                    continue;
+                }
                 // The run sets its own time; this one only keeps it from being queued again.
                 packages::set_next_check(org, tx, package, now + interval)?;
                 request::update(tx, PackageKey { org, package }, Reason::Interval, &[], now)?;
@@ -71,7 +79,6 @@ async fn queue_outdated(
     key: String,
 ) -> store::Result<()> {
     let org = organization.id;
-    let now = appliance.now();
     let outdated = appliance.database.read(move |db| documents::outdated(org, db, &key)).await?;
     if outdated.is_empty() {
         return Ok(());
@@ -81,13 +88,5 @@ async fn queue_outdated(
         packages = outdated.len(),
         "The address of the repository changed: its documents are rendered again."
     );
-    appliance
-        .database
-        .write(move |tx| {
-            for package in outdated {
-                request::update(tx, PackageKey { org, package }, Reason::Rerender, &[], now)?;
-            }
-            Ok(())
-        })
-        .await
+    admin::organizations::queue_rerender(appliance, org, &outdated).await
 }

@@ -15,6 +15,10 @@ use crate::telemetry::names;
 /// How long to wait for commits that a webhook announced and the remote does not list yet.
 const REPEATS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
 
+/// The earliest and the latest that a server can make us come again.
+const SOONEST: Duration = Duration::from_secs(30);
+const LATEST: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// Runs the job.
 pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
     let (Some(org), Some(package)) = (job.org, job.package) else {
@@ -27,7 +31,7 @@ pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
         return Outcome::Retry { reason: error.to_string(), after: None };
     }
     match result {
-        Ok(Report::Imported { published: true, .. }) if job.lane == "prompt" => {
+        Ok(Report::Imported { published: true, .. }) if job.lane == "hook" => {
             let lag = appliance.now().since(job.created_at);
             histogram!(names::PUSH_TO_SERVED).record(lag.as_secs_f64());
             Outcome::Done
@@ -41,7 +45,11 @@ fn failed(error: &UpdateError) -> Outcome {
     let reason = error.to_string();
     match error {
         UpdateError::Vcs(cause) if cause.is_permanent() => Outcome::GiveUp(reason),
-        UpdateError::Vcs(cause) => Outcome::Retry { reason, after: cause.retry_after() },
+        UpdateError::Vcs(cause) => {
+            // Not every server's wish is sensible: at once would be a loop, and next year never.
+            let after = cause.retry_after().map(|after| after.clamp(SOONEST, LATEST));
+            Outcome::Retry { reason, after }
+        }
         UpdateError::Refused(_) | UpdateError::Held(_) => Outcome::GiveUp(reason),
         UpdateError::Store(_) | UpdateError::Interrupted => Outcome::Retry { reason, after: None },
     }
@@ -58,11 +66,7 @@ async fn record(
     let now = appliance.now();
     let interval = appliance.settings.package_interval;
     let next_check = now + interval.mul_f64(rand::random_range(0.9..=1.1));
-    let failure = match result {
-        Ok(_) => None,
-        Err(UpdateError::Held(reason)) => Some(("held", reason.clone())),
-        Err(error) => Some(("failed", error.to_string())),
-    };
+    let state = State::of(result);
     let repeat = match result {
         Ok(Report::Unchanged { unseen } | Report::Imported { unseen, .. }) if !unseen.is_empty() => {
             REPEATS.get(payload.repeated).map(|pause| {
@@ -72,26 +76,43 @@ async fn record(
         }
         _ => None,
     };
-    // What could not be published must be read again even if the repository goes back to what was.
-    let decides = matches!(result, Err(UpdateError::Held(_) | UpdateError::Refused(_)));
-    let worked = matches!(result, Ok(Report::Unchanged { .. } | Report::Imported { .. }));
     let PackageKey { org, package } = key;
     appliance
         .database
         .write(move |tx| {
             packages::set_next_check(org, tx, package, next_check)?;
-            if let Some((outcome, reason)) = &failure {
-                packages::set_failed(org, tx, package, outcome, reason, now)?;
-                if decides {
-                    packages::forget_refs(org, tx, package)?;
+            match &state {
+                State::Gone => {}
+                State::Read => packages::set_recovered(org, tx, package)?,
+                State::Unread(reason) => packages::set_unread(org, tx, package, reason, now)?,
+                State::Refused(outcome, reason) => {
+                    packages::set_refused(org, tx, package, outcome, reason, now)?;
                 }
-            } else if worked {
-                packages::set_recovered(org, tx, package)?;
             }
-            if let Some((payload, run_at)) = &repeat {
-                request::repeat(tx, key, payload, *run_at, now)?;
+            if let Some((payload, run_at)) = repeat {
+                request::repeat(tx, key, payload, run_at, now)?;
             }
             Ok(())
         })
         .await
+}
+
+/// What a run says about the package.
+enum State {
+    Gone,
+    Read,
+    Unread(String),
+    Refused(&'static str, String),
+}
+
+impl State {
+    fn of(result: &Result<Report, UpdateError>) -> Self {
+        match result {
+            Ok(Report::Gone) => Self::Gone,
+            Ok(Report::Unchanged { .. } | Report::Imported { .. }) => Self::Read,
+            Err(UpdateError::Held(reason)) => Self::Refused("held", reason.clone()),
+            Err(UpdateError::Refused(reason)) => Self::Refused("failed", reason.clone()),
+            Err(error) => Self::Unread(error.to_string()),
+        }
+    }
 }

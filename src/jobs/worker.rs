@@ -3,8 +3,10 @@
 //! Each lane has a share of the workers of its own, so that a thousand updates that nobody waits for
 //! never delay a webhook.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -13,7 +15,7 @@ use super::{prune, schedule, update_package};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::publish::request;
-use crate::store::jobs::{self, Job};
+use crate::store::jobs::{self, Job, Return};
 use crate::store::{self};
 use crate::telemetry::names;
 
@@ -27,6 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// What became of a try.
+#[derive(Clone)]
 pub(super) enum Outcome {
     /// It is done.
     Done,
@@ -49,20 +52,21 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts working with `workers` tasks for work that somebody waits for, and half as many for the rest.
+    /// Starts working. Each lane has `workers` places (the one that nobody waits for has half) and one more, because no
+    /// organization may have more than `workers` of them: one with slow servers must leave the others room.
     ///
     /// # Errors
     /// If the queue cannot be read or written.
     pub async fn start(appliance: Appliance, workers: usize) -> store::Result<Self> {
-        let now = appliance.now();
-        let recovered = appliance.database.write(move |tx| jobs::recover(tx, now)).await?;
+        let recovered = recover(&appliance).await?;
         if recovered > 0 {
             tracing::info!(jobs = recovered, "Jobs that were interrupted are queued again.");
         }
         let (stop, stopping) = watch::channel(false);
         let mut tasks = Vec::new();
-        for (lane, limit) in [("prompt", workers.max(1)), ("sweep", workers.div_ceil(2))] {
-            tasks.push(tokio::spawn(work(appliance.clone(), lane, limit, stopping.clone())));
+        for (name, share) in [("hook", workers), ("prompt", workers), ("sweep", workers.div_ceil(2))] {
+            let lane = Lane { name, share: share.max(1) };
+            tasks.push(tokio::spawn(work(appliance.clone(), lane, stopping.clone())));
         }
         tasks.push(tokio::spawn(schedule::run(appliance.clone(), stopping.clone())));
         tasks.push(tokio::spawn(prune::run(appliance.clone(), stopping)));
@@ -77,20 +81,71 @@ impl Workers {
             // A task that panicked has said so.
             let _ = task.await;
         }
-        let now = self.appliance.now();
-        if let Err(error) = self.appliance.database.write(move |tx| jobs::recover(tx, now)).await {
+        if let Err(error) = put_back_running(&self.appliance).await {
             tracing::warn!(%error, "Running jobs could not be put back: the next start does it.");
         }
     }
 }
 
-async fn work(appliance: Appliance, lane: &'static str, limit: usize, mut stopping: watch::Receiver<bool>) {
+async fn put_back_running(appliance: &Appliance) -> store::Result<()> {
+    let now = appliance.now();
+    appliance
+        .database
+        .write(move |tx| {
+            for job in jobs::running(tx)? {
+                jobs::put_back(tx, job.id, now, Return::Stopped, now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Makes what was running when the process died ready again; how many jobs that were. Dying counts as a failed try:
+/// the job itself may have been why.
+async fn recover(appliance: &Appliance) -> store::Result<usize> {
+    let now = appliance.now();
+    appliance
+        .database
+        .write(move |tx| {
+            jobs::bring_near(tx, now + LONGEST_PAUSE)?;
+            let running = jobs::running(tx)?;
+            for job in &running {
+                if job.attempt >= ATTEMPTS {
+                    let reason = format!("the server ended {} times during this job", job.attempt);
+                    jobs::finish(tx, job.id, "failed", Some(&reason), now)?;
+                } else {
+                    let run_at = if job.attempt < 3 { now } else { now + pause(job.attempt) };
+                    let why = Return::Failed("the server ended during this job");
+                    jobs::put_back(tx, job.id, run_at, why, now)?;
+                }
+            }
+            Ok(running.len())
+        })
+        .await
+}
+
+/// A share of the workers.
+#[derive(Clone, Copy)]
+struct Lane {
+    name: &'static str,
+    /// How many jobs of one organization run at once; the lane has one place more.
+    share: usize,
+}
+
+impl Lane {
+    fn share(self) -> i64 {
+        i64::try_from(self.share).unwrap_or(i64::MAX)
+    }
+}
+
+async fn work(appliance: Appliance, lane: Lane, mut stopping: watch::Receiver<bool>) {
     let mut news = appliance.work.clone();
     let mut running = JoinSet::new();
+    let places = lane.share + 1;
     while !*stopping.borrow() {
         news.borrow_and_update();
         let mut pause = None;
-        while running.len() < limit {
+        while running.len() < places {
             match next(&appliance, lane).await {
                 Ok(Next::Job(job)) => {
                     let appliance = appliance.clone();
@@ -101,7 +156,7 @@ async fn work(appliance: Appliance, lane: &'static str, limit: usize, mut stoppi
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(%error, lane, "The queue cannot be read; trying again.");
+                    tracing::error!(%error, lane = lane.name, "The queue cannot be read; trying again.");
                     pause = Some(AFTER_TROUBLE);
                     break;
                 }
@@ -110,8 +165,8 @@ async fn work(appliance: Appliance, lane: &'static str, limit: usize, mut stoppi
         let due = tokio::time::sleep(pause.unwrap_or(Duration::MAX).min(LONGEST_PAUSE));
         tokio::select! {
             _ = stopping.changed() => {}
-            _ = news.changed(), if running.len() < limit => {}
-            () = due, if running.len() < limit => {}
+            _ = news.changed(), if running.len() < places => {}
+            () = due, if running.len() < places => {}
             Some(_) = running.join_next(), if !running.is_empty() => {}
         }
     }
@@ -124,70 +179,80 @@ enum Next {
     Later(Option<Timestamp>),
 }
 
-async fn next(appliance: &Appliance, lane: &'static str) -> store::Result<Next> {
+async fn next(appliance: &Appliance, lane: Lane) -> store::Result<Next> {
     let now = appliance.now();
     // Looking costs no write, and mostly there is nothing.
-    let due = appliance.database.read(move |db| jobs::next_due(db, lane)).await?;
+    let due = appliance.database.read(move |db| jobs::next_due(db, lane.name, lane.share())).await?;
     if due.is_none_or(|due| due > now) {
         return Ok(Next::Later(due));
     }
-    let job = appliance.database.write(move |tx| jobs::claim(tx, lane, now)).await?;
+    let job = appliance.database.write(move |tx| jobs::claim(tx, lane.name, lane.share(), now)).await?;
     Ok(job.map_or(Next::Later(None), |job| Next::Job(Box::new(job))))
 }
 
 async fn run(appliance: &Appliance, job: Job) {
     let started = Instant::now();
-    let kind = job.kind.clone();
-    let outcome = match kind.as_str() {
-        request::KIND => update_package::run(appliance, &job).await,
+    // A job that panics has failed like any other; its row must not stay `running`, which would keep out the next.
+    let outcome = AssertUnwindSafe(perform(appliance, &job))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Outcome::GiveUp("the job ended by a fault in the server: its log tells more".to_owned()));
+    report(&job, &outcome, started.elapsed());
+    while let Err(error) = settle(appliance, &job, &outcome).await {
+        tracing::error!(%error, job.id = job.id.0, "A job's end could not be stored; trying again.");
+        tokio::time::sleep(AFTER_TROUBLE).await;
+    }
+}
+
+async fn perform(appliance: &Appliance, job: &Job) -> Outcome {
+    match job.kind.as_str() {
+        request::KIND => update_package::run(appliance, job).await,
         other => Outcome::GiveUp(format!("this release knows no work called {other}")),
-    };
-    let took = started.elapsed();
-    let name = match &outcome {
-        Outcome::Done => "done",
-        Outcome::Retry { .. } => "retry",
-        Outcome::GiveUp(_) => "failed",
+    }
+}
+
+fn report(job: &Job, outcome: &Outcome, took: Duration) {
+    let kind = job.kind.clone();
+    let (name, reason) = match outcome {
+        Outcome::Done => ("done", None),
+        Outcome::Retry { reason, .. } => ("retry", Some(reason)),
+        Outcome::GiveUp(reason) => ("failed", Some(reason)),
     };
     counter!(names::JOBS, "kind" => kind.clone(), "outcome" => name).increment(1);
     histogram!(names::JOB_DURATION, "kind" => kind.clone()).record(took.as_secs_f64());
-    let reason = match &outcome {
-        Outcome::Done => None,
-        Outcome::Retry { reason, .. } | Outcome::GiveUp(reason) => Some(reason.clone()),
-    };
-    match &reason {
+    let package = job.package.map(|id| id.0);
+    let duration = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match reason {
         None => tracing::info!(
             job.id = job.id.0,
             job.kind = kind,
-            package.id = job.package.map(|id| id.0),
-            duration_ms = took.as_millis() as u64,
+            package.id = package,
+            duration_ms = duration,
             "A job is done."
         ),
         Some(reason) => tracing::warn!(
             job.id = job.id.0,
             job.kind = kind,
-            package.id = job.package.map(|id| id.0),
-            duration_ms = took.as_millis() as u64,
+            package.id = package,
+            duration_ms = duration,
             reason,
             "A job failed."
         ),
     }
-    if let Err(error) = settle(appliance, &job, outcome).await {
-        tracing::error!(%error, job.id = job.id.0, "A job's end could not be stored: it runs again at the next start.");
-    }
 }
 
-async fn settle(appliance: &Appliance, job: &Job, outcome: Outcome) -> store::Result<()> {
+async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome) -> store::Result<()> {
     let now = appliance.now();
-    let (id, attempt) = (job.id, job.attempt);
+    let (id, attempt, outcome) = (job.id, job.attempt, outcome.clone());
     appliance
         .database
         .write(move |tx| match outcome {
             Outcome::Done => jobs::finish(tx, id, "done", None, now),
             Outcome::Retry { reason, after: Some(after) } => {
-                jobs::put_back(tx, id, now + after, Some(&reason), false, now)
+                jobs::put_back(tx, id, now + after, Return::Told(&reason), now)
             }
             Outcome::Retry { reason, after: None } if attempt < ATTEMPTS => {
-                jobs::put_back(tx, id, now + pause(attempt), Some(&reason), true, now)
+                jobs::put_back(tx, id, now + pause(attempt), Return::Failed(&reason), now)
             }
             Outcome::Retry { reason, after: None } | Outcome::GiveUp(reason) => {
                 jobs::finish(tx, id, "failed", Some(&reason), now)

@@ -44,6 +44,28 @@ pub struct Payload {
     pub repeated: usize,
 }
 
+/// How many announced commits one job waits for: the newest.
+const ANNOUNCED: usize = 20;
+
+impl Payload {
+    /// The arguments of work that does both.
+    fn and(mut self, waiting: Self) -> Self {
+        if self.announced.is_empty() {
+            return waiting;
+        }
+        if !waiting.announced.is_empty() {
+            self.repeated = self.repeated.min(waiting.repeated);
+        }
+        for commit in waiting.announced {
+            if self.announced.len() < ANNOUNCED && !self.announced.contains(&commit) {
+                self.announced.push(commit);
+            }
+        }
+        self.announced.truncate(ANNOUNCED);
+        self
+    }
+}
+
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -64,13 +86,14 @@ pub fn update(
     let run_at = match reason {
         Reason::Hook => {
             let started = packages::by_id(key.org, tx, key.package)?.and_then(|package| package.update_started_at);
-            started.map_or(now, |started| now.max(started + TOGETHER))
+            // Never later than from now: the last start may have been noted by a clock that was ahead.
+            started.map_or(now, |started| (started + TOGETHER).clamp(now, now + TOGETHER))
         }
         Reason::HookOverRate => now + OVER_RATE,
         Reason::Command | Reason::Interval | Reason::Rerender => now,
     };
     let payload = Payload { announced: announced.to_vec(), repeated: 0 };
-    enqueue(tx, key, reason, &payload, run_at, now)
+    enqueue(tx, key, reason, payload, run_at, now)
 }
 
 /// Queues another update for commits that were announced and are not visible yet.
@@ -80,7 +103,7 @@ pub fn update(
 pub fn repeat(
     tx: &Tx<'_>,
     key: PackageKey,
-    payload: &Payload,
+    payload: Payload,
     run_at: Timestamp,
     now: Timestamp,
 ) -> store::Result<JobId> {
@@ -91,23 +114,40 @@ fn enqueue(
     tx: &Tx<'_>,
     key: PackageKey,
     reason: Reason,
-    payload: &Payload,
+    payload: Payload,
     run_at: Timestamp,
     now: Timestamp,
 ) -> store::Result<JobId> {
-    let payload = serde_json::to_string(payload).map_err(|error| store::Error::Corrupt(error.to_string()))?;
+    let dedupe_key = format!("{KIND}:{}", key.package);
+    let waiting = jobs::waiting_payload(tx, &dedupe_key)?;
+    let waiting = waiting.and_then(|payload| serde_json::from_str::<Payload>(&payload).ok());
+    let payload = serde_json::to_string(&payload.and(waiting.unwrap_or_default()))
+        .map_err(|error| store::Error::Corrupt(error.to_string()))?;
     let lane = match reason {
-        Reason::Hook | Reason::HookOverRate | Reason::Command => "prompt",
+        Reason::Hook | Reason::HookOverRate => "hook",
+        Reason::Command => "prompt",
         Reason::Interval | Reason::Rerender => "sweep",
     };
-    let job = jobs::New {
-        org: Some(key.org),
-        package: Some(key.package),
-        kind: KIND,
-        payload,
-        dedupe_key: format!("{KIND}:{}", key.package),
-        lane,
-        run_at,
-    };
+    let job =
+        jobs::New { org: Some(key.org), package: Some(key.package), kind: KIND, payload, dedupe_key, lane, run_at };
     jobs::enqueue(tx, &job, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ANNOUNCED, Payload};
+
+    fn payload(announced: &[&str], repeated: usize) -> Payload {
+        Payload { announced: announced.iter().map(|commit| (*commit).to_owned()).collect(), repeated }
+    }
+
+    #[test]
+    fn merged_work_waits_for_the_commits_of_both() {
+        let merged = payload(&["b", "a"], 0).and(payload(&["a"], 2));
+        assert_eq!(merged, payload(&["b", "a"], 0));
+        assert_eq!(payload(&[], 0).and(payload(&["a"], 2)), payload(&["a"], 2), "nothing new to wait for");
+        let many: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+        let many = Payload { announced: many, repeated: 0 };
+        assert_eq!(payload(&["x"], 0).and(many).announced.len(), ANNOUNCED);
+    }
 }

@@ -9,7 +9,7 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::composer::derive::{NoManifest, RefKind, RefSource};
 use crate::secrets::sealed::{self, Context};
 use crate::store::packages::Package;
-use crate::store::{self, credentials, dists, packages};
+use crate::store::{self, credentials, dists, organizations, packages};
 use crate::vcs::url::SourceUrl;
 use crate::vcs::{Authentication, Credential, Manifest, Snapshot, UpdateRequest};
 
@@ -29,6 +29,10 @@ pub(super) async fn find(
     let found = appliance
         .database
         .read(move |db| {
+            if organizations::by_id(org, db)?.is_none() {
+                // It is being removed.
+                return Ok(None);
+            }
             let Some(found) = packages::by_id(org, db, package)? else {
                 return Ok(None);
             };

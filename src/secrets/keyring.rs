@@ -113,13 +113,14 @@ impl KeyRing {
         Self { first: Key::new(random::bytes()), older: Vec::new() }
     }
 
-    /// Makes a new ring in a new file of mode 0600. An existing file is never overwritten.
+    /// Makes a new ring in a new file of mode 0600, in one step: a crash or a full disk leaves no file or a whole one. An
+    /// existing file is never overwritten.
     ///
     /// # Errors
     /// When the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self, KeyRingError> {
         let ring = Self::generate();
-        ring.write_new(path).map_err(|source| KeyRingError::Io { path: path.to_owned(), action: "written", source })?;
+        ring.put(path, rename_new)?;
         Ok(ring)
     }
 
@@ -167,12 +168,26 @@ impl KeyRing {
     /// # Errors
     /// When the file cannot be written.
     pub fn replace(&self, path: &Path) -> Result<(), KeyRingError> {
+        self.put(path, |fresh, path| fs::rename(fresh, path))
+    }
+
+    /// Writes the ring beside `path`, whatever an earlier try left there, and lets `rename` move it into place once the
+    /// disk has it.
+    fn put(&self, path: &Path, rename: fn(&Path, &Path) -> io::Result<()>) -> Result<(), KeyRingError> {
         let fresh = path.with_extension("new");
         let written = match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => self.write_new(&fresh).and_then(|()| fs::rename(&fresh, path)).and_then(|()| sync_directory(path)),
+            _ => self.write_new(&fresh).and_then(|()| rename(&fresh, path)),
         };
-        written.map_err(|source| KeyRingError::Io { path: path.to_owned(), action: "written", source })
+        if written.is_err() {
+            // Keys do not lie about; if this fails too, the next try removes them.
+            let _ = fs::remove_file(&fresh);
+        }
+        written.and_then(|()| sync_directory(path)).map_err(|source| KeyRingError::Io {
+            path: path.to_owned(),
+            action: "written",
+            source,
+        })
     }
 
     /// The same ring with a new first key; values sealed with the others still open.
@@ -253,8 +268,7 @@ impl KeyRing {
     fn write_new(&self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(self.to_text().expose_secret().as_bytes())?;
-        file.sync_all()?;
-        sync_directory(path)
+        file.sync_all()
     }
 }
 
@@ -276,6 +290,18 @@ fn require_private(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyRingEr
         return Err(KeyRingError::Owner { path: path.to_owned(), owner: metadata.uid(), user });
     }
     Ok(())
+}
+
+/// Renames unless the new name is taken. File systems that cannot do that in one step are asked first: whoever holds the
+/// instance lock is alone with the directory.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) if !to.try_exists()? => fs::rename(from, to),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Err(io::ErrorKind::AlreadyExists.into()),
+        renamed => Ok(renamed?),
+    }
 }
 
 /// Makes a new name in a directory survive a power cut.
@@ -312,6 +338,21 @@ mod tests {
         rotated.replace(&path).unwrap();
         assert_eq!(KeyRing::load(&path).unwrap().fingerprint(), rotated.fingerprint());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_an_interrupted_creation_left_is_no_ring() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        fs::write(path.with_extension("new"), "# Keys of pack").unwrap();
+        assert!(KeyRing::of_installation(directory.path(), None).unwrap().is_none());
+        let ring = KeyRing::create(&path).unwrap();
+        assert_eq!(KeyRing::load(&path).unwrap().fingerprint(), ring.fingerprint());
+        let names = || -> Vec<_> { fs::read_dir(directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect() };
+        assert_eq!(names(), ["keys"], "no copy of the keys lies about");
+        KeyRing::create(&path).unwrap_err();
+        assert_eq!(names(), ["keys"], "nor after a failure");
+        assert_eq!(KeyRing::load(&path).unwrap().fingerprint(), ring.fingerprint());
     }
 
     #[test]

@@ -15,19 +15,38 @@ pub struct FileChange {
     pub file: String,
     /// `update` or `delete`.
     pub kind: String,
-    /// When: microseconds since the epoch.
-    pub at: Timestamp,
+    /// When, by the clock.
+    pub time: Timestamp,
 }
 
-/// Records a change; an older one of the same file is superseded.
+/// Records a change; an older one of the same file is superseded. Changes are dated in the order of their commits,
+/// also when the clock steps back, so that whoever has read up to an instant misses none.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn record(org: OrgId, tx: &Tx<'_>, package: PackageId, file: &str, kind: &str, now: Timestamp) -> Result<()> {
-    tx.prepare_cached("DELETE FROM change WHERE org_id = ?1 AND file = ?2")?.execute((org, file))?;
-    tx.prepare_cached("INSERT INTO change (org_id, package_id, file, kind, at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute((org, package, file, kind, now))?;
+    let at = end(org, tx)?.map_or(now, |end| end.max(now));
+    tx.prepare_cached(
+        "INSERT INTO change (org_id, package_id, file, kind, at, time) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (org_id, file) DO UPDATE SET
+             package_id = excluded.package_id, kind = excluded.kind, at = excluded.at, time = excluded.time",
+    )?
+    .execute((org, package, file, kind, at, now))?;
     Ok(())
+}
+
+/// The unit in which mirrors count, in microseconds: two changes of different units are never told apart wrongly.
+pub const UNIT: i64 = 100;
+
+/// The instant before which no change will be recorded any more, on a whole [`UNIT`]; none if none ever was.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn end(org: OrgId, connection: &Connection) -> Result<Option<Timestamp>> {
+    let last: Option<Timestamp> = connection
+        .prepare_cached("SELECT max(at) FROM change WHERE org_id = ?1")?
+        .query_row([org], |row| row.get(0))?;
+    Ok(last.map(|last| Timestamp::from_micros((last.as_micros() / UNIT + 1) * UNIT)))
 }
 
 /// The changes in `[since, until)`, oldest first, at most `limit`.
@@ -43,21 +62,25 @@ pub fn between(
 ) -> Result<Vec<FileChange>> {
     connection
         .prepare_cached(
-            "SELECT package_id, file, kind, at FROM change
+            "SELECT package_id, file, kind, time FROM change
              WHERE org_id = ?1 AND at >= ?2 AND at < ?3 ORDER BY at, id LIMIT ?4",
         )?
         .query_map((org, since, until, limit), |row| {
-            Ok(FileChange { package: row.get(0)?, file: row.get(1)?, kind: row.get(2)?, at: row.get(3)? })
+            Ok(FileChange { package: row.get(0)?, file: row.get(1)?, kind: row.get(2)?, time: row.get(3)? })
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
 }
 
-/// Forgets the changes of all organizations before `before`.
+/// Forgets the changes of all organizations before `before`, but never an organization's last: from it the next is dated.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<()> {
-    tx.execute("DELETE FROM change WHERE at < ?1", [before])?;
+    tx.execute(
+        "DELETE FROM change WHERE at < ?1
+             AND at < (SELECT max(newest.at) FROM change newest WHERE newest.org_id = change.org_id)",
+        [before],
+    )?;
     Ok(())
 }

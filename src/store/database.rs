@@ -184,7 +184,9 @@ impl Database {
             let queue = shared.reads.clone();
             threads.push(spawn("database-reader", move || {
                 while let Some(operation) = queue.take() {
-                    operation(&reader);
+                    // A question that panics has no answer, but the next one has: whoever asked is told by the
+                    // dropped channel, and the panic has been reported already.
+                    let _ = catch_unwind(AssertUnwindSafe(|| operation(&reader)));
                 }
             })?);
         }
@@ -303,20 +305,25 @@ fn write_until_closed(
         let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
             Ok(()) => {
                 batch.run(connection, first);
-                while batch.finishes.len() < BATCH && started.elapsed() < BATCH_TIME {
+                while batch.lost.is_none() && batch.finishes.len() < BATCH && started.elapsed() < BATCH_TIME {
                     let Some(next) = queue.take_waiting() else { break };
                     batch.run(connection, next);
                 }
-                commit(connection)
+                match batch.lost.take() {
+                    None => commit(connection),
+                    Some(reason) => Err(reason),
+                }
             }
-            // The closure never ran; dropping it would read as "stopping", so it is told why.
             Err(error) => {
-                batch.refuse(connection, first);
+                batch.refuse(connection, first, &error.to_string());
                 Err(error.to_string())
             }
         };
         if committed.is_ok() && !batch.changes.is_empty() {
-            observer.committed(connection, &batch.changes);
+            let told = catch_unwind(AssertUnwindSafe(|| observer.committed(connection, &batch.changes)));
+            if told.is_err() {
+                tracing::error!("Whoever follows the database panicked: it starts anew with the next change.");
+            }
         }
         for finish in batch.finishes {
             finish(committed.clone());
@@ -339,15 +346,25 @@ fn commit(connection: &Connection) -> Result<(), String> {
 struct Batch {
     finishes: Vec<Finish>,
     changes: Vec<Change>,
+    /// Why the transaction is gone: after some errors (a full disk among them) SQLite rolls all of it back by itself,
+    /// and whatever ran next would commit on its own.
+    lost: Option<String>,
 }
 
 impl Batch {
     fn run(&mut self, connection: &Connection, (operation, permit): (WriteOperation, OwnedSemaphorePermit)) {
-        let tx = Tx { connection, changes: RefCell::default() };
-        if connection.execute_batch("SAVEPOINT closure").is_err() {
+        if let Err(error) = connection.execute_batch("SAVEPOINT closure") {
+            self.refuse(connection, (operation, permit), &error.to_string());
             return;
         }
+        let tx = Tx { connection, changes: RefCell::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| operation(&tx)));
+        drop(permit);
+        if connection.is_autocommit() {
+            self.lost = Some("the database undid the whole transaction: its disk may be full".to_owned());
+            self.finishes.extend(outcome.ok().map(|(_, finish)| finish));
+            return;
+        }
         let keep = matches!(outcome, Ok((true, _)));
         let end = if keep { "RELEASE closure" } else { "ROLLBACK TO closure; RELEASE closure" };
         let ended = connection.execute_batch(end);
@@ -364,16 +381,21 @@ impl Batch {
                 }
             }
         }
-        drop(permit);
     }
 
-    /// Runs the closure outside a transaction on a connection that refuses to write, only to get at
-    /// its answer; every write in it fails, and the caller is told the reason of the whole batch.
-    fn refuse(&mut self, connection: &Connection, (operation, permit): (WriteOperation, OwnedSemaphorePermit)) {
+    /// Tells the closure's author why it could not run. Its answer can only be had by running it, so it runs where
+    /// every write fails.
+    fn refuse(
+        &mut self,
+        connection: &Connection,
+        (operation, permit): (WriteOperation, OwnedSemaphorePermit),
+        reason: &str,
+    ) {
+        // Both switches cannot fail: they change the connection only, not the file.
         let _ = connection.execute_batch("PRAGMA query_only = ON");
         let tx = Tx { connection, changes: RefCell::default() };
         if let Ok((_, finish)) = catch_unwind(AssertUnwindSafe(|| operation(&tx))) {
-            self.finishes.push(finish);
+            finish(Err(reason.to_owned()));
         }
         let _ = connection.execute_batch("PRAGMA query_only = OFF");
         drop(permit);

@@ -13,7 +13,8 @@ pub struct Dist {
     pub reference: String,
     /// Whether it was ever a version's.
     pub published: bool,
-    /// SHA-256 of the stored archive; none while it is not built.
+    /// SHA-256 of the stored archive; none while it is not built. A purged one keeps it, so that its file can be removed
+    /// again if that failed.
     pub digest: Option<Vec<u8>>,
     /// Its size in bytes.
     pub size: Option<i64>,
@@ -73,7 +74,8 @@ pub fn publish(org: OrgId, tx: &Tx<'_>, package: PackageId, key: &str, reference
     Ok(())
 }
 
-/// Records a built archive. A commit that was never a version's is added as cache.
+/// Records a built archive. A commit that was never a version's is added as cache. False, and nothing is recorded, if the
+/// commit was purged or the package removed while it was built.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -84,19 +86,21 @@ pub fn set_built(
     key: &str,
     archive: (&str, &[u8; 32], i64),
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     let (reference, digest, size) = archive;
-    tx.prepare_cached(
-        "INSERT INTO dist (org_id, package_id, key, reference, published, digest, size, built_at)
-         VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)
-         ON CONFLICT (org_id, package_id, key) DO UPDATE SET digest = excluded.digest,
-             size = excluded.size, built_at = excluded.built_at WHERE forgotten_at IS NULL",
-    )?
-    .execute((org, package, key, reference, digest.as_slice(), size, now))?;
-    Ok(())
+    let changed = tx
+        .prepare_cached(
+            "INSERT INTO dist (org_id, package_id, key, reference, published, digest, size, built_at)
+             SELECT ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7
+             WHERE EXISTS (SELECT 1 FROM package WHERE org_id = ?1 AND id = ?2)
+             ON CONFLICT (org_id, package_id, key) DO UPDATE SET digest = excluded.digest,
+                 size = excluded.size, built_at = excluded.built_at WHERE forgotten_at IS NULL",
+        )?
+        .execute((org, package, key, reference, digest.as_slice(), size, now))?;
+    Ok(changed > 0)
 }
 
-/// Purges a commit's archive for good; the digest it was stored under.
+/// Purges a commit's archive for good; the digest it was stored under, also if it was purged before.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -108,15 +112,14 @@ pub fn forget(
     reference: &str,
     now: Timestamp,
 ) -> Result<Option<Vec<u8>>> {
-    let stored = by_key(org, tx, package, key)?.and_then(|dist| dist.digest);
     tx.execute(
         "INSERT INTO dist (org_id, package_id, key, reference, published, forgotten_at)
          VALUES (?1, ?2, ?3, ?4, 1, ?5)
-         ON CONFLICT (org_id, package_id, key) DO UPDATE SET digest = NULL, size = NULL,
+         ON CONFLICT (org_id, package_id, key) DO UPDATE SET
              forgotten_at = coalesce(forgotten_at, excluded.forgotten_at)",
         (org, package, key, reference, now),
     )?;
-    Ok(stored)
+    Ok(by_key(org, tx, package, key)?.and_then(|dist| dist.digest))
 }
 
 /// The stored archives of a package, or of the whole organization.
@@ -134,31 +137,32 @@ pub fn digests(org: OrgId, connection: &Connection, package: Option<PackageId>) 
         .map_err(Into::into)
 }
 
-/// Whether any organization still has an archive stored under this digest: bytes are shared.
+/// Whether any organization still has an archive stored under this digest that was not purged: bytes are shared.
 ///
 /// # Errors
 /// If the database cannot be read.
 pub fn is_used(connection: &Connection, digest: &[u8]) -> Result<bool> {
     Ok(connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM dist WHERE digest = ?1)")?
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM dist WHERE digest = ?1 AND forgotten_at IS NULL)")?
         .query_row([digest], |row| row.get(0))?)
 }
 
 /// Archives of commits that were never a version's: the package's oldest beyond `keep` are taken
-/// out of the books; their digests.
+/// out of the books, but never that of `latest`; their digests.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn evict_cache(org: OrgId, tx: &Tx<'_>, package: PackageId, keep: i64) -> Result<Vec<Vec<u8>>> {
+pub fn evict_cache(org: OrgId, tx: &Tx<'_>, package: PackageId, latest: &str, keep: i64) -> Result<Vec<Vec<u8>>> {
+    // By name, because a clock that was set back makes the latest look old.
     let mut statement = tx.prepare_cached(
         "DELETE FROM dist WHERE org_id = ?1 AND package_id = ?2 AND published = 0
              AND forgotten_at IS NULL AND key NOT IN
              (SELECT key FROM dist WHERE org_id = ?1 AND package_id = ?2 AND published = 0
-              ORDER BY built_at DESC LIMIT ?3)
+              AND forgotten_at IS NULL ORDER BY key = ?3 DESC, built_at DESC LIMIT ?4)
          RETURNING digest",
     )?;
     let digests = statement
-        .query_map((org, package, keep), |row| row.get::<_, Option<Vec<u8>>>(0))?
+        .query_map((org, package, latest, keep), |row| row.get::<_, Option<Vec<u8>>>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(digests.into_iter().flatten().collect())
 }

@@ -35,7 +35,35 @@ fn document(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Document>> {
     body.map(|body| Ok(Document { body, last_modified: row.get(at + 1)? })).transpose()
 }
 
-/// The names of one package, or of all the organization's.
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        name: row.get(0)?,
+        current: row.get(1)?,
+        package: row.get(2)?,
+        description: row.get(3)?,
+        kind: row.get(4)?,
+        abandoned: row.get(5)?,
+        successor: row.get(6)?,
+        stable: document(row, 7)?,
+        dev: document(row, 9)?,
+    })
+}
+
+/// Whether only this row is to blame: it holds what this release does not understand. Everything else is an error of the
+/// database.
+fn is_of_the_row(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    matches!(
+        error,
+        Error::FromSqlConversionFailure(..)
+            | Error::IntegralValueOutOfRange(..)
+            | Error::InvalidColumnType(..)
+            | Error::Utf8Error(..)
+    )
+}
+
+/// The names of one package, or of all the organization's. What this release does not understand is logged and left out,
+/// so that one such row never takes the others along.
 ///
 /// # Errors
 /// If the database cannot be read.
@@ -44,26 +72,27 @@ pub fn entries(org: OrgId, connection: &Connection, package: Option<PackageId>) 
     connection
         .prepare_cached(&format!(
             "SELECT l.name, l.current, l.package_id, p.description, p.type, p.abandoned, p.name,
-                 s.body, s.last_modified, d.body, d.last_modified
+                 s.body, s.last_modified, d.body, d.last_modified, l.id
              FROM listing l
              JOIN package p ON p.org_id = l.org_id AND p.id = l.package_id
              LEFT JOIN document s ON s.org_id = l.org_id AND s.listing_id = l.id AND s.dev = 0
              LEFT JOIN document d ON d.org_id = l.org_id AND d.listing_id = l.id AND d.dev = 1
              WHERE l.org_id = ?1 {one}"
         ))?
-        .query_map((org, package), |row| {
-            Ok(Entry {
-                name: row.get(0)?,
-                current: row.get(1)?,
-                package: row.get(2)?,
-                description: row.get(3)?,
-                kind: row.get(4)?,
-                abandoned: row.get(5)?,
-                successor: row.get(6)?,
-                stable: document(row, 7)?,
-                dev: document(row, 9)?,
-            })
+        .query_map((org, package), |row| match entry(row) {
+            Err(error) if is_of_the_row(&error) => {
+                let listing: i64 = row.get(11)?;
+                tracing::error!(
+                    organization.id = org.0,
+                    listing.id = listing,
+                    error = %error,
+                    "A published name cannot be read and is not served: update or remove its package."
+                );
+                Ok(None)
+            }
+            entry => entry.map(Some),
         })?
+        .filter_map(rusqlite::Result::transpose)
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
 }

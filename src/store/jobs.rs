@@ -80,8 +80,19 @@ pub struct New {
     pub run_at: Timestamp,
 }
 
-/// Queues work, or merges it into the same work that waits already: the earlier time, the newer
-/// arguments, the more urgent lane (`prompt`) win.
+/// The arguments of the same work where it waits already.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn waiting_payload(connection: &Connection, dedupe_key: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached("SELECT payload FROM job WHERE dedupe_key = ?1 AND state = 'ready'")?
+        .query_row([dedupe_key], |row| row.get(0))
+        .optional()?)
+}
+
+/// Queues work, or merges it into the same work that waits already: the earlier time, the newer arguments, the more
+/// urgent lane (`hook` before `prompt` before others) win; but what the other side asked to wait for is waited for.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -91,9 +102,10 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
             "INSERT INTO job (org_id, package_id, kind, payload, dedupe_key, lane, state, run_at, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8)
              ON CONFLICT (dedupe_key) WHERE state = 'ready' DO UPDATE SET
-                 run_at = min(run_at, excluded.run_at), attempt = 0,
-                 payload = CASE excluded.payload WHEN '{}' THEN payload ELSE excluded.payload END,
-                 lane = CASE excluded.lane WHEN 'prompt' THEN 'prompt' ELSE lane END
+                 run_at = max(min(run_at, excluded.run_at), not_before), attempt = 0, error = NULL,
+                 payload = excluded.payload,
+                 lane = CASE WHEN 'hook' IN (lane, excluded.lane) THEN 'hook'
+                     WHEN 'prompt' IN (lane, excluded.lane) THEN 'prompt' ELSE lane END
              RETURNING id",
         )?
         .query_row(
@@ -104,34 +116,36 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
     Ok(id)
 }
 
-/// Takes the next due work of a lane, unless the same work is running.
+/// Work that may be taken: the same work is not running, and its organization has not `?3` of this lane running
+/// already, so that one with slow servers leaves the others room.
+const MAY_RUN: &str = "state = 'ready' AND lane = ?1 AND run_at <= ?2
+    AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')
+    AND (SELECT count(*) FROM job r WHERE r.state = 'running' AND r.lane = j.lane AND r.org_id IS j.org_id) < ?3";
+
+/// Takes the next due work of a lane, unless the same work is running or its organization has `share` of the lane's
+/// work running.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn claim(tx: &Tx<'_>, lane: &str, now: Timestamp) -> Result<Option<Job>> {
+pub fn claim(tx: &Tx<'_>, lane: &str, share: i64, now: Timestamp) -> Result<Option<Job>> {
     Ok(tx
         .prepare_cached(&format!(
             "UPDATE job SET state = 'running', started_at = ?2, attempt = attempt + 1
-             WHERE id = (SELECT id FROM job j WHERE state = 'ready' AND lane = ?1 AND run_at <= ?2
-                 AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')
-                 ORDER BY run_at, id LIMIT 1)
+             WHERE id = (SELECT id FROM job j WHERE {MAY_RUN} ORDER BY run_at, id LIMIT 1)
              RETURNING {COLUMNS}"
         ))?
-        .query_row((lane, now), job)
+        .query_row((lane, now, share), job)
         .optional()?)
 }
 
-/// When the next work of a lane is due that does not wait for the same work to end.
+/// When the next work of a lane is due that does not wait for other work to end.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn next_due(connection: &Connection, lane: &str) -> Result<Option<Timestamp>> {
+pub fn next_due(connection: &Connection, lane: &str, share: i64) -> Result<Option<Timestamp>> {
     Ok(connection
-        .prepare_cached(
-            "SELECT min(run_at) FROM job j WHERE state = 'ready' AND lane = ?1
-             AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')",
-        )?
-        .query_row([lane], |row| row.get(0))?)
+        .prepare_cached(&format!("SELECT min(run_at) FROM job j WHERE {MAY_RUN}"))?
+        .query_row((lane, Timestamp::MAX, share), |row| row.get(0))?)
 }
 
 /// Ends a job as `done`, `failed` or `cancelled`.
@@ -145,48 +159,73 @@ pub fn finish(tx: &Tx<'_>, id: JobId, state: &str, error: Option<&str>, now: Tim
     Ok(())
 }
 
-/// Puts a running job back, to be tried again at `run_at`. `counts`: whether the try counts as one.
-/// Where the same work waits already, that takes its place.
+/// Why a running job goes back to the queue.
+#[derive(Clone, Copy, Debug)]
+pub enum Return<'a> {
+    /// The try failed.
+    Failed(&'a str),
+    /// The other side said when to come again: no failed try, but nothing may come earlier.
+    Told(&'a str),
+    /// We are stopping.
+    Stopped,
+}
+
+/// Puts a running job back, to be tried again at `run_at`. Where the same work waits already, that takes its place.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn put_back(
-    tx: &Tx<'_>,
-    id: JobId,
-    run_at: Timestamp,
-    error: Option<&str>,
-    counts: bool,
-    now: Timestamp,
-) -> Result<()> {
-    let superseded = tx.execute(
-        "UPDATE job SET state = 'done', error = ?2, finished_at = ?3 WHERE id = ?1 AND EXISTS
-             (SELECT 1 FROM job r WHERE r.dedupe_key = job.dedupe_key AND r.state = 'ready')",
-        (id, error, now),
-    )?;
-    if superseded == 0 {
+pub fn put_back(tx: &Tx<'_>, id: JobId, run_at: Timestamp, why: Return<'_>, now: Timestamp) -> Result<()> {
+    let (error, not_before, uncounted) = match why {
+        Return::Failed(reason) => (Some(reason), None, 0),
+        Return::Told(reason) => (Some(reason), Some(run_at), 1),
+        Return::Stopped => (None, None, 1),
+    };
+    let follower: Option<JobId> = tx
+        .query_row(
+            "SELECT r.id FROM job r JOIN job j ON j.dedupe_key = r.dedupe_key WHERE j.id = ?1 AND r.state = 'ready'",
+            [id],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(follower) = follower {
+        finish(tx, id, "done", error, now)?;
+        if let Some(until) = not_before {
+            tx.execute("UPDATE job SET not_before = ?2, run_at = max(run_at, ?2) WHERE id = ?1", (follower, until))?;
+        }
+    } else {
         tx.execute(
             "UPDATE job SET state = 'ready', run_at = ?2, error = ?3, finished_at = NULL,
-                 attempt = attempt - ?4 WHERE id = ?1",
-            (id, run_at, error, i64::from(!counts)),
+                 attempt = attempt - ?4, not_before = coalesce(?5, not_before) WHERE id = ?1",
+            (id, run_at, error, uncounted, not_before),
         )?;
     }
     tx.changed(Change::Jobs);
     Ok(())
 }
 
-/// Makes what was running when the process died ready again; how many that were.
+/// The jobs that are running.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn running(connection: &Connection) -> Result<Vec<Job>> {
+    connection
+        .prepare(&format!("SELECT {COLUMNS} FROM job WHERE state = 'running'"))?
+        .query_map([], job)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Brings times nearer that a clock wrote which was ahead: nothing waits longer than until `latest`.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn recover(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
-    let running = tx
-        .prepare("SELECT id FROM job WHERE state = 'running'")?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<JobId>>>()?;
-    for id in &running {
-        put_back(tx, *id, now, None, false, now)?;
-    }
-    Ok(running.len())
+pub fn bring_near(tx: &Tx<'_>, latest: Timestamp) -> Result<()> {
+    tx.execute(
+        "UPDATE job SET run_at = min(run_at, ?1), not_before = min(not_before, ?1)
+         WHERE state = 'ready' AND (run_at > ?1 OR not_before > ?1)",
+        [latest],
+    )?;
+    Ok(())
 }
 
 /// The job of this row.
@@ -243,8 +282,9 @@ pub fn retry(tx: &Tx<'_>, id: JobId, now: Timestamp) -> Result<bool> {
         |row| row.get(0),
     )?;
     if ended {
-        tx.execute("UPDATE job SET attempt = 0 WHERE id = ?1", [id])?;
-        put_back(tx, id, now, None, true, now)?;
+        tx.execute("UPDATE job SET attempt = 0, not_before = 0 WHERE id = ?1", [id])?;
+        put_back(tx, id, now, Return::Failed(""), now)?;
+        tx.execute("UPDATE job SET error = NULL WHERE id = ?1", [id])?;
     }
     Ok(ended)
 }

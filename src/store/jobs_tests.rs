@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Job, New};
+use super::{Job, New, Return};
 use crate::clock::Timestamp;
 use crate::store::database::{Change, Observer};
-use crate::store::ids::JobId;
-use crate::store::{self, Database, jobs};
+use crate::store::ids::{JobId, OrgId};
+use crate::store::{self, Database, jobs, organizations};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const SECOND: Duration = Duration::from_secs(1);
@@ -32,8 +32,19 @@ impl Queue {
     }
 
     async fn enqueue(&self, key: &str, lane: &'static str, run_at: Timestamp, payload: &str) -> JobId {
+        self.enqueue_for(None, key, lane, run_at, payload).await
+    }
+
+    async fn enqueue_for(
+        &self,
+        org: Option<OrgId>,
+        key: &str,
+        lane: &'static str,
+        run_at: Timestamp,
+        payload: &str,
+    ) -> JobId {
         let new = New {
-            org: None,
+            org,
             package: None,
             kind: "test",
             payload: payload.to_owned(),
@@ -45,15 +56,15 @@ impl Queue {
     }
 
     async fn claim(&self, lane: &'static str, now: Timestamp) -> Option<Job> {
-        self.database.write(move |tx| jobs::claim(tx, lane, now)).await.unwrap()
+        self.database.write(move |tx| jobs::claim(tx, lane, 2, now)).await.unwrap()
     }
 
     async fn finish(&self, id: JobId, state: &'static str) {
         self.database.write(move |tx| jobs::finish(tx, id, state, None, NOW)).await.unwrap();
     }
 
-    async fn put_back(&self, id: JobId, run_at: Timestamp, counts: bool) {
-        self.database.write(move |tx| jobs::put_back(tx, id, run_at, Some("why"), counts, NOW)).await.unwrap();
+    async fn put_back(&self, id: JobId, run_at: Timestamp, why: Return<'static>) {
+        self.database.write(move |tx| jobs::put_back(tx, id, run_at, why, NOW)).await.unwrap();
     }
 
     async fn job(&self, id: JobId) -> Job {
@@ -70,7 +81,7 @@ async fn events_merge_into_what_waits_but_not_into_what_runs() {
     assert_eq!((merged.lane.as_str(), merged.run_at), ("prompt", NOW), "the more urgent wins");
     assert_eq!(queue.enqueue("a", "sweep", NOW + 5 * SECOND, "{}").await, first);
     assert_eq!(queue.job(first).await.run_at, NOW);
-    assert_eq!(queue.job(first).await.payload, r#"{"announced":["x"]}"#, "empty arguments replace nothing");
+    assert_eq!(queue.job(first).await.payload, "{}", "whoever merges says what both want");
 
     let running = queue.claim("prompt", NOW).await.unwrap();
     assert_eq!((running.id, running.attempt), (first, 1));
@@ -78,7 +89,7 @@ async fn events_merge_into_what_waits_but_not_into_what_runs() {
     assert_ne!(second, first, "an event during a run makes one more");
     assert_eq!(queue.enqueue("a", "prompt", NOW, "{}").await, second, "and only one");
     assert!(queue.claim("prompt", NOW).await.is_none(), "the same work never runs twice at once");
-    let due = queue.database.read(|db| jobs::next_due(db, "prompt")).await.unwrap();
+    let due = queue.database.read(|db| jobs::next_due(db, "prompt", 2)).await.unwrap();
     assert_eq!(due, None, "it waits for the end, not for a time");
     queue.finish(first, "done").await;
     assert_eq!(queue.claim("prompt", NOW).await.unwrap().id, second);
@@ -100,32 +111,64 @@ async fn a_failed_try_is_put_back_and_a_newer_event_takes_its_place() {
     let queue = Queue::new();
     let job = queue.enqueue("a", "prompt", NOW, "{}").await;
     queue.claim("prompt", NOW).await.unwrap();
-    queue.put_back(job, NOW + 30 * SECOND, true).await;
+    queue.put_back(job, NOW + 30 * SECOND, Return::Failed("why")).await;
     let waiting = queue.job(job).await;
     assert_eq!((waiting.state.as_str(), waiting.attempt, waiting.error.as_deref()), ("ready", 1, Some("why")));
     assert!(queue.claim("prompt", NOW).await.is_none());
     queue.claim("prompt", NOW + 30 * SECOND).await.unwrap();
-    queue.put_back(job, NOW, false).await;
+    queue.put_back(job, NOW + 60 * SECOND, Return::Told("busy")).await;
     assert_eq!(queue.job(job).await.attempt, 1, "being told to come later is no failed try");
+    queue.enqueue("a", "hook", NOW, "{}").await;
+    let told = queue.job(job).await;
+    assert_eq!(told.run_at, NOW + 60 * SECOND, "nothing comes earlier than the other side wants");
+    assert_eq!((told.lane.as_str(), told.error), ("hook", None));
+    let now = NOW + 60 * SECOND;
 
-    queue.claim("prompt", NOW).await.unwrap();
-    let newer = queue.enqueue("a", "prompt", NOW, "{}").await;
-    queue.put_back(job, NOW, true).await;
+    queue.claim("hook", now).await.unwrap();
+    let newer = queue.enqueue("a", "prompt", now, "{}").await;
+    queue.put_back(job, now + 60 * SECOND, Return::Told("busy")).await;
     assert_eq!(queue.job(job).await.state, "done");
-    assert_eq!(queue.claim("prompt", NOW).await.unwrap().id, newer);
+    assert!(queue.claim("prompt", now).await.is_none(), "the newer event waits as long");
+    assert_eq!(queue.claim("prompt", now + 60 * SECOND).await.unwrap().id, newer);
 }
 
 #[tokio::test]
-async fn what_ran_at_a_crash_is_ready_again() {
+async fn one_organization_leaves_room_for_the_others() {
+    let queue = Queue::new();
+    let (slow, quick) = queue
+        .database
+        .write(|tx| {
+            let slow = organizations::insert(tx, "slow", "slow", NOW)?;
+            Ok::<_, store::Error>((slow, organizations::insert(tx, "quick", "quick", NOW)?))
+        })
+        .await
+        .unwrap();
+    for n in 0..10 {
+        queue.enqueue_for(Some(slow), &format!("slow{n}"), "hook", NOW, "{}").await;
+    }
+    let other = queue.enqueue_for(Some(quick), "quick", "hook", NOW + SECOND, "{}").await;
+    let now = NOW + SECOND;
+    for _ in 0..2 {
+        assert_eq!(queue.claim("hook", now).await.unwrap().org, Some(slow));
+    }
+    assert_eq!(queue.claim("hook", now).await.unwrap().id, other, "its share is two");
+    assert!(queue.claim("hook", now).await.is_none());
+    let due = queue.database.read(|db| jobs::next_due(db, "hook", 2)).await.unwrap();
+    assert_eq!(due, None, "what waits for a place is not due, or the worker would spin");
+}
+
+#[tokio::test]
+async fn what_ran_when_we_stopped_is_ready_again() {
     let queue = Queue::new();
     let alone = queue.enqueue("a", "prompt", NOW, "{}").await;
     let followed = queue.enqueue("b", "prompt", NOW, "{}").await;
     queue.claim("prompt", NOW).await.unwrap();
     queue.claim("prompt", NOW).await.unwrap();
     let follower = queue.enqueue("b", "prompt", NOW, "{}").await;
-    assert_eq!(queue.database.write(|tx| jobs::recover(tx, NOW)).await.unwrap(), 2);
-    assert_eq!(queue.job(alone).await.state, "ready");
-    assert_eq!(queue.job(alone).await.attempt, 0, "a crash is not the job's fault");
+    assert_eq!(queue.database.read(jobs::running).await.unwrap().len(), 2);
+    queue.put_back(alone, NOW, Return::Stopped).await;
+    queue.put_back(followed, NOW, Return::Stopped).await;
+    assert_eq!((queue.job(alone).await.state.as_str(), queue.job(alone).await.attempt), ("ready", 0));
     assert_eq!(queue.job(followed).await.state, "done", "its follower does the same");
     let mut claimed = Vec::new();
     while let Some(job) = queue.claim("prompt", NOW).await {
@@ -133,6 +176,14 @@ async fn what_ran_at_a_crash_is_ready_again() {
     }
     claimed.sort();
     assert_eq!(claimed, [alone, follower]);
+}
+
+#[tokio::test]
+async fn times_of_a_clock_that_was_ahead_are_brought_near() {
+    let queue = Queue::new();
+    let job = queue.enqueue("a", "prompt", NOW + 3600 * 24 * 365 * SECOND, "{}").await;
+    queue.database.write(|tx| jobs::bring_near(tx, NOW + SECOND)).await.unwrap();
+    assert_eq!(queue.job(job).await.run_at, NOW + SECOND);
 }
 
 #[tokio::test]

@@ -24,17 +24,20 @@ pub(super) fn run(path: &Path) -> Result<(), Error> {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = OFF;")?;
     let newest = newest();
     let applied = applied(&connection)?;
+    let checked: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if applied > newest {
         return Err(Error::TooNew { found: applied.into(), known: newest.into() });
     }
-    if applied == newest {
+    if applied == newest && checked == newest {
         return Ok(());
     }
     if applied > 0 {
         keep_copy(path, &connection, applied)?;
     }
     embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(error.to_string()))?;
-    check_foreign_keys(&connection)
+    check_foreign_keys(&connection)?;
+    // Only now is the upgrade done: a start that failed the check must not be followed by one that skips it.
+    Ok(connection.execute_batch(&format!("PRAGMA user_version = {newest}"))?)
 }
 
 /// Refuses a database with another schema than this release's.

@@ -183,7 +183,11 @@ pub fn held(org: OrgId, connection: &Connection) -> Result<Vec<PackageId>> {
 /// If the database cannot be read.
 pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(OrgId, PackageId)>> {
     connection
-        .prepare_cached("SELECT org_id, id FROM package WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?2")?
+        .prepare_cached(
+            // Times beyond any interval were written by a clock that was ahead.
+            "SELECT org_id, id FROM package WHERE next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000
+             ORDER BY next_check_at LIMIT ?2",
+        )?
         .query_map((now, limit), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
@@ -217,13 +221,31 @@ pub fn set_unchanged(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> 
     Ok(())
 }
 
-/// Records that an update failed, or waits for an administrator (`outcome` `failed` or `held`).
+/// Records that the repository could not be read. What is held stays held: that an administrator is asked matters more.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_failed(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error: &str, now: Timestamp) -> Result<()> {
-    tx.prepare_cached("UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5 WHERE org_id = ?1 AND id = ?2")?
-        .execute((org, id, outcome, error, now))?;
+pub fn set_unread(org: OrgId, tx: &Tx<'_>, id: PackageId, error: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE package SET checked_at = ?4, error = CASE outcome WHEN 'held' THEN error ELSE ?3 END,
+             outcome = CASE outcome WHEN 'held' THEN 'held' ELSE 'failed' END
+         WHERE org_id = ?1 AND id = ?2",
+    )?
+    .execute((org, id, error, now))?;
+    Ok(())
+}
+
+/// Records that what was read cannot be published (`outcome` `failed`), or only by an administrator's leave (`held`).
+/// The next update reads everything again, even if the repository goes back to what it was.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_refused(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5, refs_digest = NULL
+         WHERE org_id = ?1 AND id = ?2",
+    )?
+    .execute((org, id, outcome, error, now))?;
     Ok(())
 }
 

@@ -205,7 +205,7 @@ pub fn revoke(tx: &Tx<'_>, id: TokenId, now: Timestamp) -> Result<()> {
 pub fn set_last_used(tx: &Tx<'_>, used: &[(TokenId, Timestamp)]) -> Result<()> {
     let mut update = tx.prepare_cached(
         "UPDATE token SET last_used_at = ?2
-         WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)",
+         WHERE id = ?1 AND last_used_at IS NOT ?2",
     )?;
     for (id, at) in used {
         update.execute((id, at))?;

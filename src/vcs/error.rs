@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum VcsError {
     /// The server refused the credential.
-    #[error(
-        "{host} did not accept the credential (HTTP 401). Renew it with `credential rotate`, or choose another one for this package."
-    )]
+    #[error("{host} did not accept the credential (HTTP 401). Give it a new secret with `credential rotate NAME`.")]
     AuthFailed {
         /// The server's host and port.
         host: String,
     },
     /// The server wants a credential and none was sent.
-    #[error("{host} asks for a credential. Choose one for this package that belongs to exactly this host.")]
+    #[error(
+        "{host} asks for a credential, and the package has none for exactly this host. Remove the package and add it again \
+         with `--credential NAME`."
+    )]
     AuthRequired {
         /// The server's host and port.
         host: String,

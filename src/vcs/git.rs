@@ -8,6 +8,7 @@ mod archive;
 mod connect;
 mod fetch;
 mod http;
+mod local;
 mod mirror;
 mod read;
 mod refs;

@@ -20,7 +20,10 @@ const STDERR_TAIL: usize = 8 << 10;
 
 /// Runs one operation in a worker of its own.
 pub(super) async fn run(settings: &Settings, operation: Operation) -> Result<Answer, VcsError> {
-    let deadline = settings.deadline;
+    let deadline = match &operation {
+        Operation::Archive(_) => settings.archive_deadline,
+        Operation::Update(_) | Operation::DropKept { .. } => settings.deadline,
+    };
     let request = Request {
         outbound: settings.outbound.clone(),
         policy: settings.policy.clone(),

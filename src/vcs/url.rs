@@ -300,6 +300,22 @@ impl fmt::Display for SourceUrl {
 }
 
 /// The path with every symbolic link followed, if it lies below a root and outside the data directory.
+impl UrlPolicy {
+    /// Whether a path without links or `..` may be read.
+    pub(super) fn reaches(&self, resolved: &Path) -> bool {
+        self.is_below_root(resolved) && !self.is_data(resolved)
+    }
+
+    fn is_below_root(&self, resolved: &Path) -> bool {
+        self.file_roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| resolved.starts_with(root))
+    }
+
+    fn is_data(&self, resolved: &Path) -> bool {
+        let data_dir = self.data_dir.canonicalize();
+        data_dir.is_ok_and(|data_dir| resolved.starts_with(&data_dir) || data_dir.starts_with(resolved))
+    }
+}
+
 fn resolve_local(path: &Path, policy: &UrlPolicy) -> Result<PathBuf, InvalidUrl> {
     let lexically_inside = policy
         .file_roots
@@ -309,11 +325,10 @@ fn resolve_local(path: &Path, policy: &UrlPolicy) -> Result<PathBuf, InvalidUrl>
         return Err(InvalidUrl::OutsideFileRoots);
     }
     let resolved = path.canonicalize().map_err(|_| InvalidUrl::NoSuchDirectory)?;
-    if !policy.file_roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| resolved.starts_with(root)) {
+    if !policy.is_below_root(&resolved) {
         return Err(InvalidUrl::OutsideFileRoots);
     }
-    let data_dir = policy.data_dir.canonicalize();
-    if data_dir.is_ok_and(|data_dir| resolved.starts_with(&data_dir) || data_dir.starts_with(&resolved)) {
+    if policy.is_data(&resolved) {
         return Err(InvalidUrl::DataDirectory);
     }
     if resolved.is_dir() { Ok(resolved) } else { Err(InvalidUrl::NoSuchDirectory) }

@@ -68,7 +68,13 @@ fn waiting_tells_why_it_failed() {
     world.run("package update acme/good --wait").done();
     let failed = world.run("package list --json").json();
     assert_eq!(failed[1]["status"], "failed");
-    assert!(failed[1]["error"].is_string());
+    let error = failed[1]["error"].as_str().unwrap();
+    let list = world.run("package list").done().out;
+    let shown = list.lines().last().unwrap();
+    let (sentence, remedy) = error.split_once(". ").unwrap_or((error, ""));
+    assert!(shown.contains(sentence.trim_end_matches('.')), "{shown}");
+    assert!(remedy.is_empty() || !shown.contains(remedy), "{shown}");
+    assert!(world.run("package show 1").done().out.contains(error));
 }
 
 #[test]
@@ -100,6 +106,10 @@ fn addresses_with_secrets_are_refused_without_repeating_them() {
     world.run("package add http://git.example.com/a/b").refused(1, "allow_insecure");
     world.run("package add /etc").refused(1, "file_roots");
     world.run("package add https://svn.example.com/a/b --vcs svn").refused(1, "not supported");
+    for way in ["ssh://git@git.example.com/a/b", "git@git.example.com:a/b", "git://git.example.com/a/b"] {
+        world.run(&format!("package add {way}")).refused(1, "not supported by this version");
+    }
+    assert_eq!(world.run("package list --json").json(), json!([]));
 }
 
 #[test]

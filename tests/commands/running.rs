@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Stdio};
 
-use rustix::process::geteuid;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::json;
 
 use crate::world::{Said, World, bytes_below, contains};
@@ -41,7 +41,9 @@ fn a_running_server_does_the_commands() {
     let hook = world.run("package hook acme/foo").line();
     assert!(hook.starts_with("http://127.0.0.1:") && hook.rsplit('/').next().unwrap().len() == 64, "{hook}");
     assert_eq!(world.run("package hook acme/foo").line(), hook, "it is shown again");
-    assert_ne!(world.run("package hook acme/foo --rotate").line(), hook);
+    let rotated = world.run("package hook acme/foo --rotate");
+    assert!(rotated.err.contains("works for 24 hours"), "{rotated:?}");
+    assert_ne!(rotated.line(), hook);
 
     // A relative file is the client's, wherever the server was started.
     let elsewhere = world.path().join("elsewhere");
@@ -147,8 +149,40 @@ fn a_locked_data_directory_is_told() {
     let world = World::new();
     let server = world.serve();
     let said = Said::of(world.command(&["serve"]).output().unwrap());
-    said.refused(1, "another process uses the data directory");
+    let said = said.refused(1, "another process uses the data directory");
+    assert!(said.err.contains("a server that runs") && !said.err.contains("waiting for a command"), "{said:?}");
     server.stop();
+}
+
+#[test]
+fn a_server_waits_for_a_command_that_uses_the_data_directory() {
+    let world = World::new();
+    // What a command does; it needs no server's socket to do it, also not the one that a crash left.
+    drop(UnixListener::bind(world.data().join("control.sock")).unwrap());
+    let lock = fs::OpenOptions::new().write(true).open(world.data().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut server = world.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = log.by_ref().find(|line| line.contains("waiting for a command that is using the data directory"));
+    assert!(waits.is_some());
+    drop(lock);
+    assert!(log.by_ref().any(|line| line.contains("The server is listening.")));
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert_eq!(log.filter(|line| line.contains("waiting for a command")).count(), 0, "it is said once");
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn a_waiting_server_heeds_signals() {
+    let world = World::new();
+    let lock = fs::OpenOptions::new().write(true).open(world.data().join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut server = world.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.by_ref().any(|line| line.contains("waiting for a command")));
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert!(log.any(|line| line.contains("stops before it has started")));
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]
@@ -174,6 +208,35 @@ fn root_acts_as_the_owner_of_the_data_directory() {
         let path = entry.unwrap().path();
         assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY, "{}", path.display());
     }
+}
+
+#[test]
+fn the_owner_is_told_of_a_configuration_that_only_root_reads() {
+    if !geteuid().is_root() {
+        // Only root can be somebody else.
+        return;
+    }
+    let world = World::new();
+    let config = world.path().join("config.toml");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    world.run("org list").done();
+    for entry in fs::read_dir(world.data()).unwrap() {
+        chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    chown(world.data(), Some(NOBODY), Some(NOBODY)).unwrap();
+    for line in ["org list", "serve"] {
+        let said = world.run(line).refused(1, "the configuration cannot be read: Permission denied");
+        assert!(said.err.contains(&format!("tried as user {NOBODY} of group {NOBODY}")), "{said:?}");
+        assert!(said.err.contains(&format!("chgrp {NOBODY}")), "{said:?}");
+    }
+    let said = world.run("check");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains(&format!("tried as user {NOBODY}")), "{said:?}");
+    // Where the file is found without being named, the owner finds the same one.
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(world.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    let said = Said::of(world.program(&["check"]).output().unwrap()).done();
+    assert!(said.out.contains(&format!("the configuration {} can be read", config.display())), "{said:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn secrets_are_read_from_input_and_never_shown() {
     world.run_with_input(add, "s3cret-of-git\n").refused(1, "there is a credential `git` already");
     world
         .run_with_input("credential add none --type http-basic --username ci --secret-stdin", "x")
-        .refused(1, "add `--host HOST`");
+        .refused(2, "add `--host HOST`");
     let list = world.run("credential list --json").json();
     assert_eq!(
         list,

@@ -99,15 +99,28 @@ impl World {
     }
 
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = self.program(&["--config"]);
+        command.arg(self.path().join("config.toml")).args(words);
         command
-            .arg("--config")
-            .arg(self.path().join("config.toml"))
-            .args(words)
+    }
+
+    /// The program where the configuration lies, which it finds by itself.
+    pub fn program(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).current_dir(self.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a line of shell, in which `$DO` is the program with its configuration.
+    pub fn shell(&self, line: &str) -> Said {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", line])
+            .env("DO", format!("{PROGRAM} --config {}", self.path().join("config.toml").display()))
             .current_dir(self.path())
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
-        command
+        Said::of(command.output().unwrap())
     }
 
     pub fn run(&self, line: &str) -> Said {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use packagist_selfhosted::http::TlsFiles;
+use packagist_selfhosted::store::database::Change;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -145,4 +146,48 @@ async fn https_speaks_http2() {
     let posted =
         client.post(format!("https://localhost:{}/hooks/{hook}", world.address.port())).body(body).send().await;
     assert_eq!(posted.expect("an answer").status(), 202);
+}
+
+#[tokio::test]
+async fn a_server_whose_database_hangs_is_not_ready() {
+    let world = world().await;
+    let (go, gone) = std::sync::mpsc::channel::<()>();
+    let (held, is_held) = tokio::sync::oneshot::channel();
+    let database = world.appliance.database.clone();
+    let holding = tokio::spawn(async move {
+        let holding = database.write(move |_| {
+            held.send(()).expect("the test waits");
+            gone.recv().expect("the test says when");
+            Ok::<_, packagist_selfhosted::store::Error>(())
+        });
+        holding.await
+    });
+    is_held.await.expect("the writer runs it");
+    let answer = world.anonymous("GET", "/readyz").send().await;
+    assert_eq!((answer.status, answer.text().as_str()), (503, "the database does not answer\n"));
+    assert_eq!(world.anonymous("GET", "/healthz").send().await.status, 200);
+    go.send(()).expect("the writer waits");
+    holding.await.expect("no panic").expect("an empty change is saved");
+    assert_eq!(world.anonymous("GET", "/readyz").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_serves_what_is_old_is_not_ready() {
+    let world = world().await;
+    let org = world.acme;
+    world
+        .write(move |tx| {
+            tx.execute_batch("UPDATE token SET description = hex(digest), digest = x'00' WHERE restricted = 1 AND id = (SELECT min(id) FROM token WHERE restricted = 1)")?;
+            tx.changed(Change::Tokens(org));
+            Ok(())
+        })
+        .await;
+    let answer = world.anonymous("GET", "/readyz").send().await;
+    assert_eq!((answer.status, answer.text().as_str()), (503, "what is served is older than the database\n"));
+    assert_eq!(world.get(&world.reader, "/repo/acme/packages.json").await.status, 200);
+    world
+        .write(|tx| Ok(tx.execute_batch("UPDATE token SET digest = unhex(description) WHERE length(digest) = 1")?))
+        .await;
+    let answer = world.anonymous("GET", "/readyz").send().await;
+    assert_eq!(answer.status, 200, "asking is enough for it to be tried again");
 }

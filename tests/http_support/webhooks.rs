@@ -1,12 +1,18 @@
 //! Webhooks: what is stored before the answer, and what never makes a call fail.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
-use packagist_selfhosted::store::{hooks, packages};
+use packagist_selfhosted::access::token::TokenKind;
+use packagist_selfhosted::admin::{self, Actor};
+use packagist_selfhosted::clock::Timestamp;
+use packagist_selfhosted::store::{hooks, organizations, packages};
 use serde_json::json;
 
 use crate::client::Response;
-use crate::world::{START, World, world};
+use crate::world::{START, World, token, world};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -179,4 +185,63 @@ async fn what_cannot_be_stored_is_refused() {
     assert!(refused.warning().expect("a warning").contains("could not be stored"));
     let jobs: i64 = world.read(|db| Ok(db.query_row("SELECT count(*) FROM job", [], |row| row.get(0))?)).await;
     assert_eq!(jobs, 0, "nothing of it is stored");
+}
+
+/// Lets it go one step on; whether it has more to do.
+async fn is_pending<F: Future>(mut future: Pin<&mut F>) -> bool {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+#[tokio::test]
+async fn webhooks_do_not_wait_for_the_removal_of_a_large_organization() {
+    let world = world().await;
+    let (hook, _) = world.hook().await;
+    let org = world.write(|tx| organizations::insert(tx, "large", "Large", START)).await;
+    world
+        .write(move |tx| {
+            for number in 0..60 {
+                let new = packages::New {
+                    url: format!("https://git.example.com/{number}.git"),
+                    url_key: number.to_string(),
+                    vcs: "git".to_owned(),
+                    credential: None,
+                    fork: false,
+                    next_check_at: Timestamp::MAX,
+                };
+                packages::insert(org, tx, &new, START)?;
+            }
+            Ok(())
+        })
+        .await;
+    let (token, _) = token(&world.appliance, org, TokenKind::OrganizationRead, None, None).await;
+    assert_eq!(world.get(&token, "/repo/large/packages.json").await.status, 200);
+
+    let large = admin::organizations::find(&world.appliance, "large").await.expect("it is there");
+    let mut removal = pin!(admin::organizations::remove(&world.appliance, &Actor::System, &large));
+    let mut seen = Vec::new();
+    // Nothing of the removal is begun but by this loop, so that a webhook comes between every two steps of it.
+    while is_pending(removal.as_mut()).await {
+        assert_eq!(post(&world, &hook, &[], b"{}").await.status, 202);
+        let left: i64 = world
+            .read(
+                move |db| Ok(db.query_row("SELECT count(*) FROM package WHERE org_id = ?1", [org], |row| row.get(0))?),
+            )
+            .await;
+        if !seen.contains(&left) {
+            seen.push(left);
+        }
+        if left < 60 {
+            assert_eq!(world.get(&token, "/repo/large/packages.json").await.status, 401);
+            assert_eq!(world.get(&world.admin, "/repo/large/packages.json").await.status, 404);
+            assert!(admin::organizations::find(&world.appliance, "large").await.is_err());
+        }
+    }
+    assert!(seen.len() >= 3 && seen.windows(2).all(|pair| pair[0] > pair[1]), "{seen:?} packages were left");
+    let gone = world.read(move |db| {
+        Ok(db.query_row("SELECT count(*) FROM organization WHERE id = ?1", [org], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(gone.await, 0);
+    let again =
+        admin::organizations::add(&world.appliance, &Actor::System, "large", None).await.expect("the slug is free");
+    assert!(again > org, "numbers are never given again");
 }

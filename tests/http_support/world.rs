@@ -176,6 +176,7 @@ async fn open(folder: &TempDir, clock: Clock) -> Appliance {
         outbound: packagist_selfhosted::outbound::Settings::default(),
         policy: UrlPolicy::default(),
         deadline: Duration::from_secs(10),
+        archive_deadline: Duration::from_secs(10),
         limits: vcs::Limits::default(),
     });
     Appliance::open(settings, vcs, clock, Mode::CreateOrUpgrade).await.expect("the instance opens")
@@ -262,7 +263,8 @@ async fn store_archive(appliance: &Appliance, org: OrgId, package: PackageId, by
     let digest = packagist_selfhosted::access::token::digest_of(bytes);
     let path = appliance.storage.begin().expect("a file");
     std::fs::write(&path, bytes).expect("the disk takes it");
-    appliance.storage.store(path, &digest).expect("the disk takes it");
+    let finished = appliance.storage.finish(path, &digest).expect("the disk takes it");
+    finished.place().expect("the disk takes it");
     let size = i64::try_from(bytes.len()).expect("small");
     write(appliance, move |tx| {
         dists::publish(org, tx, package, STORED, STORED)?;

@@ -38,6 +38,7 @@ impl TestAppliance {
             outbound: outbound::Settings::default(),
             policy: url_policy.clone(),
             deadline: Duration::from_secs(60),
+            archive_deadline: Duration::from_secs(60),
             limits: Limits::default(),
         });
         let settings = Settings {

@@ -74,8 +74,44 @@ impl Kind {
         }
     }
 
+    /// Refuses to go without a host where the type has no usual one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn needs_host(self, host: Option<&str>) -> Result<()> {
+        if host.is_some() || self.default_host().is_some() {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "a credential of type {self} needs the host that it is for: add `--host HOST` or `--host HOST:PORT`"
+        )))
+    }
+
+    /// Refuses to go without a user name where Basic authentication needs the right one or any, and one where there is
+    /// no place for it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn needs_username(self, username: Option<&str>) -> Result<()> {
+        match (self, username) {
+            (Self::HttpBasic, None) => Err(Error::invalid(
+                "a credential of type http-basic needs a user name: add `--username NAME` (many services take any name beside a token)",
+            )),
+            (Self::BitbucketCloudAppPassword, None) => Err(Error::invalid(format!(
+                "a credential of type {self} needs the user name of its account: add `--username NAME`"
+            ))),
+            (Self::HttpBearer, Some(_)) => Err(Error::invalid(
+                "a credential of type http-bearer has no user name: leave `--username` out, or use http-basic",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Itself, unless nothing in this release could use it: a secret that is not needed is not kept.
-    pub(super) fn supported(self) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn supported(self) -> Result<Self> {
         match self {
             Self::GithubApp | Self::SshKey => Err(Error::invalid(format!(
                 "credentials of type {self} are not supported by this version: reach the repository by https:// with http-basic or http-bearer"

@@ -47,6 +47,11 @@ pub fn run(socket: &Path, request: &Request) -> Result<Reached, Failure> {
     converse(BufReader::new(stream)).map(Reached::Ended)
 }
 
+/// Whether a server listens: a command does not, and the socket that a crashed server left is nobody's.
+pub fn is_answered(socket: &Path) -> bool {
+    connect(socket).is_ok()
+}
+
 fn connect(socket: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(Address::of(socket)?.path)
 }
@@ -58,8 +63,7 @@ fn converse(server: impl BufRead) -> Result<u8, Failure> {
         let event: Event = serde_json::from_str(&line)
             .map_err(|_| Failure::new("the server's answer cannot be read: restart it, it is of another version"))?;
         if let Event::Exit(code) = event {
-            printer.show(event);
-            return Ok(code);
+            return printer.end(code);
         }
         printer.show(event);
     }

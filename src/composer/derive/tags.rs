@@ -1,5 +1,7 @@
 //! Tags become releases: the first half of `VcsRepository::initialize`.
 
+use serde_json::Value;
+
 use super::{Candidate, Comparable, PublishedVersion, RefSource, Run};
 use crate::composer::manifest::Manifest;
 use crate::composer::version::{self, NormalizedVersion};
@@ -30,18 +32,18 @@ fn tag_version(
     manifest: &Manifest,
 ) -> Result<(String, NormalizedVersion), String> {
     let (written, normalized) = match manifest.field("version") {
-        None => (tag, of_tag.clone()),
+        None => (tag.to_owned(), of_tag.clone()),
         Some(field) => {
-            let text = field.as_str().ok_or("\"version\" in composer.json must be a string")?;
+            let text = scalar(field).ok_or("\"version\" in composer.json must be a string")?;
             let normalized =
-                version::normalize(text).map_err(|error| format!("\"version\" in composer.json: {error}"))?;
+                version::normalize(&text).map_err(|error| format!("\"version\" in composer.json: {error}"))?;
             (text, normalized)
         }
     };
     let stripped = without_dev_suffix(normalized.as_str());
     let stripped = strip_prefix(&stripped, "dev-").to_owned();
     if stripped == of_tag.as_str() {
-        return Ok((without_dev_suffix(written), of_tag.clone()));
+        return Ok((without_dev_suffix(&written), of_tag.clone()));
     }
     if of_tag.is_dev() {
         return Err("tags cannot be development versions".to_owned());
@@ -49,6 +51,20 @@ fn tag_version(
     Err(format!(
         "the tag means version {of_tag}, but \"version\" in composer.json says {stripped}: remove \"version\", the tag is enough"
     ))
+}
+
+/// A value as PHP makes text of it, where Composer asks for text; none where it would stop.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(truth) => Some(if *truth { "1" } else { "" }.to_owned()),
+        Value::Number(number) => Some(match number.as_f64().filter(|_| number.is_f64()) {
+            // PHP writes a whole float without its fraction.
+            Some(float) => format!("{float}"),
+            None => number.to_string(),
+        }),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 fn strip_prefix<'t>(text: &'t str, prefix: &str) -> &'t str {

@@ -110,9 +110,15 @@ fn a_manifest_of_a_tag_may_name_its_version() {
         assert_eq!(found, expected, "{case}");
     }
     assert_eq!(
-        reason(tag("1.0", r#"{"name":"a/b","version":1}"#)),
+        reason(tag("1.0", r#"{"name":"a/b","version":[1]}"#)),
         "tag 1.0: \"version\" in composer.json must be a string"
     );
+    for (name, written, version) in
+        [("11", "11", "11"), ("1.5", "1.5", "1.5"), ("2.0", "2.0", "2"), ("v1", "true", "1")]
+    {
+        let found = versions(vec![tag(name, &format!(r#"{{"name":"a/b","version":{written}}}"#))]);
+        assert_eq!(found.iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>(), [version], "{written}");
+    }
 }
 
 #[test]

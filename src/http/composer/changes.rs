@@ -17,43 +17,48 @@ use crate::http::error::JSON;
 use crate::http::guard::Opened;
 use crate::http::{Error, State};
 use crate::store;
-use crate::store::changes::{self, FileChange};
+use crate::store::changes::{self, FileChange, UNIT};
 
-/// Microseconds in one unit of these instants.
-const UNIT: i64 = 100;
 /// How long changes are told one by one; the log is kept at least as long.
 const TOLD: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many changes are told one by one.
 const MOST: i64 = 100_000;
-/// How long ago answers end. A change has the instant at which its transaction was begun to be put together, and is
-/// queued within this time; the empty write below then waits until it is stored.
-const SETTLED: Duration = Duration::from_secs(1);
 
 /// Answers `?since=`.
+///
+/// An answer ends where the log ends, not now: changes are dated in the order of their commits, so nothing can appear
+/// before that instant any more, however long a transaction took.
 pub(super) async fn answer(request: &HttpRequest, state: &State, opened: &Opened) -> Result<HttpResponse, Error> {
     let now = state.appliance.now();
-    let until = (now - SETTLED).as_micros().div_euclid(UNIT);
-    let Some(since) = since(request.query_string()) else {
-        return Ok(without_since(until));
-    };
-    let from = Timestamp::from_micros(since.saturating_mul(UNIT));
-    if now.since(from) > TOLD {
-        return resync(request, now, until).await;
-    }
+    let since = since(request.query_string());
+    let from = Timestamp::from_micros(since.unwrap_or(0).saturating_mul(UNIT));
     let org = opened.organization.id;
-    let end = Timestamp::from_micros(until.saturating_mul(UNIT));
+    let read = move |db: &rusqlite::Connection| {
+        let end = changes::end(org, db)?;
+        let found = match end {
+            Some(end) if from < end => changes::between(org, db, from, end, MOST + 1)?,
+            _ => Vec::new(),
+        };
+        Ok((end, found))
+    };
     let failed = |error: store::Error| Error::internal("the changes could not be read", &error);
-    // Writes are done in order: once this one is, everything queued before it is stored and can be read.
-    state.appliance.database.write(|_| Ok::<_, store::Error>(())).await.map_err(failed)?;
-    let read = move |db: &rusqlite::Connection| changes::between(org, db, from, end, MOST + 1);
-    let found = state.appliance.database.read(read).await.map_err(failed)?;
-    if i64::try_from(found.len()).is_ok_and(|count| count > MOST) {
-        return resync(request, now, until).await;
+    let (end, found) = state.appliance.database.read(read).await.map_err(failed)?;
+    let end = end.unwrap_or(now);
+    let timestamp = end.as_micros().div_euclid(UNIT);
+    let Some(since) = since else {
+        return Ok(without_since(timestamp));
+    };
+    let is_complete = i64::try_from(found.len()).is_ok_and(|count| count <= MOST);
+    let is_told = from >= end || now.since(from) <= TOLD;
+    // Beyond both the log and the clock: an instant of a database that was restored to an earlier state.
+    let is_ours = from <= end.max(now);
+    if !(is_complete && is_told && is_ours) {
+        return resync(request, now, timestamp).await;
     }
     let opened = opened.clone();
     made(request, move || {
         let actions: Vec<Value> = found.iter().filter(|change| may_see(&opened, change)).map(action).collect();
-        json!({ "actions": actions, "timestamp": until.max(since) })
+        json!({ "actions": actions, "timestamp": timestamp.max(since) })
     })
     .await
 }
@@ -64,7 +69,7 @@ fn may_see(opened: &Opened, change: &FileChange) -> bool {
 }
 
 fn action(change: &FileChange) -> Value {
-    json!({ "type": change.kind, "package": change.file, "time": change.at.as_seconds() })
+    json!({ "type": change.kind, "package": change.file, "time": change.time.as_seconds() })
 }
 
 /// The instant asked from; none where it is missing, or too small to be one of these instants (Packagist asks for at

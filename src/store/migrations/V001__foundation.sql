@@ -6,11 +6,13 @@ CREATE TABLE setting (
     value TEXT NOT NULL
 ) STRICT;
 
+-- removed_at: it is hidden and has another slug; its packages are being removed, some at a time.
 CREATE TABLE organization (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     slug       TEXT NOT NULL UNIQUE COLLATE NOCASE,
     name       TEXT NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    removed_at INTEGER
 ) STRICT;
 
 -- A renamed organization keeps its former addresses: lock files name them.
@@ -159,16 +161,19 @@ CREATE TABLE root_date (
     UNIQUE (org_id, last_modified)
 ) STRICT;
 
--- What metadata/changes.json tells; file is a name, or name~dev.
+-- What metadata/changes.json tells; file is a name, or name~dev. at: rises with every commit, whatever the clock does;
+-- time: what the clock said, which the file's own date never falls behind.
 CREATE TABLE change (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     org_id     INTEGER NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
     package_id INTEGER NOT NULL,
     file       TEXT NOT NULL,
     kind       TEXT NOT NULL CHECK (kind IN ('update', 'delete')),
-    at         INTEGER NOT NULL
+    at         INTEGER NOT NULL,
+    time       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX change_at ON change (org_id, at);
+CREATE UNIQUE INDEX change_file ON change (org_id, file);
 
 -- One row for each commit that may be asked for. published: it was a version's, so its archive is
 -- kept; others are cache. key: the reference as addresses name it. digest: of the stored archive.
@@ -252,7 +257,7 @@ CREATE TABLE install (
     FOREIGN KEY (org_id, package_id) REFERENCES package (org_id, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- org_id and package_id are null for the instance's own work.
+-- org_id and package_id are null for the instance's own work. not_before: the other side said so.
 CREATE TABLE job (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     org_id      INTEGER REFERENCES organization (id) ON DELETE CASCADE,
@@ -263,6 +268,7 @@ CREATE TABLE job (
     lane        TEXT NOT NULL,
     state       TEXT NOT NULL CHECK (state IN ('ready', 'running', 'done', 'failed', 'cancelled')),
     run_at      INTEGER NOT NULL,
+    not_before  INTEGER NOT NULL DEFAULT 0,
     attempt     INTEGER NOT NULL DEFAULT 0,
     error       TEXT,
     created_at  INTEGER NOT NULL,

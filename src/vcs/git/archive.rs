@@ -119,7 +119,7 @@ impl Source<'_> {
             if !rules.keeps(&judged) || !rules.enters(directory) {
                 continue;
             }
-            items.push(Item { name: printable_name(&path)?, content });
+            items.push(Item { name: name(&path), content });
         }
         Ok(items)
     }
@@ -170,13 +170,10 @@ impl Source<'_> {
     }
 }
 
-/// Names travel as UTF-8 and end up on all kinds of systems.
-fn printable_name(path: &BString) -> Result<String, VcsError> {
-    let name = path.to_str().map_err(|_| hostile(path, "is not UTF-8"))?;
-    if name.chars().any(char::is_control) {
-        return Err(hostile(path, "contains control characters"));
-    }
-    Ok(name.to_owned())
+/// Names travel as UTF-8. One that is not was most likely written on a Latin-1 system; one odd file is no reason to
+/// withhold the package, as Composer's archiver does not either.
+fn name(path: &BString) -> String {
+    path.to_str().map_or_else(|_| path.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
 }
 
 /// The archive being written, beside the place where it is to be.
@@ -211,6 +208,12 @@ impl<'a> Writer<'a> {
         let mut pipeline = source.pipeline()?;
         for item in plan {
             self.entries += 1;
+            if item.content.as_ref().is_some_and(|(path, _)| path.to_str().is_err()) {
+                self.warn(format!(
+                    "{} has a name that is not UTF-8; the archive has it as if it were Latin-1.",
+                    item.name
+                ));
+            }
             let Some((path, entry)) = &item.content else {
                 self.warn(format!("{} is a submodule; the archive has an empty directory in its place.", item.name));
                 self.zip.add_directory(item.name.as_str(), self.options.unix_permissions(0o755)).map_err(zipping)?;
@@ -248,7 +251,7 @@ impl<'a> Writer<'a> {
 
     fn warn(&mut self, warning: String) {
         if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(warning);
+            self.warnings.push(warning.chars().filter(|char| !char.is_control()).collect());
         }
     }
 

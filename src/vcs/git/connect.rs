@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Stdio};
 use std::thread::JoinHandle;
 
@@ -18,6 +19,7 @@ use gix::protocol::{Handshake, handshake};
 use sha2::{Digest, Sha256};
 
 use super::http::{Failure, Git};
+use super::local;
 use super::mirror::git;
 use crate::outbound;
 use crate::vcs::error::VcsError;
@@ -108,7 +110,9 @@ impl Session {
                 (Box::new(http::Transport::new_http(client, parsed, Protocol::V2, false)), None)
             }
             Scheme::File => {
-                let (connection, local) = Local::spawn(url)?;
+                let directory = git_directory(url.path());
+                local::check(&directory, policy)?;
+                let (connection, local) = Local::spawn(url, &directory)?;
                 (connection, Some(local))
             }
             Scheme::Ssh | Scheme::Git => {
@@ -153,7 +157,9 @@ impl Session {
             return known;
         }
         let text = brief(error);
-        if text.contains("object format") || text.contains("sha256") {
+        // What is wrong often stands deeper than what gix was doing.
+        let whole = format!("{error:?}");
+        if whole.contains("object format") || whole.contains("sha256") {
             return VcsError::Unsupported { what: "A repository with SHA-256 object ids".to_owned() };
         }
         if let Some(local) = self.local.take() {
@@ -195,10 +201,10 @@ struct Local {
 }
 
 impl Local {
-    fn spawn(url: &SourceUrl) -> Result<(Box<dyn Transport>, Self), VcsError> {
+    fn spawn(url: &SourceUrl, directory: &Path) -> Result<(Box<dyn Transport>, Self), VcsError> {
         let spawned = git()
             .args(["upload-pack", "--strict", "--timeout=60", "--"])
-            .arg(git_directory(url.path()))
+            .arg(directory)
             .env("GIT_PROTOCOL", "version=2")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -252,8 +258,8 @@ impl Drop for Local {
 }
 
 /// With `--strict`, git does not look for `.git` itself.
-fn git_directory(path: &str) -> std::path::PathBuf {
-    let path = std::path::Path::new(path);
+fn git_directory(path: &str) -> PathBuf {
+    let path = Path::new(path);
     let inner = path.join(".git");
     if inner.is_dir() { inner } else { path.to_owned() }
 }

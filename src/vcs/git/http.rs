@@ -104,7 +104,7 @@ impl Git {
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
             let target = url.join(location).ok().filter(|target| follows(&url, target));
             let Some(target) = target else {
-                let reason = format!("it redirects to {}", printable(location));
+                let reason = format!("it redirects to {}", whereto(&url, location));
                 return Err(self.shared.failure.set(VcsError::NotAGitEndpoint { url: endpoint(&url), reason }));
             };
             self.base = target.as_str().trim_end_matches(LISTING).to_owned();
@@ -295,6 +295,19 @@ fn policy(refused: &dyn std::fmt::Display) -> VcsError {
 /// Text from elsewhere, fit for a message.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// Where a redirect leads, for a message: without the secrets that addresses can carry.
+fn whereto(from: &Url, location: &str) -> String {
+    let Ok(mut target) = from.join(location) else {
+        return "an address that cannot be read".to_owned();
+    };
+    // Neither can fail for an address that has a host; one without has no secret to hide.
+    let _ = target.set_username("");
+    let _ = target.set_password(None);
+    target.set_query(None);
+    target.set_fragment(None);
+    printable(target.as_str())
 }
 
 /// The repository's address without what the protocol adds.

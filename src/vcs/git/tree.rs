@@ -3,6 +3,7 @@
 //! Trees are made by whoever can push. What could harm a machine on which an archive is unpacked (`..`, `.git`, names
 //! with separators, a file and a directory of one name) is refused here, before a byte is written.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 
 use gix::ObjectId;
@@ -20,6 +21,13 @@ const MAX_PATH: usize = 4096;
 const MAX_DEPTH: usize = 256;
 /// How many links lead to links.
 const MAX_HOPS: usize = 40;
+/// How much work following all links of a tree may be, in steps of [`Files::resolve`]: enough for 200,000 ordinary links,
+/// and some ten seconds of it.
+const MAX_STEPS: usize = 1 << 24;
+/// How many steps it is to read a link's text.
+const READING: usize = 16;
+/// How many bytes of a path are a step to look up.
+const COMPARED: usize = 256;
 
 /// A file of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,8 @@ pub(super) enum FileKind {
 pub(super) struct Files {
     pub(super) entries: BTreeMap<BString, Entry>,
     directories: HashSet<BString>,
+    /// Steps that following links took until now.
+    steps: Cell<usize>,
 }
 
 /// Where a symbolic link leads.
@@ -92,6 +102,9 @@ impl Files {
     }
 
     /// Where the link at `path` leads, as the system's `realpath` would find in a checkout. `read` gives a link's text.
+    ///
+    /// All links of a tree share a budget: one link may lead through forty others, and each of them through thousands of
+    /// directories.
     pub(super) fn resolve(
         &self,
         path: &BStr,
@@ -101,6 +114,7 @@ impl Files {
         let mut at = BString::default();
         let mut hops = 0;
         while let Some(part) = rest.pop() {
+            self.spend(1 + at.len() / COMPARED)?;
             match part.as_slice() {
                 b"" | b"." => continue,
                 b".." => match parent(&at) {
@@ -113,6 +127,7 @@ impl Files {
                         Some(Entry { id, kind: FileKind::Link }) => {
                             hops += 1;
                             let target = read(*id)?;
+                            self.spend(READING + target.len())?;
                             if hops > MAX_HOPS || target.starts_with(b"/") || target.len() > MAX_PATH {
                                 return Ok(Destination::Elsewhere);
                             }
@@ -128,6 +143,18 @@ impl Files {
             }
         }
         Ok(Destination::Elsewhere)
+    }
+
+    fn spend(&self, steps: usize) -> Result<(), VcsError> {
+        let spent = self.steps.get().saturating_add(steps);
+        self.steps.set(spent);
+        if spent > MAX_STEPS {
+            return Err(VcsError::TooLarge {
+                what: "The work of following the commit's symbolic links".to_owned(),
+                limit: format!("{MAX_STEPS} steps"),
+            });
+        }
+        Ok(())
     }
 }
 
@@ -178,9 +205,10 @@ mod tests {
     use gix::bstr::BString;
 
     use super::{Destination, Entry, FileKind, Files};
+    use crate::vcs::error::VcsError;
 
     /// Links are given as `path -> target`; the target's text is looked up by the id that numbers them.
-    fn resolve(listing: &[&str], path: &str) -> Destination {
+    fn tree(listing: &[&str]) -> (Files, Vec<BString>) {
         let mut files = Files::default();
         let mut texts = Vec::new();
         for line in listing {
@@ -193,7 +221,39 @@ mod tests {
                 files.directories.insert(path[..slash].into());
             }
         }
-        files.resolve(path.into(), |id| Ok(texts[usize::from(id.as_slice()[19])].clone())).unwrap()
+        (files, texts)
+    }
+
+    fn follow((files, texts): &(Files, Vec<BString>), path: &str) -> Result<Destination, VcsError> {
+        files.resolve(path.into(), |id| Ok(texts[usize::from(id.as_slice()[19])].clone()))
+    }
+
+    fn resolve(listing: &[&str], path: &str) -> Destination {
+        follow(&tree(listing), path).unwrap()
+    }
+
+    #[test]
+    fn following_all_links_of_a_tree_has_an_end() {
+        // Each of forty links leads to the next by a long way round.
+        let round = "a/../".repeat(700);
+        let links: Vec<String> = (0..39).map(|at| format!("l{at} -> {round}l{}", at + 1)).collect();
+        let mut listing: Vec<&str> = links.iter().map(String::as_str).collect();
+        listing.extend(["a/file", "l39"]);
+        let tree = tree(&listing);
+        assert_eq!(follow(&tree, "l0").unwrap(), Destination::File("l39".into()), "once is no harm");
+        let refused = (0..200_000).find_map(|count| follow(&tree, "l0").err().map(|error| (count, error)));
+        let (count, error) = refused.expect("following has an end");
+        assert!(matches!(error, VcsError::TooLarge { .. }), "{error}");
+        assert!(count < 200, "{count}");
+        assert!(matches!(follow(&tree, "l38"), Err(VcsError::TooLarge { .. })), "the budget is the tree's");
+    }
+
+    #[test]
+    fn two_hundred_thousand_ordinary_links_are_followed() {
+        let tree = tree(&["packages/core/src/Example.php", "link -> packages/core/src/Example.php"]);
+        for _ in 0..200_000 {
+            assert!(follow(&tree, "link").is_ok());
+        }
     }
 
     #[test]

@@ -1,0 +1,228 @@
+//! One archive: looked for in the books, built by a worker, recorded and stored.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use metrics::counter;
+use tempfile::TempPath;
+use tokio::runtime::Handle;
+
+use super::{Archive, DistError};
+use crate::admin::files;
+use crate::appliance::{Appliance, PackageKey};
+use crate::secrets::random;
+use crate::storage::Digest;
+use crate::store::dists::{self, Dist};
+use crate::store::{self, packages};
+use crate::telemetry::names;
+use crate::vcs::{ArchiveRequest, ArchiveStats, VcsError};
+
+/// How many archives of commits that were never a version's a package keeps.
+const CACHED: i64 = 20;
+/// How long a commit that is not there is not looked for again.
+const ABSENT_FOR: Duration = Duration::from_secs(60);
+/// How long an archive that cannot be made is not tried again: longer than a try may take.
+const FAILED_FOR: Duration = Duration::from_secs(5 * 60);
+/// The same, if that is no fault of the commit's and may be over soon.
+const ILL_FOR: Duration = Duration::from_secs(30);
+
+/// What is known of an archive.
+pub(super) enum Found {
+    /// It is stored.
+    Stored(Archive),
+    /// It is not, but could be built.
+    Missing(Wanted),
+}
+
+/// A commit whose archive is missing.
+pub(super) struct Wanted {
+    /// Its id.
+    pub(super) commit: String,
+    /// Whether it was ever a version's.
+    pub(super) published: bool,
+}
+
+/// Why an archive was not built.
+pub(super) struct Failure {
+    /// What everybody is told who waits for it.
+    pub(super) error: DistError,
+    /// How long it is said again without another try.
+    pub(super) remember: Duration,
+}
+
+impl From<DistError> for Failure {
+    fn from(error: DistError) -> Self {
+        Self { error, remember: Duration::ZERO }
+    }
+}
+
+/// Looks archives up and builds them.
+pub(super) struct Builder {
+    appliance: Appliance,
+    runtime: Handle,
+}
+
+impl Builder {
+    pub(super) fn new(appliance: Appliance, runtime: Handle) -> Self {
+        Self { appliance, runtime }
+    }
+
+    /// The archive if it is stored, else whether it could be built.
+    ///
+    /// # Errors
+    /// [`DistError::Forgotten`]; [`DistError::Unknown`] if `key` can be no commit of the package.
+    pub(super) async fn look_up(&self, package: PackageKey, key: &str) -> Result<Found, DistError> {
+        let (dist, is_there) = self.known(package, key).await?;
+        if let Some(archive) = self.stored(dist.as_ref()).await? {
+            return Ok(Found::Stored(archive));
+        }
+        let reference = dist.filter(|dist| dist.published).map(|dist| dist.reference);
+        let published = reference.is_some();
+        let commit = reference.unwrap_or_else(|| key.to_owned());
+        let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // Mirrors are found by the package alone: that it is the organization's is checked here.
+        if is_there && is_commit { Ok(Found::Missing(Wanted { commit, published })) } else { Err(DistError::Unknown) }
+    }
+
+    /// What the books say of the archive, and whether the organization has the package.
+    async fn known(&self, package: PackageKey, key: &str) -> Result<(Option<Dist>, bool), DistError> {
+        let PackageKey { org, package } = package;
+        let key = key.to_owned();
+        let known = self.appliance.database.read(move |db| {
+            let is_there = packages::by_id(org, db, package)?.is_some();
+            Ok::<_, store::Error>((dists::by_key(org, db, package, &key)?, is_there))
+        });
+        known.await.map_err(|error| unanswered(&error))
+    }
+
+    async fn stored(&self, dist: Option<&Dist>) -> Result<Option<Archive>, DistError> {
+        let Some(dist) = dist else { return Ok(None) };
+        if dist.forgotten_at.is_some() {
+            return Err(DistError::Forgotten);
+        }
+        let Some(digest) = dist.digest.as_deref().and_then(|digest| Digest::try_from(digest).ok()) else {
+            return Ok(None);
+        };
+        let storage = self.appliance.storage.clone();
+        let path = self.blocking(move || Ok(storage.find(&digest))).await?;
+        let size = dist.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        // A file that somebody lost is built again: the same commit gives the same bytes.
+        Ok(path.map(|path| Archive { path, digest, size }))
+    }
+
+    /// Builds the archive of a commit, records and stores it.
+    pub(super) async fn build(&self, package: PackageKey, key: &str, commit: String) -> Result<Archive, Failure> {
+        let result = self.archive(package, key, commit).await;
+        let outcome = if result.is_ok() { "built" } else { "failed" };
+        counter!(names::DIST_BUILDS, "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn archive(&self, package: PackageKey, key: &str, commit: String) -> Result<Archive, Failure> {
+        let storage = self.appliance.storage.clone();
+        let out = self.blocking(move || storage.begin()).await?;
+        let stats = self.write(package, &commit, out.to_path_buf()).await?;
+        let digest: Digest = random::from_hex(&stats.sha256)
+            .ok_or_else(|| DistError::Failed("The archive has no digest.".to_owned()))?;
+        let path = self.record(package, key, commit, out, (digest, stats.bytes)).await?;
+        Ok(Archive { path, digest, size: stats.bytes })
+    }
+
+    /// Has a worker write the archive.
+    async fn write(&self, package: PackageKey, commit: &str, out: PathBuf) -> Result<ArchiveStats, Failure> {
+        let id = package.package.0;
+        let mirror = self.appliance.mirror(package.package);
+        let request = ArchiveRequest { mirror, commit: commit.to_owned(), out };
+        let stats = self.appliance.vcs.archive(request).await.map_err(|error| {
+            if !matches!(error, VcsError::UnknownCommit { .. }) {
+                tracing::warn!(%error, package.id = id, commit, "An archive could not be built.");
+            }
+            failure(&error)
+        })?;
+        for warning in &stats.warnings {
+            tracing::warn!(package.id = id, commit, warning, "An archive is not what it seems.");
+        }
+        Ok(stats)
+    }
+
+    /// Records a written archive and puts it in its place; where that is.
+    async fn record(
+        &self,
+        PackageKey { org, package }: PackageKey,
+        key: &str,
+        commit: String,
+        out: TempPath,
+        (digest, bytes): (Digest, u64),
+    ) -> Result<PathBuf, DistError> {
+        let storage = self.appliance.storage.clone();
+        let finished = self.blocking(move || storage.finish(out, &digest)).await?;
+        let (key, now) = (key.to_owned(), self.appliance.now());
+        let size = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let recorded = self.appliance.database.write(move |tx| {
+            if !dists::set_built(org, tx, package, &key, (&commit, &digest, size), now)? {
+                let forgotten = dists::by_key(org, tx, package, &key)?.is_some_and(|dist| dist.forgotten_at.is_some());
+                return Ok(Err(if forgotten { DistError::Forgotten } else { DistError::Unknown }));
+            }
+            let evicted = dists::evict_cache(org, tx, package, &key, CACHED)?;
+            // Last, and here: whoever removes archives does so in a transaction too, and finds it recorded.
+            Ok::<_, store::Error>(Ok((finished.place()?, evicted)))
+        });
+        let (path, evicted) = match recorded.await {
+            Ok(recorded) => recorded?,
+            Err(error) => {
+                // The file may be in its place although nothing was saved.
+                self.remove(vec![digest.to_vec()]).await;
+                return Err(unanswered(&error));
+            }
+        };
+        self.remove(evicted).await;
+        let storage = self.appliance.storage.clone();
+        self.blocking(move || storage.settle(&digest)).await?;
+        Ok(path)
+    }
+
+    /// Removes files that no book names any more. What stays is swept at the next start.
+    async fn remove(&self, digests: Vec<Vec<u8>>) {
+        if digests.is_empty() {
+            return;
+        }
+        if let Err(error) = files::remove_archives(&self.appliance, digests).await {
+            tracing::warn!(%error, "Archives that nobody needs stay until the next start.");
+        }
+    }
+
+    /// Waits for the disk where nobody else waits with us.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, DistError> {
+        match self.runtime.spawn_blocking(work).await {
+            Ok(done) => done.map_err(|error| refused(&error)),
+            Err(_) => Err(super::interrupted()),
+        }
+    }
+}
+
+fn failure(error: &VcsError) -> Failure {
+    let remember = match error {
+        VcsError::UnknownCommit { .. } => return Failure { error: DistError::Unknown, remember: ABSENT_FOR },
+        // Our disk, or a mirror that its next update repairs.
+        VcsError::Io { .. } | VcsError::Corrupt { .. } => ILL_FOR,
+        _ => FAILED_FOR,
+    };
+    Failure { error: DistError::Failed(error.to_string()), remember }
+}
+
+fn refused(error: &io::Error) -> DistError {
+    tracing::error!(%error, "The disk refused an archive.");
+    DistError::Failed("The server cannot store the archive: its disk refuses. Its log says why.".to_owned())
+}
+
+fn unanswered(error: &store::Error) -> DistError {
+    if let store::Error::Io(error) = error {
+        return refused(error);
+    }
+    tracing::error!(%error, "The database did not answer for an archive.");
+    DistError::Busy { retry_after_seconds: 5 }
+}
