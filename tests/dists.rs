@@ -161,7 +161,7 @@ async fn what_cannot_be_built_is_tried_once_for_all() {
     let scene = Scene::new(Limits { archive_bytes: 10, ..Limits::default() }).await;
     let dists = scene.dists();
     let answers = ask_often(&dists, scene.key, &scene.commit).await;
-    assert!(matches!(&answers[0], Err(DistError::Failed(reason)) if reason.contains("limit")), "{:?}", answers[0]);
+    assert!(matches!(&answers[0], Err(DistError::Refused(reason)) if reason.contains("limit")), "{:?}", answers[0]);
     for answer in &answers {
         assert_eq!(answer.as_ref().err(), answers[0].as_ref().err());
     }

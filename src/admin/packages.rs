@@ -236,6 +236,10 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, package: &
             packages::remove(org, tx, package.id, now)?;
             let detail = json!({ "id": package.id, "url": package.url });
             actor.record(tx, Some(org), "package.remove", &title(&package), detail, now)?;
+            // One of them may have waited for the name that is free now.
+            for package in packages::held(org, tx)? {
+                request::update(tx, PackageKey { org, package }, Reason::Command, &[], now)?;
+            }
             Ok::<_, Error>(files::Removed { packages: vec![package.id], digests })
         })
         .await?;

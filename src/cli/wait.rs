@@ -51,7 +51,9 @@ async fn each(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {
                 format!("{}: failed", one.title)
             }
             Ended::RetriesLater(reason) => {
-                failures.push(format!("{}: {reason} It is tried again later.", one.title));
+                // The reasons of repositories say so themselves.
+                let later = if reason.contains("tried again later") { "" } else { " It is tried again later." };
+                failures.push(format!("{}: {reason}{later}", one.title));
                 format!("{}: not yet", one.title)
             }
         };

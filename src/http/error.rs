@@ -32,6 +32,8 @@ pub enum Error {
     NoDocument,
     /// An archive that is absent, or hidden: the two are one.
     NoArchive,
+    /// An archive that cannot be made of what the commit holds. Not a failure of the server's: asking again is no use.
+    Unarchivable,
     /// An archive that was purged for good.
     Forgotten,
     /// An address with nothing behind it; the text says what would be right.
@@ -62,7 +64,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized(..) => StatusCode::UNAUTHORIZED,
-            Self::NoDocument | Self::NoArchive | Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NoDocument | Self::NoArchive | Self::Unarchivable | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Forgotten => StatusCode::GONE,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -121,6 +123,10 @@ impl Error {
             Self::NoArchive => (
                 "There is no such archive.".to_owned(),
                 Some("This archive does not exist, or the token may not read its package. If the package is new to the token, run `composer update`; else ask an administrator.".to_owned()),
+            ),
+            Self::Unarchivable => (
+                "This commit cannot be made an archive of.".to_owned(),
+                Some("What this version's commit holds cannot be made an archive of: it is too large, or its tree is malformed. The server's log says what; install it from source with --prefer-source, or use another version.".to_owned()),
             ),
             Self::Forgotten => (
                 "This archive was removed for good.".to_owned(),

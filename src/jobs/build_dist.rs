@@ -26,7 +26,7 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::storage::Digest;
 use build::{Builder, Failure, Found, Wanted};
 use lane::{Lane, Place};
-use memory::Memory;
+use memory::{Memory, State};
 use rate::Rate;
 
 /// How many archives of versions may wait to be built.
@@ -68,7 +68,10 @@ pub enum DistError {
         /// When to ask again.
         retry_after_seconds: u64,
     },
-    /// It cannot be built.
+    /// What the commit holds cannot be made an archive of, however often one asks.
+    #[error("{0}")]
+    Refused(String),
+    /// It could not be built.
     #[error("{0}")]
     Failed(String),
 }
@@ -143,7 +146,7 @@ impl Shared {
             return Ok(flight.clone());
         }
         // Under the lock: whoever finds no flight finds what the last one left in the memory.
-        if let Some(error) = self.memory.find(&name, wanted.published, Instant::now()) {
+        if let Some(error) = self.memory.find(&name, &wanted.state, Instant::now()) {
             return Err(error);
         }
         let place = self.admit(name.0, wanted)?;
@@ -154,9 +157,9 @@ impl Shared {
     }
 
     fn admit(&self, package: PackageKey, wanted: &Wanted) -> Result<Place, DistError> {
-        let lane = if wanted.published { &self.published } else { &self.unpublished };
+        let lane = if wanted.state.published { &self.published } else { &self.unpublished };
         let place = Lane::enter(lane, package.org).ok_or(DistError::Busy { retry_after_seconds: 10 })?;
-        if !wanted.published {
+        if !wanted.state.published {
             let taken = self.rate.take(package.org, Instant::now());
             taken.map_err(|wait| DistError::Busy { retry_after_seconds: wait.as_secs() + 1 })?;
         }
@@ -166,19 +169,19 @@ impl Shared {
     async fn fly(self: Arc<Self>, name: Name, place: Place) -> Result<Archive, DistError> {
         let _landing = Landing { shared: &self, name: &name };
         let _turn = place.turn().await;
-        self.build(&name).await.map_err(|(published, failure)| {
-            self.memory.remember(name.clone(), published, &failure, Instant::now());
+        self.build(&name).await.map_err(|(state, failure)| {
+            self.memory.remember(name.clone(), state, &failure, Instant::now());
             failure.error
         })
     }
 
-    async fn build(&self, (package, key): &Name) -> Result<Archive, (bool, Failure)> {
+    async fn build(&self, (package, key): &Name) -> Result<Archive, (State, Failure)> {
         // Again: another flight may have landed since, or the commit may have been purged.
-        match self.builder.look_up(*package, key).await.map_err(|error| (false, error.into()))? {
+        match self.builder.look_up(*package, key).await.map_err(|error| (State::default(), error.into()))? {
             Found::Stored(archive) => Ok(archive),
             Found::Missing(wanted) => {
-                let published = wanted.published;
-                self.builder.build(*package, key, wanted.commit).await.map_err(|failure| (published, failure))
+                let Wanted { commit, state } = wanted;
+                self.builder.build(*package, key, commit).await.map_err(|failure| (state, failure))
             }
         }
     }

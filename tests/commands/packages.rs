@@ -160,6 +160,22 @@ fn adding_a_vendor_queues_what_was_held() {
 }
 
 #[test]
+fn removing_a_package_queues_what_waited_for_its_name() {
+    let world = World::with_organization();
+    for name in ["foo", "bar"] {
+        let (url, _) = world.repository(name, &json!({ "name": "acme/same" }));
+        world.run(&format!("package add {url} --wait"));
+    }
+    assert_eq!(world.run("package show 2 --json").json()["status"], "held");
+    world.run("package remove 1").done();
+    let jobs = world.run("job list --json").json();
+    let queued = jobs.as_array().unwrap().iter().filter(|job| job["state"] == "ready").count();
+    assert_eq!(queued, 1, "{jobs}");
+    world.run("package update 2 --wait").done();
+    assert_eq!(world.run("package show 2 --json").json()["name"], "acme/same");
+}
+
+#[test]
 fn archives_go_when_the_last_package_with_their_content_goes() {
     let world = World::with_organization();
     for name in ["foo", "bar"] {

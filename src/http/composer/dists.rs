@@ -60,6 +60,10 @@ fn refused(error: DistError) -> Error {
         DistError::Busy { retry_after_seconds } => {
             Error::Busy(retry_after_seconds, "The archive is being built, or too many are.")
         }
+        DistError::Refused(reason) => {
+            tracing::debug!(reason, "An archive that cannot be made was asked for.");
+            Error::Unarchivable
+        }
         DistError::Failed(reason) => {
             let id = RequestId::random();
             tracing::error!(request.id = %id, error = %reason, "An archive could not be built.");
@@ -226,6 +230,7 @@ mod tests {
             (DistError::Unknown, 404),
             (DistError::Forgotten, 410),
             (DistError::Busy { retry_after_seconds: 7 }, 503),
+            (DistError::Refused("/secret/path".to_owned()), 404),
             (DistError::Failed("/secret/path".to_owned()), 500),
         ] {
             let response = refused(error).response();

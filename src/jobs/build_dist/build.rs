@@ -8,13 +8,15 @@ use metrics::counter;
 use tempfile::TempPath;
 use tokio::runtime::Handle;
 
+use super::memory::State;
 use super::{Archive, DistError};
 use crate::admin::files;
 use crate::appliance::{Appliance, PackageKey};
 use crate::secrets::random;
 use crate::storage::Digest;
+use crate::store;
 use crate::store::dists::{self, Dist};
-use crate::store::{self, packages};
+use crate::store::packages::{self, Package};
 use crate::telemetry::names;
 use crate::vcs::{ArchiveRequest, ArchiveStats, VcsError};
 
@@ -39,8 +41,8 @@ pub(super) enum Found {
 pub(super) struct Wanted {
     /// Its id.
     pub(super) commit: String,
-    /// Whether it was ever a version's.
-    pub(super) published: bool,
+    /// What the books say of it and its package.
+    pub(super) state: State,
 }
 
 /// Why an archive was not built.
@@ -73,25 +75,27 @@ impl Builder {
     /// # Errors
     /// [`DistError::Forgotten`]; [`DistError::Unknown`] if `key` can be no commit of the package.
     pub(super) async fn look_up(&self, package: PackageKey, key: &str) -> Result<Found, DistError> {
-        let (dist, is_there) = self.known(package, key).await?;
+        let (dist, package) = self.known(package, key).await?;
         if let Some(archive) = self.stored(dist.as_ref()).await? {
             return Ok(Found::Stored(archive));
         }
         let reference = dist.filter(|dist| dist.published).map(|dist| dist.reference);
         let published = reference.is_some();
+        // Mirrors are found by the package alone: that it is the organization's was asked with it.
+        let Some(package) = package else { return Err(DistError::Unknown) };
+        let state = State { published, refs: package.refs_digest };
         let commit = reference.unwrap_or_else(|| key.to_owned());
         let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-        // Mirrors are found by the package alone: that it is the organization's is checked here.
-        if is_there && is_commit { Ok(Found::Missing(Wanted { commit, published })) } else { Err(DistError::Unknown) }
+        if is_commit { Ok(Found::Missing(Wanted { commit, state })) } else { Err(DistError::Unknown) }
     }
 
-    /// What the books say of the archive, and whether the organization has the package.
-    async fn known(&self, package: PackageKey, key: &str) -> Result<(Option<Dist>, bool), DistError> {
+    /// What the books say of the archive, and of the package if the organization has it.
+    async fn known(&self, package: PackageKey, key: &str) -> Result<(Option<Dist>, Option<Package>), DistError> {
         let PackageKey { org, package } = package;
         let key = key.to_owned();
         let known = self.appliance.database.read(move |db| {
-            let is_there = packages::by_id(org, db, package)?.is_some();
-            Ok::<_, store::Error>((dists::by_key(org, db, package, &key)?, is_there))
+            let dist = dists::by_key(org, db, package, &key)?;
+            Ok::<_, store::Error>((dist, packages::by_id(org, db, package)?))
         });
         known.await.map_err(|error| unanswered(&error))
     }
@@ -209,6 +213,9 @@ fn failure(error: &VcsError) -> Failure {
         VcsError::UnknownCommit { .. } => return Failure { error: DistError::Unknown, remember: ABSENT_FOR },
         // Our disk, or a mirror that its next update repairs.
         VcsError::Io { .. } | VcsError::Corrupt { .. } => ILL_FOR,
+        VcsError::HostileTree { .. } | VcsError::TooLarge { .. } => {
+            return Failure { error: DistError::Refused(error.to_string()), remember: FAILED_FOR };
+        }
         _ => FAILED_FOR,
     };
     Failure { error: DistError::Failed(error.to_string()), remember }

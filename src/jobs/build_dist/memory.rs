@@ -23,31 +23,39 @@ struct Entries {
     next: u64,
 }
 
+/// What stood in the books when a build failed. Another state is reason to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// Whether the commit was ever a version's.
+    pub(super) published: bool,
+    /// The digest of the package's refs: a push changes it, and may bring the commit.
+    pub(super) refs: Option<String>,
+}
+
 struct Entry {
     age: u64,
-    published: bool,
+    state: State,
     error: DistError,
     until: Instant,
 }
 
 impl Memory {
-    /// What was said of this archive, unless it is too long ago. A commit that became a version's is tried again: it was
-    /// not there before its update.
-    pub(super) fn find(&self, name: &Name, published: bool, now: Instant) -> Option<DistError> {
+    /// What was said of this archive, unless it is too long ago or the package was updated since.
+    pub(super) fn find(&self, name: &Name, state: &State, now: Instant) -> Option<DistError> {
         let entries = lock(&self.entries);
         let entry = entries.by_name.get(name)?;
-        (entry.until > now && entry.published == published).then(|| entry.error.clone())
+        (entry.until > now && entry.state == *state).then(|| entry.error.clone())
     }
 
     /// Remembers a failure for as long as it says.
-    pub(super) fn remember(&self, name: Name, published: bool, failure: &Failure, now: Instant) {
+    pub(super) fn remember(&self, name: Name, state: State, failure: &Failure, now: Instant) {
         if failure.remember.is_zero() {
             return;
         }
         let mut entries = lock(&self.entries);
         let age = entries.next;
         entries.next += 1;
-        let entry = Entry { age, published, error: failure.error.clone(), until: now + failure.remember };
+        let entry = Entry { age, state, error: failure.error.clone(), until: now + failure.remember };
         if let Some(before) = entries.by_name.insert(name.clone(), entry) {
             entries.by_age.remove(&before.age);
         }
@@ -65,7 +73,7 @@ impl Memory {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{MOST, Memory};
+    use super::{MOST, Memory, State};
     use crate::appliance::PackageKey;
     use crate::jobs::build_dist::build::Failure;
     use crate::jobs::build_dist::{DistError, Name};
@@ -82,26 +90,30 @@ mod tests {
     #[test]
     fn failures_are_remembered_for_a_while() {
         let (memory, now) = (Memory::default(), Instant::now());
-        memory.remember(name(1), false, &absent(), now);
-        memory.remember(name(2), false, &DistError::Unknown.into(), now);
+        let (before, after) = (State::default(), State { refs: Some("pushed".to_owned()), ..State::default() });
+        let published = State { published: true, ..State::default() };
+        memory.remember(name(1), before.clone(), &absent(), now);
+        memory.remember(name(2), before.clone(), &DistError::Unknown.into(), now);
         let later = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!(memory.find(&name(1), false, later(59)), Some(DistError::Unknown));
-        assert_eq!(memory.find(&name(1), false, later(60)), None);
-        assert_eq!(memory.find(&name(1), true, now), None, "it was published since");
-        assert_eq!(memory.find(&name(2), false, now), None, "it asked not to be remembered");
+        assert_eq!(memory.find(&name(1), &before, later(59)), Some(DistError::Unknown));
+        assert_eq!(memory.find(&name(1), &before, later(60)), None);
+        assert_eq!(memory.find(&name(1), &published, now), None, "it was published since");
+        assert_eq!(memory.find(&name(1), &after, now), None, "something was pushed since");
+        assert_eq!(memory.find(&name(2), &before, now), None, "it asked not to be remembered");
     }
 
     #[test]
     fn the_oldest_make_room() {
         let (memory, now) = (Memory::default(), Instant::now());
-        memory.remember(name(0), false, &absent(), now);
-        memory.remember(name(1), false, &absent(), now);
+        memory.remember(name(0), State::default(), &absent(), now);
+        memory.remember(name(1), State::default(), &absent(), now);
         // Said again, so that it is no longer the oldest.
-        memory.remember(name(0), false, &absent(), now);
+        memory.remember(name(0), State::default(), &absent(), now);
         for number in 2..=MOST {
-            memory.remember(name(number), false, &absent(), now);
+            memory.remember(name(number), State::default(), &absent(), now);
         }
-        let found: Vec<_> = [0, 1, 2, MOST].map(|number| memory.find(&name(number), false, now).is_some()).into();
+        let found: Vec<_> =
+            [0, 1, 2, MOST].map(|number| memory.find(&name(number), &State::default(), now).is_some()).into();
         assert_eq!(found, [true, false, true, true]);
         let entries = memory.entries.lock().unwrap();
         assert_eq!((entries.by_name.len(), entries.by_age.len()), (MOST, MOST));
