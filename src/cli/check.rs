@@ -76,14 +76,14 @@ fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsStrin
 }
 
 fn configuration(findings: &mut Findings, config: &Config) {
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(&settings::without_effect(config)) {
         findings.warning(warning.to_string());
     }
     match &config.path {
         Some(path) => findings.ok(format!("the configuration {} can be read", path.display())),
         None => findings.ok("there is no configuration file: the built-in defaults hold"),
     }
-    if let Err(failure) = settings::outbound(config) {
+    for failure in [settings::outbound(config).err(), settings::appliance(config).err()].into_iter().flatten() {
         findings.error(failure.message().trim_start_matches("error: "));
     }
     for root in &config.vcs.file_roots {

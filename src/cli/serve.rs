@@ -46,7 +46,7 @@ impl Arguments {
 pub fn run(mut config: Config) -> Result<u8, Failure> {
     let rust_log = std::env::var("RUST_LOG").ok();
     telemetry::init(config.log.format, config.log.level, rust_log.as_deref())?;
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(&settings::without_effect(&config)) {
         tracing::warn!("{warning}");
     }
     choose_port(&mut config)?;

@@ -1,9 +1,10 @@
 //! From the configuration to what each room below wants to know.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::config::Config;
+use crate::config::{Config, Problem, Storage};
 use crate::outbound::{self, Guard, HostRule};
 use crate::vcs::url::UrlPolicy;
 use crate::vcs::{self, Limits};
@@ -14,8 +15,39 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// How long one archive may take: long enough to compress as much as one may hold.
 const ARCHIVE_DEADLINE: Duration = Duration::from_secs(2 * 60);
 
+/// What the configuration may say already and this release does not do yet, where going on is harmless.
+pub fn without_effect(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if config.retention.dev_dists.is_some() {
+        problems.push(Problem {
+            place: config.place_of("retention.dev_dists"),
+            message: "this release keeps the archives of superseded dev commits for ever: the key has no effect yet"
+                .to_owned(),
+        });
+    }
+    for integration in &config.integrations {
+        problems.push(Problem {
+            place: integration.place.clone(),
+            message: format!(
+                "the integration `{}` is checked, but this release does not log in or synchronize with it yet",
+                integration.id
+            ),
+        });
+    }
+    problems
+}
+
 /// For the appliance.
+///
+/// # Errors
+/// If archives should live where this release cannot put them: going on would spread them over two places.
 pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
+    if let Storage::S3(_) = config.storage {
+        let place = config.place_of("storage.kind");
+        return Err(Failure::new(format!(
+            "{place}: this release stores archives in the data directory only: set `kind = \"filesystem\"` under [storage]"
+        )));
+    }
     Ok(appliance::Settings {
         data_dir: config.server.data_dir.clone(),
         public_url: config.server.public_url.as_str().to_owned(),
@@ -28,13 +60,20 @@ pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
 /// For reading repositories.
 pub fn vcs(config: &Config) -> Result<vcs::Settings, Failure> {
     Ok(vcs::Settings {
-        executable: std::env::current_exe()?,
+        executable: executable()?,
         outbound: outbound(config)?,
         policy: url_policy(config),
         deadline: DEADLINE,
         archive_deadline: ARCHIVE_DEADLINE,
         limits: Limits::default(),
     })
+}
+
+/// Ourselves, as workers: the running program also after an upgrade has replaced its file, because parent and worker
+/// must speak the same language.
+fn executable() -> std::io::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Ok(running) } else { std::env::current_exe() }
 }
 
 /// For everything that leaves this machine.

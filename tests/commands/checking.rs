@@ -75,3 +75,22 @@ fn a_file_system_without_writing_is_named() {
         assert_eq!(errors(&said).len(), 1, "{said:?}");
     }
 }
+
+#[test]
+fn what_this_release_does_not_do_is_said() {
+    let world = World::new();
+    let with = |variables: &[(&str, &str)], command: &str| {
+        Said::of(world.command(&[command]).envs(variables.iter().copied()).output().unwrap())
+    };
+    let bucket = [
+        ("PACKAGIST_SELFHOSTED__STORAGE__KIND", "s3"),
+        ("PACKAGIST_SELFHOSTED__STORAGE__BUCKET", "b"),
+        ("PACKAGIST_SELFHOSTED__STORAGE__ACCESS_KEY_ID", "a"),
+        ("PACKAGIST_SELFHOSTED__STORAGE__SECRET_ACCESS_KEY", "s"),
+    ];
+    with(&bucket, "serve").refused(1, "in the data directory only");
+    let said = with(&bucket, "check");
+    assert_eq!((said.code, errors(&said).len()), (Some(1), 1), "{said:?}");
+    let said = with(&[("PACKAGIST_SELFHOSTED__RETENTION__DEV_DISTS", "90d")], "check").done();
+    assert!(said.out.contains("no effect yet"), "{said:?}");
+}
