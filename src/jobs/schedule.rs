@@ -24,11 +24,18 @@ pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool
     while !*stopping.borrow() {
         tokio::select! {
             _ = stopping.changed() => return,
-            looked = look(&appliance, &mut rendered_for) => if let Err(error) = looked {
-                tracing::error!(%error, "Due work could not be queued; trying again.");
-            },
+            () = round(&appliance, &mut rendered_for) => {}
         }
         let _ = tokio::time::timeout(INTERVAL, stopping.changed()).await;
+    }
+}
+
+async fn round(appliance: &Appliance, rendered_for: &mut Vec<String>) {
+    if let Err(error) = look(appliance, rendered_for).await {
+        tracing::error!(%error, "Due work could not be queued; trying again.");
+    }
+    if let Err(error) = admin::organizations::finish_removals(appliance).await {
+        tracing::error!(%error, "A removed organization is not gone yet; trying again.");
     }
 }
 
@@ -46,7 +53,7 @@ async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> admin::R
     let (ready, running, _) = appliance.database.read(jobs::counts).await?;
     gauge!(names::JOBS_QUEUED, "kind" => request::KIND).set((ready + running) as f64);
     gauge!(names::CATALOG_PACKAGES).set(appliance.catalog.world().packages() as f64);
-    admin::organizations::finish_removals(appliance).await
+    Ok(())
 }
 
 async fn queue_due(appliance: &Appliance) -> store::Result<()> {
@@ -60,10 +67,6 @@ async fn queue_due(appliance: &Appliance) -> store::Result<()> {
         .database
         .write(move |tx| {
             for (org, package) in due {
-                // Of one that is being removed nothing is read again.
-                if organizations::by_id(org, tx)?.is_none() {
-                    continue;
-                }
                 // The run sets its own time; this one only keeps it from being queued again.
                 packages::set_next_check(org, tx, package, now + interval)?;
                 request::update(tx, PackageKey { org, package }, Reason::Interval, &[], now)?;

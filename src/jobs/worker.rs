@@ -93,6 +93,7 @@ async fn put_back_running(appliance: &Appliance) -> store::Result<()> {
         .database
         .write(move |tx| {
             for job in jobs::running(tx)? {
+                request::hand_over(tx, &job)?;
                 jobs::put_back(tx, job.id, now, Return::Stopped, now)?;
             }
             Ok(())
@@ -110,6 +111,7 @@ async fn recover(appliance: &Appliance) -> store::Result<usize> {
             jobs::bring_near(tx, now + LONGEST_PAUSE)?;
             let running = jobs::running(tx)?;
             for job in &running {
+                request::hand_over(tx, job)?;
                 if job.attempt >= ATTEMPTS {
                     let reason = format!("the server ended {} times during this job", job.attempt);
                     jobs::finish(tx, job.id, "failed", Some(&reason), now)?;
@@ -243,19 +245,24 @@ fn report(job: &Job, outcome: &Outcome, took: Duration) {
 
 async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome) -> store::Result<()> {
     let now = appliance.now();
-    let (id, attempt, outcome) = (job.id, job.attempt, outcome.clone());
+    let (id, attempt, outcome, job) = (job.id, job.attempt, outcome.clone(), job.clone());
     appliance
         .database
-        .write(move |tx| match outcome {
-            Outcome::Done => jobs::finish(tx, id, "done", None, now),
-            Outcome::Retry { reason, after: Some(after) } => {
-                jobs::put_back(tx, id, now + after, Return::Told(&reason), now)
+        .write(move |tx| {
+            if !matches!(outcome, Outcome::Done) {
+                request::hand_over(tx, &job)?;
             }
-            Outcome::Retry { reason, after: None } if attempt < ATTEMPTS => {
-                jobs::put_back(tx, id, now + pause(attempt), Return::Failed(&reason), now)
-            }
-            Outcome::Retry { reason, after: None } | Outcome::GiveUp(reason) => {
-                jobs::finish(tx, id, "failed", Some(&reason), now)
+            match outcome {
+                Outcome::Done => jobs::finish(tx, id, "done", None, now),
+                Outcome::Retry { reason, after: Some(after) } => {
+                    jobs::put_back(tx, id, now + after, Return::Told(&reason), now)
+                }
+                Outcome::Retry { reason, after: None } if attempt < ATTEMPTS => {
+                    jobs::put_back(tx, id, now + pause(attempt), Return::Failed(&reason), now)
+                }
+                Outcome::Retry { reason, after: None } | Outcome::GiveUp(reason) => {
+                    jobs::finish(tx, id, "failed", Some(&reason), now)
+                }
             }
         })
         .await

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::appliance::PackageKey;
 use crate::clock::Timestamp;
-use crate::store::ids::JobId;
+use crate::store::ids::{JobId, PackageId};
 use crate::store::{self, Tx, jobs, packages};
 
 /// The verb of the job.
@@ -93,7 +93,7 @@ pub fn update(
         Reason::Command | Reason::Interval | Reason::Rerender => now,
     };
     let payload = Payload { announced: announced.to_vec(), repeated: 0 };
-    enqueue(tx, key, reason, payload, run_at, now)
+    enqueue(tx, key, reason, |waiting| payload.and(waiting), run_at, now)
 }
 
 /// Queues another update for commits that were announced and are not visible yet.
@@ -107,22 +107,47 @@ pub fn repeat(
     run_at: Timestamp,
     now: Timestamp,
 ) -> store::Result<JobId> {
-    enqueue(tx, key, Reason::Hook, payload, run_at, now)
+    enqueue(tx, key, Reason::Hook, |waiting| waiting.and(payload), run_at, now)
+}
+
+/// Leaves to the update that waits what an ended one should have waited for.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn hand_over(tx: &Tx<'_>, ended: &jobs::Job) -> store::Result<()> {
+    let Some(package) = ended.package.filter(|_| ended.kind == KIND) else { return Ok(()) };
+    let dedupe_key = dedupe_key(package);
+    if let Some(waiting) = jobs::waiting_payload(tx, &dedupe_key)? {
+        let merged = read(&waiting).and(read(&ended.payload));
+        jobs::set_waiting_payload(tx, &dedupe_key, &write(&merged)?)?;
+    }
+    Ok(())
+}
+
+fn dedupe_key(package: PackageId) -> String {
+    format!("{KIND}:{package}")
+}
+
+/// Arguments that cannot be read ask for nothing special.
+fn read(payload: &str) -> Payload {
+    serde_json::from_str(payload).unwrap_or_default()
+}
+
+fn write(payload: &Payload) -> store::Result<String> {
+    serde_json::to_string(payload).map_err(|error| store::Error::Corrupt(error.to_string()))
 }
 
 fn enqueue(
     tx: &Tx<'_>,
     key: PackageKey,
     reason: Reason,
-    payload: Payload,
+    merge: impl FnOnce(Payload) -> Payload,
     run_at: Timestamp,
     now: Timestamp,
 ) -> store::Result<JobId> {
-    let dedupe_key = format!("{KIND}:{}", key.package);
+    let dedupe_key = dedupe_key(key.package);
     let waiting = jobs::waiting_payload(tx, &dedupe_key)?;
-    let waiting = waiting.and_then(|payload| serde_json::from_str::<Payload>(&payload).ok());
-    let payload = serde_json::to_string(&payload.and(waiting.unwrap_or_default()))
-        .map_err(|error| store::Error::Corrupt(error.to_string()))?;
+    let payload = write(&merge(waiting.as_deref().map(read).unwrap_or_default()))?;
     let lane = match reason {
         Reason::Hook | Reason::HookOverRate => "hook",
         Reason::Command => "prompt",

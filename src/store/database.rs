@@ -355,19 +355,20 @@ impl Batch {
     fn run(&mut self, connection: &Connection, (operation, permit): (WriteOperation, OwnedSemaphorePermit)) {
         if let Err(error) = connection.execute_batch("SAVEPOINT closure") {
             self.refuse(connection, (operation, permit), &error.to_string());
+            self.notice_loss(connection);
             return;
         }
         let tx = Tx { connection, changes: RefCell::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| operation(&tx)));
         drop(permit);
-        if connection.is_autocommit() {
-            self.lost = Some("the database undid the whole transaction: its disk may be full".to_owned());
+        let keep = matches!(outcome, Ok((true, _)));
+        let end = if keep { "RELEASE closure" } else { "ROLLBACK TO closure; RELEASE closure" };
+        // Ending what is lost already only fails; ending it may also be what loses it.
+        let ended = connection.execute_batch(end);
+        if self.notice_loss(connection) {
             self.finishes.extend(outcome.ok().map(|(_, finish)| finish));
             return;
         }
-        let keep = matches!(outcome, Ok((true, _)));
-        let end = if keep { "RELEASE closure" } else { "ROLLBACK TO closure; RELEASE closure" };
-        let ended = connection.execute_batch(end);
         if let Ok((_, finish)) = outcome {
             match ended {
                 Ok(()) => self.finishes.push(finish),
@@ -381,6 +382,15 @@ impl Batch {
                 }
             }
         }
+    }
+
+    /// Whether SQLite has undone the transaction by itself.
+    fn notice_loss(&mut self, connection: &Connection) -> bool {
+        let lost = connection.is_autocommit();
+        if lost {
+            self.lost = Some("the database undid the whole transaction: its disk may be full".to_owned());
+        }
+        lost
     }
 
     /// Tells the closure's author why it could not run. Its answer can only be had by running it, so it runs where

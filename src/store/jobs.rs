@@ -91,6 +91,16 @@ pub fn waiting_payload(connection: &Connection, dedupe_key: &str) -> Result<Opti
         .optional()?)
 }
 
+/// Gives the same work that waits already other arguments.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_waiting_payload(tx: &Tx<'_>, dedupe_key: &str, payload: &str) -> Result<()> {
+    tx.prepare_cached("UPDATE job SET payload = ?2 WHERE dedupe_key = ?1 AND state = 'ready'")?
+        .execute((dedupe_key, payload))?;
+    Ok(())
+}
+
 /// Queues work, or merges it into the same work that waits already: the earlier time, the newer arguments, the more
 /// urgent lane (`hook` before `prompt` before others) win; but what the other side asked to wait for is waited for.
 ///
@@ -102,7 +112,8 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
             "INSERT INTO job (org_id, package_id, kind, payload, dedupe_key, lane, state, run_at, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'ready', ?7, ?8)
              ON CONFLICT (dedupe_key) WHERE state = 'ready' DO UPDATE SET
-                 run_at = max(min(run_at, excluded.run_at), not_before), attempt = 0, error = NULL,
+                 run_at = max(min(run_at, excluded.run_at), not_before), attempt = 0,
+                 error = CASE WHEN not_before > ?8 THEN error END,
                  payload = excluded.payload,
                  lane = CASE WHEN 'hook' IN (lane, excluded.lane) THEN 'hook'
                      WHEN 'prompt' IN (lane, excluded.lane) THEN 'prompt' ELSE lane END
@@ -117,10 +128,12 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
 }
 
 /// Work that may be taken: the same work is not running, and its organization has not `?3` of this lane running
-/// already, so that one with slow servers leaves the others room.
+/// already, so that one with slow servers leaves the others room. The index is named because any other makes this a walk
+/// over all jobs for each that waits.
 const MAY_RUN: &str = "state = 'ready' AND lane = ?1 AND run_at <= ?2
     AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')
-    AND (SELECT count(*) FROM job r WHERE r.state = 'running' AND r.lane = j.lane AND r.org_id IS j.org_id) < ?3";
+    AND (SELECT count(*) FROM job r INDEXED BY job_running_org
+         WHERE r.state = 'running' AND r.lane = j.lane AND r.org_id IS j.org_id) < ?3";
 
 /// Takes the next due work of a lane, unless the same work is running or its organization has `share` of the lane's
 /// work running.
@@ -144,8 +157,9 @@ pub fn claim(tx: &Tx<'_>, lane: &str, share: i64, now: Timestamp) -> Result<Opti
 /// If the database cannot be read.
 pub fn next_due(connection: &Connection, lane: &str, share: i64) -> Result<Option<Timestamp>> {
     Ok(connection
-        .prepare_cached(&format!("SELECT min(run_at) FROM job j WHERE {MAY_RUN}"))?
-        .query_row((lane, Timestamp::MAX, share), |row| row.get(0))?)
+        .prepare_cached(&format!("SELECT run_at FROM job j WHERE {MAY_RUN} ORDER BY run_at LIMIT 1"))?
+        .query_row((lane, Timestamp::MAX, share), |row| row.get(0))
+        .optional()?)
 }
 
 /// Ends a job as `done`, `failed` or `cancelled`.
@@ -190,7 +204,10 @@ pub fn put_back(tx: &Tx<'_>, id: JobId, run_at: Timestamp, why: Return<'_>, now:
     if let Some(follower) = follower {
         finish(tx, id, "done", error, now)?;
         if let Some(until) = not_before {
-            tx.execute("UPDATE job SET not_before = ?2, run_at = max(run_at, ?2) WHERE id = ?1", (follower, until))?;
+            tx.execute(
+                "UPDATE job SET not_before = ?2, run_at = max(run_at, ?2), error = ?3 WHERE id = ?1",
+                (follower, until, error),
+            )?;
         }
     } else {
         tx.execute(

@@ -121,7 +121,7 @@ async fn a_failed_try_is_put_back_and_a_newer_event_takes_its_place() {
     queue.enqueue("a", "hook", NOW, "{}").await;
     let told = queue.job(job).await;
     assert_eq!(told.run_at, NOW + 60 * SECOND, "nothing comes earlier than the other side wants");
-    assert_eq!((told.lane.as_str(), told.error), ("hook", None));
+    assert_eq!((told.lane.as_str(), told.error.as_deref()), ("hook", Some("busy")), "whoever waits is told why");
     let now = NOW + 60 * SECOND;
 
     queue.claim("hook", now).await.unwrap();
@@ -155,6 +155,26 @@ async fn one_organization_leaves_room_for_the_others() {
     assert!(queue.claim("hook", now).await.is_none());
     let due = queue.database.read(|db| jobs::next_due(db, "hook", 2)).await.unwrap();
     assert_eq!(due, None, "what waits for a place is not due, or the worker would spin");
+}
+
+#[tokio::test]
+async fn claiming_never_walks_over_all_jobs() {
+    let queue = Queue::new();
+    let plan: Vec<String> = queue
+        .database
+        .write(|tx| {
+            // With statistics SQLite may choose differently.
+            tx.execute_batch("ANALYZE")?;
+            let sql =
+                format!("EXPLAIN QUERY PLAN SELECT id FROM job j WHERE {} ORDER BY run_at LIMIT 1", super::MAY_RUN);
+            let mut statement = tx.prepare(&sql)?;
+            let steps = statement.query_map(("hook", NOW, 1), |row| row.get(3))?.collect::<Result<_, _>>()?;
+            Ok::<_, store::Error>(steps)
+        })
+        .await
+        .unwrap();
+    assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
+    assert!(plan.iter().any(|step| step.contains("job_running_org (lane=? AND org_id=?)")), "{plan:?}");
 }
 
 #[tokio::test]

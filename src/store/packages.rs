@@ -185,7 +185,9 @@ pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(O
     connection
         .prepare_cached(
             // Times beyond any interval were written by a clock that was ahead.
-            "SELECT org_id, id FROM package WHERE next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000
+            "SELECT org_id, id FROM package
+             WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000)
+                 AND org_id IN (SELECT id FROM organization WHERE removed_at IS NULL)
              ORDER BY next_check_at LIMIT ?2",
         )?
         .query_map((now, limit), |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -26,9 +26,13 @@ fn skeleton(directory: &Path) {
 }
 
 async fn refused(scene: &mut Scene, repository: &Path) {
+    refused_for(scene, repository, "file_roots").await;
+}
+
+async fn refused_for(scene: &mut Scene, repository: &Path, why: &str) {
     let url = repository.to_str().expect("UTF-8").to_owned();
     match scene.update_from(&url).await {
-        Err(VcsError::Policy { reason }) => assert!(reason.contains("file_roots"), "{reason}"),
+        Err(VcsError::Policy { reason }) => assert!(reason.contains(why), "{reason}"),
         other => panic!("it was read: {other:?}"),
     }
 }
@@ -57,7 +61,22 @@ async fn a_repository_may_not_lead_out_of_the_roots() {
     let alternates = git.join("objects/info/alternates");
     fs::write(&alternates, format!("{}\n", secret.path.join("objects").display())).expect("a file");
     refused(&mut scene, &inside).await;
-    fs::remove_file(alternates).expect("a file");
+    fs::write(&alternates, format!("\"{}\"\n", secret.path.join("objects").display())).expect("a file");
+    refused_for(&mut scene, &inside, "in quotes").await;
+    fs::write(&alternates, "../x\r\n").expect("a file");
+    refused_for(&mut scene, &inside, "carriage return").await;
+    fs::write(&alternates, "/nowhere/objects\n").expect("a file");
+    refused_for(&mut scene, &inside, "not there").await;
+    fs::remove_file(&alternates).expect("a file");
+
+    symlink(secret.path.join("refs/heads"), git.join("refs/heads")).expect("a link");
+    refused(&mut scene, &inside).await;
+    fs::remove_file(git.join("refs/heads")).expect("a link");
+
+    fs::create_dir(git.join("objects/zz")).expect("a directory");
+    symlink(secret.path.join("HEAD"), git.join("objects/zz/loose")).expect("a link");
+    refused(&mut scene, &inside).await;
+    fs::remove_dir_all(git.join("objects/zz")).expect("a directory");
 
     let store = fs::read_dir(secret.path.join("objects")).expect("a directory");
     for entry in store.flatten().filter(|entry| entry.file_name().len() == 2) {

@@ -21,6 +21,8 @@ use crate::store::changes::{self, FileChange, UNIT};
 
 /// How long changes are told one by one; the log is kept at least as long.
 const TOLD: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer than any transaction is on its way.
+const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
 /// How many changes are told one by one.
 const MOST: i64 = 100_000;
 
@@ -43,7 +45,8 @@ pub(super) async fn answer(request: &HttpRequest, state: &State, opened: &Opened
     };
     let failed = |error: store::Error| Error::internal("the changes could not be read", &error);
     let (end, found) = state.appliance.database.read(read).await.map_err(failed)?;
-    let end = end.unwrap_or(now);
+    // Where nothing was ever recorded, what is being stored now may be dated a little ago.
+    let end = end.unwrap_or(now - UNDER_WAY);
     let timestamp = end.as_micros().div_euclid(UNIT);
     let Some(since) = since else {
         return Ok(without_since(timestamp));

@@ -277,6 +277,7 @@ CREATE TABLE job (
 ) STRICT;
 CREATE UNIQUE INDEX job_ready ON job (dedupe_key) WHERE state = 'ready';
 CREATE UNIQUE INDEX job_running ON job (dedupe_key) WHERE state = 'running';
+CREATE INDEX job_running_org ON job (lane, org_id) WHERE state = 'running';
 CREATE INDEX job_due ON job (lane, run_at) WHERE state = 'ready';
 CREATE INDEX job_finished ON job (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX job_package ON job (package_id);
