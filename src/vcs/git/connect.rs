@@ -159,6 +159,9 @@ impl Session {
         let text = brief(error);
         // What is wrong often stands deeper than what gix was doing.
         let whole = format!("{error:?}");
+        if let Some(reason) = disk_trouble(&whole) {
+            return VcsError::Io { doing: "Writing the mirror".to_owned(), reason: reason.to_owned() };
+        }
         if whole.contains("object format") || whole.contains("sha256") {
             return VcsError::Unsupported { what: "A repository with SHA-256 object ids".to_owned() };
         }
@@ -173,6 +176,18 @@ impl Session {
             }
         }
     }
+}
+
+/// What our own disk has to do with an error of gix, told by its causes: the remote must not be blamed for it.
+fn disk_trouble(causes: &str) -> Option<&'static str> {
+    [
+        ("StorageFull", "no space is left on the disk"),
+        ("No space left on device", "no space is left on the disk"),
+        ("QuotaExceeded", "the disk quota is used up"),
+        ("ReadOnlyFilesystem", "the file system is read-only"),
+    ]
+    .into_iter()
+    .find_map(|(cause, reason)| causes.contains(cause).then_some(reason))
 }
 
 fn refspecs() -> gix::Result<Vec<gix::refspec::RefSpec>> {
@@ -274,4 +289,21 @@ fn listen(mut stderr: ChildStderr) -> String {
         }
     }
     String::from_utf8_lossy(&said).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::disk_trouble;
+
+    #[test]
+    fn a_full_disk_is_not_blamed_on_the_remote() {
+        let full = Error::from_raw_os_error(28);
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+        for text in [format!("{full:?}"), format!("{:?}", Error::from(ErrorKind::StorageFull))] {
+            assert_eq!(disk_trouble(&text), Some("no space is left on the disk"), "{text}");
+        }
+        assert_eq!(disk_trouble("ConnectionReset"), None);
+    }
 }
