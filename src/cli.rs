@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn what_the_contract_lists_is_accepted() {
         let accepted = [
-            "serve --listen 127.0.0.1:0 --data-dir /tmp/x",
+            "serve --listen 127.0.0.1:0 --data-dir data",
             "check",
             "org add acme --name Acme",
             "org list --json",

@@ -68,7 +68,7 @@ pub enum InvalidUrl {
     #[error("The {0} of the address begins with a hyphen, which could be taken for a program's option.")]
     Option(&'static str),
     /// It names a transport helper or a scheme that is not known.
-    #[error("`{0}` is no way to reach a Git repository here: use https://, ssh:// or git@host:path.")]
+    #[error("`{0}` is no way to reach a Git repository here: use https://.")]
     Scheme(String),
     /// It is unencrypted, and the instance does not accept that.
     #[error("{0}:// is not encrypted. Use https://, or set `allow_insecure = true` under [vcs] in config.toml.")]
@@ -86,9 +86,7 @@ pub enum InvalidUrl {
     #[error("The user name in the address has characters that are not accepted.")]
     User,
     /// The port is no number from 1 to 65535.
-    #[error(
-        "The port in the address is no number from 1 to 65535. For ssh, write either ssh://user@host/path or user@host:path."
-    )]
+    #[error("The port in the address is no number from 1 to 65535.")]
     Port,
     /// There is no path, or a query or fragment follows it.
     #[error("The address has no repository path, or something follows it (`?…` or `#…`).")]
