@@ -86,12 +86,12 @@ def middle(values):
 
 
 def priority():
-    """Raises this process and all it starts above ordinary work, where that is permitted; whether it was."""
+    """Raises this process and all it starts above ordinary work, where that is permitted; to what."""
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, -10)
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
+        return "nice -20"
     except OSError:
-        return False
-    return True
+        return "ordinary"
 
 
 def _first_line(*command):
