@@ -3,7 +3,8 @@
 //! Repositories are hostile and networks stall, so nothing of either is touched in this process: every operation runs in
 //! a child process of our own executable (the hidden `vcs-worker` command, [`worker`]) with an empty environment, limits of
 //! its own and a deadline that the parent enforces by killing the child's process group. Requests, secrets among them,
-//! travel on its standard input; answers come back as frames on its standard output.
+//! travel on its standard input; answers come back as frames on its standard output. A worker that found nothing new stays
+//! for a moment, for the same owner's next repository (`spare`).
 //!
 //! ```text
 //! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (https, local)
@@ -15,6 +16,7 @@ mod git;
 mod pipe;
 mod process;
 mod request;
+mod spare;
 pub mod url;
 pub mod worker;
 
@@ -29,6 +31,7 @@ pub use request::{
     ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, RemoteRef, Snapshot, Update,
     UpdateRequest,
 };
+use spare::{Kind, Spares};
 pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
 
 /// How repositories are worked with: the instance's configuration, checked.
@@ -48,17 +51,18 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// The room's front door; clones share their settings.
-#[derive(Clone, Debug)]
+/// The room's front door; clones share their settings and workers.
+#[derive(Clone)]
 pub struct Vcs {
     settings: Arc<Settings>,
+    spares: Spares,
 }
 
 impl Vcs {
     /// Takes the settings; nothing is started until an operation is asked for.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self { settings: Arc::new(settings), spares: Spares::default() }
     }
 
     /// Lists the remote, and if anything changed brings the mirror up to date and reads every ref's manifest.
@@ -69,7 +73,21 @@ impl Vcs {
     /// # Errors
     /// [`VcsError`]; the mirror's refs are as they were.
     pub async fn update(&self, request: UpdateRequest) -> Result<Update, VcsError> {
-        match process::run(&self.settings, request::Operation::update(request)).await? {
+        self.perform_update(None, request::Operation::update(request)).await
+    }
+
+    /// The same for one of many repositories of an owner (the organization's row): a worker that finds nothing new
+    /// stays for a moment, for the next one of the same owner, host and credential.
+    ///
+    /// # Errors
+    /// As [`Vcs::update`].
+    pub async fn update_of(&self, owner: i64, request: UpdateRequest) -> Result<Update, VcsError> {
+        let operation = request::Operation::update(request);
+        self.perform_update(Kind::of(&operation, owner), operation).await
+    }
+
+    async fn perform_update(&self, kind: Option<Kind>, operation: request::Operation) -> Result<Update, VcsError> {
+        match process::run(&self.settings, &self.spares, kind, operation).await? {
             request::Answer::Update(update) => Ok(update),
             _ => Err(VcsError::mixed_up()),
         }
@@ -81,7 +99,7 @@ impl Vcs {
     /// [`VcsError::UnknownCommit`] for a commit that no branch, tag or kept ref of the mirror reaches;
     /// [`VcsError::HostileTree`] for trees that could harm who unpacks them. Nothing is left at `out` then.
     pub async fn archive(&self, request: ArchiveRequest) -> Result<ArchiveStats, VcsError> {
-        match process::run(&self.settings, request::Operation::Archive(request)).await? {
+        match process::run(&self.settings, &self.spares, None, request::Operation::Archive(request)).await? {
             request::Answer::Archive(stats) => Ok(stats),
             _ => Err(VcsError::mixed_up()),
         }
@@ -92,7 +110,7 @@ impl Vcs {
     /// # Errors
     /// [`VcsError::Io`] when the mirror cannot be written.
     pub async fn drop_kept(&self, mirror: PathBuf, commit: String) -> Result<(), VcsError> {
-        match process::run(&self.settings, request::Operation::DropKept { mirror, commit }).await? {
+        match process::run(&self.settings, &self.spares, None, request::Operation::DropKept { mirror, commit }).await? {
             request::Answer::Done => Ok(()),
             _ => Err(VcsError::mixed_up()),
         }

@@ -13,6 +13,8 @@ mod archives;
 mod failures;
 #[path = "git_worker/local.rs"]
 mod local;
+#[path = "git_worker/spares.rs"]
+mod spares;
 #[path = "git_worker/updates.rs"]
 mod updates;
 

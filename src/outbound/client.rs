@@ -1,10 +1,11 @@
 //! How [`Settings`] become a reqwest client: roots, proxy, time limits, guarded resolution and redirects.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Proxy, Url};
+use secrecy::zeroize::Zeroizing;
 
 use super::guard::Guard;
 use super::{HostRule, Settings};
@@ -75,9 +76,27 @@ pub fn client(settings: &Settings) -> Result<reqwest::Client, SetupFailed> {
 /// A blocking client, for the worker process: no redirects, because the Git client follows them itself, to decide at
 /// each whether the credential may go along.
 ///
+/// The last one is kept with its connections: a worker looks at many repositories of one host, one after the other.
+///
 /// # Errors
 /// [`SetupFailed`] when certificates or proxy are unusable.
 pub fn blocking_client(settings: &Settings) -> Result<reqwest::blocking::Client, SetupFailed> {
+    // A worker does one thing at a time, so that nobody waits for this lock.
+    static LAST: Mutex<Option<(Zeroizing<String>, reqwest::blocking::Client)>> = Mutex::new(None);
+    let wanted = serde_json::to_string(settings).map_err(|error| SetupFailed::Client(error.to_string()))?;
+    let wanted = Zeroizing::new(wanted);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, client)) = last.as_ref()
+        && *known == wanted
+    {
+        return Ok(client.clone());
+    }
+    let client = new_blocking_client(settings)?;
+    *last = Some((wanted, client.clone()));
+    Ok(client)
+}
+
+fn new_blocking_client(settings: &Settings) -> Result<reqwest::blocking::Client, SetupFailed> {
     let mut builder = reqwest::blocking::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)

@@ -60,7 +60,7 @@ pub async fn update(appliance: &Appliance, key: PackageKey, announced: Vec<Strin
     let now = appliance.now();
     appliance.database.write(move |tx| packages::set_started(org, tx, package, now)).await?;
     let credential = source.package.credential;
-    let read = appliance.vcs.update(source.request).await;
+    let read = appliance.vcs.update_of(org.0, source.request).await;
     if let Some(credential) = credential {
         let status = match &read {
             Ok(_) => "ok",

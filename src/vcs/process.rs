@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::zeroize::Zeroizing;
@@ -13,13 +14,19 @@ use tokio::task::JoinHandle;
 
 use super::error::VcsError;
 use super::request::{Answer, Operation, Request, Response, Update};
+use super::spare::{Kind, Spares};
 use super::{Settings, pipe};
 
 /// How much of the worker's standard error is remembered, from its end.
 const STDERR_TAIL: usize = 8 << 10;
 
-/// Runs one operation in a worker of its own.
-pub(super) async fn run(settings: &Settings, operation: Operation) -> Result<Answer, VcsError> {
+/// Runs one operation: in a worker that waits for this kind, or in a new one.
+pub(super) async fn run(
+    settings: &Settings,
+    spares: &Spares,
+    kind: Option<Kind>,
+    operation: Operation,
+) -> Result<Answer, VcsError> {
     let deadline = match &operation {
         Operation::Archive(_) => settings.archive_deadline,
         Operation::Update(_) | Operation::DropKept { .. } => settings.deadline,
@@ -35,18 +42,43 @@ pub(super) async fn run(settings: &Settings, operation: Operation) -> Result<Ans
         doing: "Writing the worker's request".to_owned(),
         reason: error.to_string(),
     })?);
-    let mut worker = Worker::start(settings)?;
-    let conversation = tokio::time::timeout(deadline, worker.converse(&message, settings.limits.manifests)).await;
+    // One that waited may have been killed meanwhile, which is no fault of this operation: a new one shows whose it is.
+    if let Some((kind, worker)) = kind.and_then(|kind| spares.take(kind).map(|worker| (kind, worker)))
+        && let Ok(result) = converse(settings, spares, Some(kind), worker, &message, deadline).await
+    {
+        return result;
+    }
+    let worker = Worker::start(settings)?;
+    converse(settings, spares, kind, worker, &message, deadline).await.unwrap_or_else(Err)
+}
+
+/// Has a worker do what the message asks for. The outer error means that it ended without an answer.
+async fn converse(
+    settings: &Settings,
+    spares: &Spares,
+    kind: Option<Kind>,
+    mut worker: Worker,
+    message: &[u8],
+    deadline: Duration,
+) -> Result<Result<Answer, VcsError>, VcsError> {
+    let conversation = tokio::time::timeout(deadline, worker.converse(message, settings.limits.manifests)).await;
+    let conversation = match (conversation, kind) {
+        (Ok(Ok(Ok(answer @ Answer::Update(Update::Unchanged { .. })))), Some(kind)) => {
+            spares.keep(kind, worker);
+            return Ok(Ok(answer));
+        }
+        (conversation, _) => conversation,
+    };
     let status = worker.end().await;
     match conversation {
-        Ok(Ok(answer)) => answer,
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(broken)) => Err(autopsy(status, &worker.last_words(), &broken, settings)),
-        Err(_) => Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds: deadline.as_secs() }),
+        Err(_) => Ok(Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds: deadline.as_secs() })),
     }
 }
 
 /// A running worker. Its fields are dropped in this order: first the group is killed, then tokio reaps the child.
-struct Worker {
+pub(super) struct Worker {
     group: Group,
     child: Child,
     /// Held open until the end: the worker kills its own group when it sees the end of this pipe, so that a killed

@@ -1,7 +1,8 @@
-//! The child's side: one request, one answer, and limits that hold whatever a repository does to us.
+//! The child's side: a request, an answer, the next request, and limits that hold whatever a repository does to us.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, getpid, getrlimit, kill_process_group, setrlimit};
@@ -10,9 +11,9 @@ use secrecy::zeroize::Zeroizing;
 use super::request::{Answer, Limits, Operation, Request, Response};
 use super::{VcsError, git, pipe};
 
-/// Serves the one request on standard input: what the hidden command `vcs-worker` does.
+/// Serves requests on standard input, one after the other: what the hidden command `vcs-worker` does.
 ///
-/// It returns failure only when it could not understand the request or write its answer; an operation that failed is an
+/// It returns failure only when it could not understand a request or write its answer; an operation that failed is an
 /// answer like any other.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -27,13 +28,20 @@ pub fn main() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
-    let request: Request = {
-        let message = Zeroizing::new(pipe::read(&mut io::stdin().lock(), pipe::MAX_FRAME)?);
-        serde_json::from_slice(&message)?
-    };
+    let mut message = Zeroizing::new(pipe::read(&mut io::stdin().lock(), pipe::MAX_FRAME)?);
+    let more = read_on(io::stdin());
+    loop {
+        answer(serde_json::from_slice(&message)?)?;
+        match more.recv() {
+            Ok(next) => message = next,
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+fn answer(request: Request) -> io::Result<()> {
     limit(&request.limits);
-    end_with(io::stdin());
-    end_after(request.deadline);
+    let _watched = end_after(request.deadline);
     let (result, blobs) = perform(request);
     let (ids, contents): (Vec<_>, Vec<_>) = blobs.into_iter().unzip();
     let response = serde_json::to_vec(&Response { result, blobs: ids })?;
@@ -66,23 +74,32 @@ fn limit(limits: &Limits) {
     }
 }
 
-/// Ends this process and its children as soon as the input ends: the parent holds it open as long as it lives.
-fn end_with(mut input: impl Read + Send + 'static) {
+/// Reads the requests that follow, and ends this process and its children as soon as the input ends: the parent holds it
+/// open as long as it lives and wants more.
+fn read_on(mut input: impl Read + Send + 'static) -> Receiver<Zeroizing<Vec<u8>>> {
+    let (found, requests) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut rest = [0; 64];
-        while matches!(input.read(&mut rest), Ok(1..)) {}
+        while let Ok(message) = pipe::read(&mut input, pipe::MAX_FRAME) {
+            if found.send(Zeroizing::new(message)).is_err() {
+                break;
+            }
+        }
         end_group();
     });
+    requests
 }
 
-/// Ends this process and its children after the deadline, should the parent not do so.
-fn end_after(deadline: Duration) {
+/// Ends this process and its children after the deadline, should the parent not do so; until what is returned is dropped.
+fn end_after(deadline: Duration) -> Sender<()> {
     // Later than the parent's, which has the better error.
     const SLACK: Duration = Duration::from_secs(10);
+    let (watched, over) = mpsc::channel();
     std::thread::spawn(move || {
-        std::thread::sleep(deadline + SLACK);
-        end_group();
+        if over.recv_timeout(deadline + SLACK) == Err(RecvTimeoutError::Timeout) {
+            end_group();
+        }
     });
+    watched
 }
 
 /// Kills the process group if it is our own; started by hand, this process may share its shell's.

@@ -1,6 +1,7 @@
 //! A real Git server for tests: HTTPS with a certificate of a private authority in front of `git http-backend`, with
 //! accounts, a log of every request, and faults to order.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -58,6 +59,8 @@ pub struct Seen {
     pub authorization: Option<String>,
     /// What the protocol's commands in the body are (`ls-refs`, `fetch`).
     pub command: Option<&'static str>,
+    /// The other end of the connection that it came over.
+    pub client: Option<SocketAddr>,
 }
 
 struct State {
@@ -150,6 +153,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
         host: header(HOST).or_else(|| request.uri().authority().map(ToString::to_string)).unwrap_or_default(),
         authorization: authorization.clone(),
         command: if fetches { Some("fetch") } else { contains(&body, b"command=ls-refs").then_some("ls-refs") },
+        client: request.peer_addr(),
     });
     let fault = state.fault.lock().expect("no panic").clone();
     if let Some(response) = misbehave(fault.as_ref(), &request).await {
