@@ -6,14 +6,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{HeaderMap, HeaderValue};
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use futures_util::future::{Either, FutureExt, LocalBoxFuture};
 use ipnet::IpNet;
 
 use super::error::REQUEST_ID;
-use super::{State, routes};
+use super::{State, composer, routes};
 use crate::telemetry::RequestId;
 
 /// An answer that took this long is news whatever its status.
@@ -30,7 +30,7 @@ where
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = actix_web::Error;
     type Transform = Observed<S>;
     type InitError = ();
@@ -40,6 +40,9 @@ where
         ready(Ok(Observed { service, state: Rc::new(self.0.clone()) }))
     }
 }
+
+/// What the wrapper gives back.
+type Observation<B> = Result<ServiceResponse<EitherBody<B>>, actix_web::Error>;
 
 /// [`Observe`] in one thread.
 pub(super) struct Observed<S> {
@@ -53,25 +56,28 @@ where
     S::Future: 'static,
     B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = actix_web::Error;
-    type Future = LocalBoxFuture<'static, Result<ServiceResponse<B>, actix_web::Error>>;
+    type Future = Either<Ready<Observation<B>>, LocalBoxFuture<'static, Observation<B>>>;
 
     actix_web::dev::forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let state = Rc::clone(&self.state);
+        if let Some(response) = composer::at_once(request.request(), &state) {
+            let mut response = request.into_response(response);
+            observe(&state, &mut response, started.elapsed(), true);
+            return Either::Left(ready(Ok(response.map_into_right_body())));
+        }
         let is_busy = routes::is_busy(&request);
-        self.service
-            .call(request)
-            .map(move |response| {
-                response.map(|mut response| {
-                    observe(&state, &mut response, started.elapsed(), is_busy);
-                    response
-                })
+        let answered = self.service.call(request).map(move |response| {
+            response.map(|mut response| {
+                observe(&state, &mut response, started.elapsed(), is_busy);
+                response.map_into_left_body()
             })
-            .boxed_local()
+        });
+        Either::Right(answered.boxed_local())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Archives: found or built by a job, then streamed from disk; whole, or one range of it.
 
-use std::io::SeekFrom;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
@@ -8,12 +10,11 @@ use actix_web::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
-use futures_util::stream::try_unfold;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use bytes::Bytes;
+use futures_util::future::ready;
+use futures_util::stream::{once, try_unfold};
+use futures_util::{Stream, StreamExt};
 
 use crate::appliance::PackageKey;
 use crate::composer::name::PackageName;
@@ -26,8 +27,9 @@ use crate::telemetry::{RequestId, names};
 
 /// Longest reference in hexadecimal: SHA-256's, for repositories that use it.
 const LONGEST_REFERENCE: usize = 64;
-/// Bytes that are read and sent at a time.
-const CHUNK: usize = 64 << 10;
+/// Bytes that are read and sent at a time; most archives are smaller. Each time costs a change of threads, and each client
+/// that reads slowly holds so many bytes.
+const CHUNK: u64 = 128 << 10;
 
 /// Answers with the archive of the package that has, or had, the name.
 pub(super) async fn answer(
@@ -86,10 +88,8 @@ async fn send(request: &HttpRequest, archive: Archive, file_name: &str) -> Resul
             .finish());
     };
     let part = range.unwrap_or(Range { first: 0, length: archive.size });
-    let mut file = File::open(&archive.path).await.map_err(|error| gone(&error))?;
-    if part.first > 0 {
-        file.seek(SeekFrom::Start(part.first)).await.map_err(|error| gone(&error))?;
-    }
+    let opened = web::block(move || open(&archive.path, part)).await.map_err(io::Error::other);
+    let (first, file) = opened.and_then(|opened| opened).map_err(|error| gone(&error))?;
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = common(status, &etag);
     response
@@ -99,7 +99,35 @@ async fn send(request: &HttpRequest, archive: Archive, file_name: &str) -> Resul
         let last = part.first + part.length - 1;
         response.insert_header((CONTENT_RANGE, format!("bytes {}-{last}/{}", part.first, archive.size)));
     }
-    Ok(response.body(SizedStream::new(part.length, chunks(file, part.length))))
+    let left = part.length.saturating_sub(first.len() as u64);
+    count(first.len());
+    Ok(match left {
+        0 => response.body(first),
+        _ => response.body(SizedStream::new(part.length, once(ready(Ok(first))).chain(chunks(file, left)))),
+    })
+}
+
+/// The first bytes of a part, and the file behind them: one change of threads for all of it.
+fn open(path: &Path, part: Range) -> io::Result<(Bytes, File)> {
+    let mut file = File::open(path)?;
+    if part.first > 0 {
+        file.seek(SeekFrom::Start(part.first))?;
+    }
+    let first = read(&mut file, part.length)?;
+    Ok((first, file))
+}
+
+/// The next bytes of a file of which `left` are wanted. A file that turns out shorter breaks the connection off, so that
+/// nobody takes the part for the whole.
+fn read(file: &mut File, left: u64) -> io::Result<Bytes> {
+    let wanted = left.min(CHUNK);
+    let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
+    file.take(wanted).read_to_end(&mut chunk)?;
+    if (chunk.len() as u64) < wanted { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(chunk.into()) }
+}
+
+fn count(bytes: usize) {
+    ::metrics::counter!(names::DIST_BYTES).increment(bytes as u64);
 }
 
 /// Evicted between the look-up and now; the next request builds it again.
@@ -167,21 +195,17 @@ impl Range {
     }
 }
 
-/// The next `length` bytes of a file. A file that turns out shorter breaks the connection off, so that nobody takes the
-/// part for the whole.
-fn chunks(file: File, length: u64) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+/// The next `length` bytes of a file, read on threads that may wait for the disk.
+fn chunks(file: File, length: u64) -> impl Stream<Item = io::Result<Bytes>> {
     try_unfold((file, length), |(mut file, left)| async move {
         if left == 0 {
             return Ok(None);
         }
-        let mut chunk = BytesMut::with_capacity(CHUNK.min(usize::try_from(left).unwrap_or(CHUNK)));
-        let read = (&mut file).take(left).read_buf(&mut chunk).await?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        let read = u64::try_from(read).unwrap_or(left);
-        ::metrics::counter!(names::DIST_BYTES).increment(read);
-        Ok(Some((chunk.freeze(), (file, left.saturating_sub(read)))))
+        let work = move || read(&mut file, left).map(|chunk| (chunk, file));
+        let (chunk, file) = web::block(work).await.map_err(io::Error::other)??;
+        count(chunk.len());
+        let left = left.saturating_sub(chunk.len() as u64);
+        Ok(Some((chunk, (file, left))))
     })
 }
 

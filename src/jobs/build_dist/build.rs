@@ -13,7 +13,7 @@ use super::{Archive, DistError};
 use crate::admin::files;
 use crate::appliance::{Appliance, PackageKey};
 use crate::secrets::random;
-use crate::storage::Digest;
+use crate::storage::{Digest, Storage};
 use crate::store;
 use crate::store::dists::{self, Dist};
 use crate::store::packages::{self, Package};
@@ -59,6 +59,16 @@ impl From<DistError> for Failure {
     }
 }
 
+/// The books' row of an archive, the archive if it is stored, and else the package.
+type Known = (Option<Dist>, Option<Archive>, Option<Package>);
+
+/// The archive of a row. A file that somebody lost is built again: the same commit gives the same bytes.
+fn stored(storage: &Storage, dist: &Dist) -> Option<Archive> {
+    let digest = Digest::try_from(dist.digest.as_deref()?).ok()?;
+    let size = dist.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+    Some(Archive { path: storage.find(&digest)?, digest, size })
+}
+
 /// Looks archives up and builds them.
 pub(super) struct Builder {
     appliance: Appliance,
@@ -75,8 +85,11 @@ impl Builder {
     /// # Errors
     /// [`DistError::Forgotten`]; [`DistError::Unknown`] if `key` can be no commit of the package.
     pub(super) async fn look_up(&self, package: PackageKey, key: &str) -> Result<Found, DistError> {
-        let (dist, package) = self.known(package, key).await?;
-        if let Some(archive) = self.stored(dist.as_ref()).await? {
+        let (dist, stored, package) = self.known(package, key).await?;
+        if dist.as_ref().is_some_and(|dist| dist.forgotten_at.is_some()) {
+            return Err(DistError::Forgotten);
+        }
+        if let Some(archive) = stored {
             return Ok(Found::Stored(archive));
         }
         let reference = dist.filter(|dist| dist.published).map(|dist| dist.reference);
@@ -89,30 +102,19 @@ impl Builder {
         if is_commit { Ok(Found::Missing(Wanted { commit, state })) } else { Err(DistError::Unknown) }
     }
 
-    /// What the books say of the archive, and of the package if the organization has it.
-    async fn known(&self, package: PackageKey, key: &str) -> Result<(Option<Dist>, Option<Package>), DistError> {
+    /// What the books say of the archive, where it is stored, and what they say of the package if that is needed and the
+    /// organization has it. Whether the file is there is asked on the same thread: it costs less than to change threads.
+    async fn known(&self, package: PackageKey, key: &str) -> Result<Known, DistError> {
         let PackageKey { org, package } = package;
         let key = key.to_owned();
+        let storage = self.appliance.storage.clone();
         let known = self.appliance.database.read(move |db| {
             let dist = dists::by_key(org, db, package, &key)?;
-            Ok::<_, store::Error>((dist, packages::by_id(org, db, package)?))
+            let stored = dist.as_ref().and_then(|dist| stored(&storage, dist));
+            let package = if stored.is_some() { None } else { packages::by_id(org, db, package)? };
+            Ok::<_, store::Error>((dist, stored, package))
         });
         known.await.map_err(|error| unanswered(&error))
-    }
-
-    async fn stored(&self, dist: Option<&Dist>) -> Result<Option<Archive>, DistError> {
-        let Some(dist) = dist else { return Ok(None) };
-        if dist.forgotten_at.is_some() {
-            return Err(DistError::Forgotten);
-        }
-        let Some(digest) = dist.digest.as_deref().and_then(|digest| Digest::try_from(digest).ok()) else {
-            return Ok(None);
-        };
-        let storage = self.appliance.storage.clone();
-        let path = self.blocking(move || Ok(storage.find(&digest))).await?;
-        let size = dist.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-        // A file that somebody lost is built again: the same commit gives the same bytes.
-        Ok(path.map(|path| Archive { path, digest, size }))
     }
 
     /// Builds the archive of a commit, records and stores it.
