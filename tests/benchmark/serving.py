@@ -193,7 +193,7 @@ def measure_mixed(bench, appliance, names):
         pair.stop()
 
 
-def measure_tls(bench, plain, roots):
+def measure_tls(bench, roots):
     """The same document over TLS, HTTP/1.1 and HTTP/2."""
     report = bench.report
     if not load.installed("h2load"):
