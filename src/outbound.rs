@@ -6,6 +6,7 @@
 
 mod client;
 mod guard;
+pub mod tunnel;
 
 use std::fmt;
 use std::time::Duration;

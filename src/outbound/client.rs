@@ -11,7 +11,7 @@ use super::guard::Guard;
 use super::{HostRule, Settings};
 
 /// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 /// What we call ourselves.
@@ -20,7 +20,7 @@ const USER_AGENT: &str = concat!("packagist-selfhosted/", env!("CARGO_PKG_VERSIO
 /// A bundle that holds no certificate, or something else than certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("`ca_bundle` under [outbound] holds no usable certificate: {0}")]
-pub struct InvalidCaBundle(String);
+pub struct InvalidCaBundle(pub(super) String);
 
 /// Why no client could be made of the settings.
 #[derive(Debug, thiserror::Error)]
@@ -157,7 +157,7 @@ fn bypasses(rules: &[HostRule], target: &Url) -> bool {
 }
 
 /// Undoes the percent-encoding of a URL's user or password.
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     let form = format!("x={}", text.replace('+', "%2B"));
     url::form_urlencoded::parse(form.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
