@@ -5,7 +5,10 @@
 //! The configuration's `[outbound]` table becomes a [`Settings`]; nothing here reads files or the environment.
 
 mod client;
+mod failure;
 mod guard;
+mod proxy;
+mod tls;
 pub mod tunnel;
 
 use std::fmt;
@@ -14,7 +17,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use client::{InvalidCaBundle, SetupFailed, blocking_client, client};
-pub use guard::{Guard, HostRule, InvalidRule, Refused, ResolveFailed};
+pub use failure::{Failed, explain};
+pub use guard::{Guard, HostRule, InvalidRule, Own, Refused, ResolveFailed};
+pub use proxy::ProxyAddress;
+pub use tls::CertificateRefused;
 
 /// What `[outbound]` of the configuration says, checked.
 ///
@@ -67,5 +73,18 @@ impl Settings {
     /// [`SetupFailed`], whose text names the key at fault.
     pub fn check(&self) -> Result<(), SetupFailed> {
         client(self).map(drop)
+    }
+
+    /// Checks where a request would go, before it is sent; names are checked again where they are resolved.
+    ///
+    /// # Errors
+    /// [`Refused`] with the remedy.
+    pub fn check_url(&self, url: &reqwest::Url) -> Result<(), Refused> {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        match self.proxy_for(host) {
+            Some(_) => self.guard.check_proxied(host, port),
+            None => self.guard.check_target(host, port),
+        }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! [`update::update`] reads the repository and derives its versions; [`render`] makes documents of
 //! them; one transaction stores both, and the catalog has them when it ends. [`request`] is how
-//! everybody else asks for it.
+//! everybody else asks for it. [`probe`] only looks whether a repository opens.
 
+pub mod probe;
 pub mod render;
 pub mod request;
 pub mod update;

@@ -105,6 +105,29 @@ impl Vcs {
         }
     }
 
+    /// Lists a repository without a mirror: how many branches and tags it has.
+    ///
+    /// # Errors
+    /// [`VcsError`], as for an update.
+    pub async fn probe(&self, url: SourceUrl, credential: Option<Credential>) -> Result<usize, VcsError> {
+        let credential = credential.map(request::WireCredential::new);
+        match process::run(&self.settings, &self.spares, None, request::Operation::Probe { url, credential }).await? {
+            request::Answer::Listed(refs) => Ok(refs),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
+    /// Sees whether a host answers at a port, whatever it says, without showing it a secret.
+    ///
+    /// # Errors
+    /// [`VcsError`], which says what is in the way.
+    pub async fn knock(&self, host: String, port: u16) -> Result<(), VcsError> {
+        match process::run(&self.settings, &self.spares, None, request::Operation::Knock { host, port }).await? {
+            request::Answer::Done => Ok(()),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
     /// Forgets that a commit is kept, so that it goes once no branch or tag reaches it. Nothing happens if it was not kept.
     ///
     /// # Errors

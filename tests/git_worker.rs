@@ -4,17 +4,25 @@
 mod bare_repository;
 #[path = "support/certificates.rs"]
 mod certificates;
+#[path = "support/forward_proxy.rs"]
+mod forward_proxy;
 #[path = "support/git_server.rs"]
 mod git_server;
 
+#[path = "git_worker/answers.rs"]
+mod answers;
 #[path = "git_worker/archives.rs"]
 mod archives;
 #[path = "git_worker/failures.rs"]
 mod failures;
 #[path = "git_worker/local.rs"]
 mod local;
+#[path = "git_worker/proxies.rs"]
+mod proxies;
 #[path = "git_worker/spares.rs"]
 mod spares;
+#[path = "git_worker/trust.rs"]
+mod trust;
 #[path = "git_worker/updates.rs"]
 mod updates;
 
@@ -53,7 +61,7 @@ impl Scene {
                 ca_bundle: Some(server.ca.clone()),
                 guard: Guard {
                     allow: ["localhost", "127.0.0.1"].map(|rule| rule.parse().expect("a rule")).to_vec(),
-                    deny: Vec::new(),
+                    ..Guard::default()
                 },
                 ..outbound::Settings::default()
             },

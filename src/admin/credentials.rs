@@ -1,11 +1,13 @@
 //! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
 
 mod kind;
+mod trial;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 pub use kind::Kind;
+pub use trial::{Finding, test};
 
 use super::{Actor, Error, Name, Result, packages as use_packages};
 use crate::appliance::{Appliance, PackageKey};

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::input::{SecretArguments, Source};
 use super::session::{ACTOR, Session};
 use super::table::table;
-use crate::admin::credentials::{self, Kind, NewCredential};
+use crate::admin::credentials::{self, Finding, Kind, NewCredential};
 
 /// Commands about credentials.
 #[derive(Debug, Subcommand)]
@@ -38,6 +38,13 @@ pub enum Command {
         org: OrgArgument,
         #[command(flatten)]
         format: ListFormat,
+    },
+    /// Try a credential on the repositories of the packages that use it
+    Test {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        org: OrgArgument,
     },
     /// Give a credential a new secret
     Rotate {
@@ -96,6 +103,10 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let org = session.organization(&org).await?;
             list(session, org.id, &format).await?;
         }
+        Command::Test { name, org } => {
+            let org = session.organization(&org).await?;
+            test(session, org.id, &name).await?;
+        }
         Command::Rotate { name, org, .. } => {
             let org = session.organization(&org).await?;
             credentials::rotate(appliance, &ACTOR, org.id, &name, session.secret()?).await?;
@@ -106,6 +117,19 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+async fn test(session: &Session, org: crate::store::ids::OrgId, name: &str) -> Result<(), Failure> {
+    let mut bad = false;
+    let tell = |finding| match finding {
+        Finding::Good(text) => session.output.line(format!("ok: {text}")),
+        Finding::Bad(text) => {
+            bad = true;
+            session.output.line(format!("error: {text}"));
+        }
+    };
+    credentials::test(&session.appliance, &ACTOR, org, name, tell).await?;
+    if bad { Err(Failure::Told) } else { Ok(()) }
 }
 
 async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFormat) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use crate::config::{Config, Problem, Storage};
-use crate::outbound::{self, Guard, HostRule};
+use crate::outbound::{self, Guard, HostRule, Own, SetupFailed};
 use crate::vcs::url::UrlPolicy;
 use crate::vcs::{self, Limits};
 use crate::{appliance, http};
@@ -91,10 +91,23 @@ pub fn outbound(config: &Config) -> Result<outbound::Settings, Failure> {
         no_proxy: rules(&settings.no_proxy)?,
         ca_bundle,
         timeout: settings.timeout,
-        guard: Guard { allow: rules(&settings.allow)?, deny: rules(&settings.deny)? },
+        guard: Guard { allow: rules(&settings.allow)?, deny: rules(&settings.deny)?, own: own(config) },
     };
-    outbound.check()?;
+    outbound.check().map_err(|error| match (&error, &settings.ca_bundle) {
+        (SetupFailed::CaBundle(_), Some(path)) => {
+            let place = config.place_of("outbound.ca_bundle");
+            Failure::new(format!("{place}: {}: {error}", path.display()))
+        }
+        _ => error.into(),
+    })?;
     Ok(outbound)
+}
+
+/// Where this server is reached itself.
+fn own(config: &Config) -> Own {
+    let origin = url::Url::parse(config.server.public_url.as_str()).ok();
+    let public = origin.and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    Own { listen: vec![config.server.listen], public }
 }
 
 /// For listening and answering.

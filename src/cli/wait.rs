@@ -52,7 +52,7 @@ async fn each(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {
             }
             Ended::RetriesLater(reason) => {
                 // The reasons of repositories say so themselves.
-                let later = if reason.contains("tried again later") { "" } else { " It is tried again later." };
+                let later = if reason.contains("tried again") { "" } else { " It is tried again later." };
                 failures.push(format!("{}: {reason}{later}", one.title));
                 format!("{}: not yet", one.title)
             }

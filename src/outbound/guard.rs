@@ -4,15 +4,19 @@
 //! machine may reach: itself, its link, the cloud's metadata service. The check is made on resolved addresses, so that a
 //! name cannot change its mind between check and use.
 
+mod addresses;
+
 use std::fmt;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::{Deserialize, Serialize};
+
+use addresses::{canonical, is_ours, literal, local_kind, local_name};
 
 /// One entry of `allow`, `deny` or `no_proxy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +131,33 @@ pub struct Guard {
     pub allow: Vec<HostRule>,
     /// Never reached; wins over `allow`.
     pub deny: Vec<HostRule>,
+    /// Where this server itself is, which is not reached either.
+    #[serde(default)]
+    pub own: Own,
+}
+
+/// Where this server itself is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// The addresses and ports that it listens on; an unspecified address means all of this machine's.
+    pub listen: Vec<SocketAddr>,
+    /// The host (in lower case, an IPv6 address in brackets) and port of `public_url`.
+    pub public: Option<(String, u16)>,
+}
+
+impl Own {
+    fn is(&self, address: SocketAddr) -> bool {
+        let ip = canonical(address.ip());
+        self.listen.iter().any(|own| {
+            own.port() == address.port()
+                && (canonical(own.ip()) == ip || (own.ip().is_unspecified() && (ip.is_loopback() || is_ours(ip))))
+        })
+    }
+
+    fn is_public(&self, host: &str, port: u16) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        self.public.as_ref().is_some_and(|(own, own_port)| *own == host && *own_port == port)
+    }
 }
 
 /// An address that must not be reached, with the remedy.
@@ -151,6 +182,25 @@ pub enum Refused {
         /// What is wrong with it: "a loopback address", ….
         kind: &'static str,
     },
+    /// It is a name that leads to such an address, and not we would resolve it.
+    #[error("{host} means {kind}. If it is meant, add \"{host}\" to `allow` under [outbound] in config.toml")]
+    Name {
+        /// The host, as the URL names it.
+        host: String,
+        /// What it means: "the machine itself", ….
+        kind: &'static str,
+    },
+    /// It is where this server itself listens.
+    #[error(
+        "{host}:{port} is this server itself, which holds no repositories. If it is meant, add \"{host}\" to `allow` under \
+         [outbound] in config.toml"
+    )]
+    Own {
+        /// The host, as the URL names it.
+        host: String,
+        /// The port.
+        port: u16,
+    },
 }
 
 /// A host name for which no address was found.
@@ -174,9 +224,44 @@ impl Guard {
         if self.deny.iter().any(|rule| rule.matches_host(host)) {
             return Err(Refused::Denied { host: host.to_owned() });
         }
-        match host.trim_start_matches('[').trim_end_matches(']').parse() {
-            Ok(address) => self.check_address(host, address),
-            Err(_) => Ok(()),
+        match literal(host) {
+            Some(address) => self.check_address(host, address),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the host and port of a request before it is sent: as [`Guard::check_host`] does, and that they are not this
+    /// server's.
+    ///
+    /// # Errors
+    /// [`Refused`] with the remedy.
+    pub fn check_target(&self, host: &str, port: u16) -> Result<(), Refused> {
+        self.check_host(host)?;
+        let named = self.allow.iter().any(|rule| rule.matches_host(host));
+        if self.own.is_public(host, port) && !named {
+            return Err(Refused::Own { host: host.to_owned(), port });
+        }
+        match literal(host) {
+            Some(address) => self.check_endpoint(host, SocketAddr::new(address, port)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the host and port of a request that goes through a proxy. The proxy resolves names, in a network that may
+    /// see other addresses than we do, so that nothing can be said about where a name leads: `deny`'s names, literal
+    /// addresses in every notation, this server's public name, and the names that mean the machine itself or a metadata
+    /// service wherever they are asked for, are refused all the same. What else the proxy may reach is for its own rules.
+    ///
+    /// # Errors
+    /// [`Refused`] with the remedy.
+    pub fn check_proxied(&self, host: &str, port: u16) -> Result<(), Refused> {
+        self.check_target(host, port)?;
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        match local_name(&name) {
+            Some(kind) if !self.allow.iter().any(|rule| rule.matches_host(host)) => {
+                Err(Refused::Name { host: host.to_owned(), kind })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -188,25 +273,65 @@ impl Guard {
         if self.deny.iter().any(|rule| rule.matches_address(address)) {
             return Err(Refused::Denied { host: host.to_owned() });
         }
-        let allowed = self.allow.iter().any(|rule| rule.matches_host(host) || rule.matches_address(address));
-        match local_kind(canonical(address)) {
-            Some(kind) if !allowed => Err(Refused::Local { host: host.to_owned(), address, kind }),
+        match local_kind(address) {
+            Some(kind) if !self.allows(host, address) => Err(Refused::Local { host: host.to_owned(), address, kind }),
             _ => Ok(()),
         }
     }
 
-    /// Resolves a name and keeps the addresses that may be reached.
+    /// Checks one address and port that `host` leads to: as [`Guard::check_address`], and that it is not this server's.
+    ///
+    /// # Errors
+    /// [`Refused`] with the remedy.
+    pub fn check_endpoint(&self, host: &str, endpoint: SocketAddr) -> Result<(), Refused> {
+        self.check_address(host, endpoint.ip())?;
+        if self.own.is(endpoint) && !self.allows(host, endpoint.ip()) {
+            return Err(Refused::Own { host: host.to_owned(), port: endpoint.port() });
+        }
+        Ok(())
+    }
+
+    fn allows(&self, host: &str, address: IpAddr) -> bool {
+        self.allow.iter().any(|rule| rule.matches_host(host) || rule.matches_address(address))
+    }
+
+    /// Resolves a name and keeps the addresses that may be reached, without a port, so that this server's own addresses
+    /// are not recognized.
     ///
     /// # Errors
     /// [`ResolveFailed`] when there is no address, [`Refused`] when there is none that may be reached.
     pub async fn resolve(&self, host: &str) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-        let found = tokio::net::lookup_host((host, 0))
+        self.resolve_endpoint(host, 0).await
+    }
+
+    /// Resolves a name and keeps the addresses that may be reached at this port.
+    ///
+    /// # Errors
+    /// As [`Guard::resolve`].
+    pub async fn resolve_endpoint(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let found = tokio::net::lookup_host((host, port))
             .await
             .map_err(|source| ResolveFailed { host: host.to_owned(), source: Some(source) })?;
+        self.reachable(host, found)
+    }
+
+    /// Of the addresses that a name leads to, those that may be reached.
+    ///
+    /// # Errors
+    /// As [`Guard::resolve`].
+    pub fn reachable(
+        &self,
+        host: &str,
+        found: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
         let mut refused = None;
         let mut addresses = Vec::new();
         for address in found {
-            match self.check_address(host, address.ip()) {
+            match self.check_endpoint(host, address) {
                 Ok(()) => addresses.push(address),
                 Err(reason) => refused = Some(reason),
             }
@@ -218,147 +343,38 @@ impl Guard {
         }
     }
 
-    /// The guard as reqwest's resolver. `proxy` is the host name of the configured proxy, which the administrator chose
-    /// and which is therefore not checked.
+    /// The guard as reqwest's resolver, for connections to `port` (0: any). `proxy` is the host name of the configured
+    /// proxy, which the administrator chose and which is therefore not checked.
     #[must_use]
-    pub fn resolver(&self, proxy: Option<String>) -> GuardedResolver {
-        GuardedResolver { guard: self.clone(), unchecked: proxy.map(|host| host.to_ascii_lowercase()) }
+    pub fn resolver(&self, proxy: Option<String>, port: u16) -> GuardedResolver {
+        GuardedResolver { guard: self.clone(), unchecked: proxy.map(|host| host.to_ascii_lowercase()), port }
     }
 }
 
-/// reqwest's name resolution behind the [`Guard`].
+/// reqwest's name resolution behind the [`Guard`]. What it answers is what is connected to: there is no second look-up
+/// at which a name could change its mind.
 #[derive(Debug)]
 pub struct GuardedResolver {
     guard: Guard,
     unchecked: Option<String>,
+    port: u16,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
-        let guard = if self.unchecked.as_deref() == Some(host.to_ascii_lowercase().as_str()) {
-            Guard { allow: vec![HostRule::Any], deny: Vec::new() }
+        let (guard, port) = if self.unchecked.as_deref() == Some(host.to_ascii_lowercase().as_str()) {
+            (Guard { allow: vec![HostRule::Any], ..Guard::default() }, 0)
         } else {
-            self.guard.clone()
+            (self.guard.clone(), self.port)
         };
         let work: Pin<Box<dyn Future<Output = Result<Addrs, _>> + Send>> = Box::pin(async move {
-            let addresses = guard.resolve(&host).await?;
+            let addresses = guard.resolve_endpoint(&host, port).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         });
         work
     }
 }
 
-/// An IPv4 address that travels in an IPv6 one (mapped, or behind NAT64's well-known prefix, RFC 6052), as itself.
-fn canonical(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else { return address };
-    if let Some(v4) = v6.to_ipv4_mapped() {
-        return IpAddr::V4(v4);
-    }
-    match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => IpAddr::V4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
-        _ => address,
-    }
-}
-
-/// What kind of address that only this machine should reach, if any. The metadata services' addresses are those of the
-/// public clouds.
-fn local_kind(address: IpAddr) -> Option<&'static str> {
-    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    const METADATA_V4: [Ipv4Addr; 3] =
-        [Ipv4Addr::new(169, 254, 169, 254), Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
-    match address {
-        IpAddr::V4(v4) if METADATA_V4.contains(&v4) => Some("a cloud's metadata service"),
-        IpAddr::V6(METADATA_V6) => Some("a cloud's metadata service"),
-        _ if address.is_loopback() => Some("a loopback address"),
-        IpAddr::V4(v4) if v4.is_link_local() => Some("a link-local address"),
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address"),
-        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some("an unspecified address"),
-        _ if address.is_unspecified() => Some("an unspecified address"),
-        _ if address.is_multicast() => Some("a multicast address"),
-        IpAddr::V4(v4) if v4.is_broadcast() => Some("a broadcast address"),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
-mod tests {
-    use super::{Guard, HostRule, Refused};
-
-    fn rules(texts: &[&str]) -> Vec<HostRule> {
-        texts.iter().map(|text| text.parse().unwrap()).collect()
-    }
-
-    fn refuses(guard: &Guard, host: &str) -> bool {
-        guard.check_host(host).is_err()
-    }
-
-    #[test]
-    fn what_only_this_machine_should_reach_is_refused() {
-        let guard = Guard::default();
-        for host in [
-            "127.0.0.1",
-            "127.8.9.1",
-            "[::1]",
-            "169.254.169.254",
-            "169.254.0.7",
-            "[fe80::1]",
-            "0.0.0.0",
-            "[::]",
-            "224.0.0.1",
-            "[fd00:ec2::254]",
-            "[::ffff:127.0.0.1]",
-            "[64:ff9b::7f00:1]",
-            "255.255.255.255",
-            "0.1.2.3",
-            "100.100.100.200",
-        ] {
-            assert!(refuses(&guard, host), "{host}");
-        }
-    }
-
-    #[test]
-    fn private_and_public_addresses_are_reached() {
-        for host in ["10.0.0.1", "192.168.1.1", "172.16.0.1", "[fd12::1]", "93.184.216.34", "git.example.com"] {
-            assert!(!refuses(&Guard::default(), host), "{host}");
-        }
-    }
-
-    #[test]
-    fn allow_exempts_and_deny_wins() {
-        let guard = Guard { allow: rules(&["127.0.0.0/8", "git.test"]), deny: rules(&["127.0.0.2", "*.evil.test"]) };
-        assert!(!refuses(&guard, "127.0.0.1"));
-        assert!(guard.check_address("git.test", "127.0.0.1".parse().unwrap()).is_ok());
-        assert!(guard.check_address("git.test", "::1".parse().unwrap()).is_ok());
-        assert!(refuses(&guard, "127.0.0.2"));
-        assert!(refuses(&guard, "a.evil.test"));
-        assert!(!refuses(&guard, "evil.test"));
-        assert!(!refuses(&guard, "notevil.test"));
-    }
-
-    #[test]
-    fn the_refusal_names_the_key() {
-        let refused = Guard::default().check_host("127.0.0.1").unwrap_err();
-        assert!(matches!(refused, Refused::Local { .. }));
-        assert!(refused.to_string().contains("`allow` under [outbound]"), "{refused}");
-    }
-
-    #[test]
-    fn rules_are_read_and_written_alike() {
-        for text in ["10.0.0.0/8", "git.example.com", "*.corp.example.com", "*", "::1/128"] {
-            assert_eq!(text.parse::<HostRule>().unwrap().to_string(), text);
-        }
-        for text in ["", "a b", "http://x", "*.", "10.0.0.0/99", "a..b"] {
-            assert!(text.parse::<HostRule>().is_err(), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn names_are_checked_where_they_lead() {
-        let refused = Guard::default().resolve("localhost").await.unwrap_err();
-        assert!(refused.downcast_ref::<Refused>().is_some(), "{refused}");
-        let allowed = Guard { allow: rules(&["localhost"]), deny: Vec::new() };
-        assert!(!allowed.resolve("localhost").await.unwrap().is_empty());
-    }
-}
+mod tests;

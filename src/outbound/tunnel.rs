@@ -5,7 +5,7 @@
 //! section 9.3.6).
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
@@ -14,16 +14,15 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use reqwest::Url;
 use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls_platform_verifier::Verifier;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 use tokio_rustls::TlsConnector;
 
-use super::client::{CONNECT_TIMEOUT, InvalidCaBundle, SetupFailed, decoded};
-use super::{Guard, HostRule, Refused, ResolveFailed, Settings};
+use super::client::{CONNECT_TIMEOUT, SetupFailed};
+use super::failure::handshake;
+use super::proxy::decoded;
+use super::{Guard, HostRule, Refused, ResolveFailed, Settings, tls};
 
 /// Most bytes of a proxy's answer before the stream.
 const LONGEST_ANSWER: usize = 16 << 10;
@@ -98,16 +97,19 @@ pub enum TunnelError {
 /// Opens a stream to `host` (a name, or an address with or without brackets), through the proxy where one is configured
 /// for it. It blocks until `deadline` at the latest, so it must not be called from asynchronous code.
 ///
-/// Through a proxy, names are resolved by the proxy, so that only literal addresses and `deny`'s names are checked here.
+/// Through a proxy, names are resolved by the proxy; what is checked all the same is said at [`Guard::check_proxied`].
 ///
 /// # Errors
 /// [`TunnelError`].
 pub fn connect(settings: &Settings, host: &str, port: u16, deadline: Instant) -> Result<Tunnel, TunnelError> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    settings.guard.check_host(host)?;
     let target = Peer { host: host.to_owned(), port };
     let bypassed = settings.no_proxy.iter().any(|rule| rule.matches_host(host));
     let proxy = if bypassed { None } else { ProxyServer::of(settings)? };
+    match proxy {
+        Some(_) => settings.guard.check_proxied(host, port)?,
+        None => settings.guard.check_target(host, port)?,
+    }
     let patience = Patience { deadline, asked: Instant::now() };
     match proxy {
         Some(proxy) if proxy.tls => relayed(settings, proxy, target, patience),
@@ -197,7 +199,7 @@ impl AsFd for Tunnel {
 
 /// The administrator chose the proxy, so that where it leads is not checked.
 fn anyone() -> Guard {
-    Guard { allow: vec![HostRule::Any], deny: Vec::new() }
+    Guard { allow: vec![HostRule::Any], ..Guard::default() }
 }
 
 /// A host and port.
@@ -284,10 +286,9 @@ fn blocking(stream: tokio::net::TcpStream) -> Result<Tunnel, TunnelError> {
 
 /// Connects to one of the addresses that the guard lets pass.
 async fn reach(guard: &Guard, peer: &Peer) -> Result<tokio::net::TcpStream, TunnelError> {
-    let addresses = guard.resolve(&peer.host).await.map_err(|error| refusal(peer, error))?;
+    let addresses = guard.resolve_endpoint(&peer.host, peer.port).await.map_err(|error| refusal(peer, error))?;
     let mut last = None;
     for address in addresses {
-        let address = SocketAddr::new(address.ip(), peer.port);
         match tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 // Only a matter of speed.
@@ -386,26 +387,16 @@ async fn through_tls(
     let failed = |reason: String| TunnelError::Tls { proxy: peer.shown(), reason };
     let name = ServerName::try_from(peer.host.clone()).map_err(|error| failed(error.to_string()))?;
     let stream = reach(&anyone(), peer).await?;
-    let mut stream = tls.connect(name, stream).await.map_err(|error| failed(error.to_string()))?;
+    let mut stream = tls.connect(name, stream).await.map_err(|error| failed(handshake(&error)))?;
     ask(&mut stream, proxy, target).await?;
     Ok(stream)
 }
 
-/// The same roots as our HTTP clients have.
+/// The same trust as our HTTP clients have; what is spoken inside of it is none of HTTP's versions by negotiation.
 fn trust(settings: &Settings) -> Result<ClientConfig, SetupFailed> {
-    let unusable = |error: rustls::Error| SetupFailed::Client(error.to_string());
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut own = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(settings.ca_bundle.as_deref().unwrap_or_default().as_bytes()) {
-        own.push(certificate.map_err(|error| InvalidCaBundle(error.to_string()))?);
-    }
-    let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider)).map_err(unusable)?;
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
+    let mut config = tls::config(settings.ca_bundle.as_deref())?;
+    config.alpn_protocols.clear();
+    Ok(config)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub enum VcsError {
     /// The server wants a credential and none was sent.
     #[error(
         "{host} asks for a credential, and the package has none for exactly this host. Remove the package and add it again \
-         with `--credential NAME`."
+         with `--credential NAME`. Check the address too: some services answer like this where there is no repository."
     )]
     AuthRequired {
         /// The server's host and port.
@@ -36,16 +36,34 @@ pub enum VcsError {
         /// The repository's address.
         url: String,
     },
-    /// No trusted connection could be made.
+    /// The server sends us elsewhere, where the package's credential does not go.
     #[error(
-        "The TLS connection to {host} failed: {reason}. If its certificate comes from your own authority, add that to \
-         `ca_bundle` under [outbound] in config.toml."
+        "{from} redirects to {to}, where the package's credential is never sent. If that is right, remove the package and \
+         add it again with that address, and with a credential for its host."
     )]
+    Redirected {
+        /// The host and port that were asked.
+        from: String,
+        /// The address that it names.
+        to: String,
+    },
+    /// No trusted connection could be made.
+    #[error("The TLS connection to {host} failed: {reason}.")]
     Tls {
         /// The server's host and port.
         host: String,
-        /// What the TLS library said.
+        /// What is wrong, and what to do.
         reason: String,
+    },
+    /// The configured proxy does not let us pass, or is not there.
+    #[error("{host} cannot be reached: {reason}.{}", if *permanent { "" } else { " It is tried again later." })]
+    Proxy {
+        /// The server's host and port.
+        host: String,
+        /// A sentence that names the proxy, without its password.
+        reason: String,
+        /// Whether somebody has to change the configuration first.
+        permanent: bool,
     },
     /// The host's name leads nowhere.
     #[error("No address was found for the host {host}. Check its spelling and this machine's name resolution.")]
@@ -70,7 +88,7 @@ pub enum VcsError {
         seconds: u64,
     },
     /// The server asks for fewer requests (429).
-    #[error("{host} asks us to wait before the next request (HTTP 429). It is tried again later.")]
+    #[error("{host} lets us make no more requests for now (HTTP 429). It is tried again {}.", later(*retry_after))]
     RateLimited {
         /// The server's host and port.
         host: String,
@@ -89,8 +107,9 @@ pub enum VcsError {
     },
     /// Something answers there, but no Git server.
     #[error(
-        "{url} does not answer like a Git server: {reason}. Check the address; a sign-in page in front of the server may \
-         be answering instead."
+        "{url} does not answer like a Git server: {reason}. Check the address, and whether the repository needs a credential \
+         or another one; whatever stands in front of the server may be answering instead. What was served before is served \
+         on."
     )]
     NotAGitEndpoint {
         /// What was asked.
@@ -180,7 +199,9 @@ impl VcsError {
             | Self::AuthRequired { .. }
             | Self::Forbidden { .. }
             | Self::NotFoundOrNoAccess { .. }
+            | Self::Redirected { .. }
             | Self::Tls { .. }
+            | Self::Proxy { permanent: true, .. }
             | Self::NotAGitEndpoint { .. }
             | Self::EmptyListing { .. }
             | Self::Unsupported { .. }
@@ -191,6 +212,7 @@ impl VcsError {
             | Self::HostileTree { .. } => true,
             Self::Dns { .. }
             | Self::Unreachable { .. }
+            | Self::Proxy { permanent: false, .. }
             | Self::Timeout { .. }
             | Self::RateLimited { .. }
             | Self::Unavailable { .. }
@@ -223,5 +245,14 @@ impl VcsError {
 
     pub(super) fn corrupt(what: impl std::fmt::Display) -> Self {
         Self::Corrupt { what: what.to_string() }
+    }
+}
+
+/// When a server lets us come again, for people.
+fn later(retry_after: Option<u64>) -> String {
+    match retry_after {
+        Some(0) | None => "later".to_owned(),
+        Some(1) => "after a second".to_owned(),
+        Some(seconds) => format!("after {seconds} seconds, as it says"),
     }
 }

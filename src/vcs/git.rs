@@ -22,14 +22,15 @@ use std::sync::Arc;
 use gix::ObjectId;
 
 use super::error::VcsError;
-use super::request::{Limits, Update, WireUpdate};
-use super::url::UrlPolicy;
+use super::request::{Limits, Update, WireCredential, WireUpdate};
+use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 use connect::{Listing, Session};
 use mirror::Mirror;
 use refs::{Refs, Stored};
 
 pub(super) use archive::archive;
+pub(super) use http::knock;
 
 /// A manifest on its way to the parent: its blob id and its bytes.
 pub(super) type Blob = (String, Arc<[u8]>);
@@ -51,6 +52,18 @@ pub(super) fn update(
         }
         outcome => outcome,
     }
+}
+
+/// Counts what a repository lists. See [`crate::vcs::Vcs::probe`].
+pub(super) fn probe(
+    url: &SourceUrl,
+    credential: Option<&WireCredential>,
+    outbound: &outbound::Settings,
+    policy: &UrlPolicy,
+    limits: &Limits,
+) -> Result<usize, VcsError> {
+    let listing = Session::open(url, credential, outbound, policy, limits)?.list()?;
+    Ok(listing.refs.len())
 }
 
 /// Lets go of a kept commit. See [`crate::vcs::Vcs::drop_kept`].

@@ -28,7 +28,8 @@ pub(super) async fn run(
     operation: Operation,
 ) -> Result<Answer, VcsError> {
     let deadline = match &operation {
-        Operation::Archive(_) => settings.archive_deadline,
+        // Somebody waits for the answer.
+        Operation::Archive(_) | Operation::Probe { .. } | Operation::Knock { .. } => settings.archive_deadline,
         Operation::Update(_) | Operation::DropKept { .. } => settings.deadline,
     };
     let request = Request {

@@ -187,6 +187,16 @@ pub(super) struct WireCredential {
     pub(super) secret: String,
 }
 
+impl WireCredential {
+    pub(super) fn new(credential: Credential) -> Self {
+        let (username, secret) = match credential.authentication {
+            Authentication::Basic { username, secret } => (Some(username), secret),
+            Authentication::Bearer { secret } => (None, secret),
+        };
+        Self { host: credential.host, port: credential.port, username, secret: secret.expose_secret().to_owned() }
+    }
+}
+
 /// Keeps the secret out of anything that prints a request.
 impl fmt::Debug for WireCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -210,28 +220,29 @@ pub(super) struct WireUpdate {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Operation {
     Update(WireUpdate),
+    /// Only list what is there.
+    Probe {
+        url: SourceUrl,
+        credential: Option<WireCredential>,
+    },
+    /// Only see whether anybody answers.
+    Knock {
+        host: String,
+        port: u16,
+    },
     Archive(ArchiveRequest),
-    DropKept { mirror: PathBuf, commit: String },
+    DropKept {
+        mirror: PathBuf,
+        commit: String,
+    },
 }
 
 impl Operation {
     pub(super) fn update(request: UpdateRequest) -> Self {
-        let credential = request.credential.map(|credential| {
-            let (username, secret) = match credential.authentication {
-                Authentication::Basic { username, secret } => (Some(username), secret),
-                Authentication::Bearer { secret } => (None, secret),
-            };
-            WireCredential {
-                host: credential.host,
-                port: credential.port,
-                username,
-                secret: secret.expose_secret().to_owned(),
-            }
-        });
         Self::Update(WireUpdate {
             mirror: request.mirror,
             url: request.url,
-            credential,
+            credential: request.credential.map(WireCredential::new),
             known_digest: request.known_digest,
             known_refs: request.known_refs,
             published: request.published,
@@ -255,6 +266,7 @@ pub(super) struct Request {
 pub(super) enum Answer {
     Update(Update),
     Archive(ArchiveStats),
+    Listed(usize),
     Done,
 }
 

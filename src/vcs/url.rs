@@ -3,10 +3,17 @@
 //! Everything downstream (a network connection, a child process, `source.url` in metadata) takes a [`SourceUrl`], so
 //! that nothing hostile gets past this file. The forms are those of `git help fetch`, section "GIT URLS".
 
+mod parts;
+
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use parts::{
+    check_characters, check_decoded, check_host, check_path, check_user, codecommit, is_local, is_scheme,
+    looks_like_token, percent_decoded, split_port, word,
+};
 
 /// Longest address that is accepted, in bytes.
 const MAX_LENGTH: usize = 2048;
@@ -86,8 +93,20 @@ pub enum InvalidUrl {
     #[error("The user name in the address has characters that are not accepted.")]
     User,
     /// The port is no number from 1 to 65535.
-    #[error("The port in the address is no number from 1 to 65535.")]
+    #[error(
+        "The port in the address is no number from 1 to 65535. If what follows the colon is a path, write \
+         `user@host:path` without `ssh://`, or `ssh://user@host/path`."
+    )]
     Port,
+    /// An IPv6 address in the form that has no place for one.
+    #[error("An IPv6 address stands in brackets in an address with a scheme only: write `ssh://user@[address]/path`.")]
+    Ipv6,
+    /// It has no form that addresses have.
+    #[error(
+        "This is no address of a repository: write `https://host/path`, `user@host:path`, or the absolute path of a \
+         directory of this machine."
+    )]
+    Form,
     /// There is no path, or a query or fragment follows it.
     #[error("The address has no repository path, or something follows it (`?…` or `#…`).")]
     Path,
@@ -102,11 +121,12 @@ pub enum InvalidUrl {
     /// A path of this machine where nothing is, or that cannot be read.
     #[error("There is no directory that can be read at this path.")]
     NoSuchDirectory,
-    /// CodeCommit's remote helper, which has an ordinary address too.
+    /// CodeCommit's remote helper, which has an ordinary address too: this one.
     #[error(
-        "`codecommit::` needs a helper program. Use https://git-codecommit.<region>.amazonaws.com/v1/repos/<repository>."
+        "`codecommit:` needs a helper program of Git's. Use {0} with a credential of type http-basic (the Git credentials \
+         that IAM makes)."
     )]
-    CodeCommit,
+    CodeCommit(String),
 }
 
 /// The address of a source repository, checked.
@@ -128,12 +148,14 @@ impl SourceUrl {
     pub fn parse(text: &str, policy: &UrlPolicy) -> Result<Self, InvalidUrl> {
         check_characters(text)?;
         let before_slash = text.split('/').next().unwrap_or_default();
+        if before_slash.starts_with('[') || before_slash.contains("@[") {
+            return Err(InvalidUrl::Ipv6);
+        }
+        if let Some(rest) = text.strip_prefix("codecommit:") {
+            return Err(InvalidUrl::CodeCommit(codecommit(rest)));
+        }
         if let Some((helper, _)) = before_slash.split_once("::") {
-            return Err(if helper == "codecommit" {
-                InvalidUrl::CodeCommit
-            } else {
-                InvalidUrl::Scheme(format!("{helper}::"))
-            });
+            return Err(InvalidUrl::Scheme(format!("{}::", word(helper))));
         }
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme.to_ascii_lowercase().as_str() {
@@ -144,15 +166,18 @@ impl SourceUrl {
                 "git" => Err(InvalidUrl::Insecure("git")),
                 "ssh" | "git+ssh" | "ssh+git" => Self::authority(Scheme::Ssh, "ssh", rest),
                 "file" => Self::file(&percent_decoded(rest)?, policy),
-                _ => Err(InvalidUrl::Scheme(format!("{scheme}://"))),
+                _ => Err(InvalidUrl::Scheme(format!("{}://", word(scheme)))),
             };
         }
         if text.starts_with('/') {
             return Self::file(text, policy);
         }
         match text.split_once(':') {
+            // `https:/host/path` is a slip of the keyboard, not a host of this name.
+            Some((scheme, _)) if is_scheme(scheme) => Err(InvalidUrl::Form),
             Some((host, path)) if !host.contains('/') && host.len() > 1 => Self::scp(text, host, path),
-            _ => Err(InvalidUrl::OutsideFileRoots),
+            _ if is_local(text) => Err(InvalidUrl::OutsideFileRoots),
+            _ => Err(InvalidUrl::Form),
         }
     }
 
@@ -184,8 +209,12 @@ impl SourceUrl {
     /// finding duplicates and the package that a webhook means. Paths keep their case, because hosts differ there.
     #[must_use]
     pub fn key(&self) -> String {
-        let decoded = percent_decoded(&self.path).unwrap_or_else(|_| self.path.clone());
-        let mut path = decoded.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+        // Part by part, so that an encoded slash separates nothing.
+        let decoded = |part: &str| match percent_decoded(part) {
+            Ok(plain) if !plain.contains('/') => plain,
+            _ => part.to_owned(),
+        };
+        let mut path = self.path.split('/').filter(|part| !part.is_empty()).map(decoded).collect::<Vec<_>>().join("/");
         if path.len() > 4 && path.to_ascii_lowercase().ends_with(".git") {
             path.truncate(path.len() - 4);
         }
@@ -256,6 +285,10 @@ impl SourceUrl {
         };
         if let Some(user) = user {
             check_user(user)?;
+        }
+        // `user:secret@host…`: what stands before the first colon is the host only if there is no `@` behind it.
+        if path.split('/').next().is_some_and(|first| first.contains('@')) {
+            return Err(InvalidUrl::Secret);
         }
         check_host(&host.to_ascii_lowercase())?;
         check_path(path)?;
@@ -330,108 +363,6 @@ fn resolve_local(path: &Path, policy: &UrlPolicy) -> Result<PathBuf, InvalidUrl>
         return Err(InvalidUrl::DataDirectory);
     }
     if resolved.is_dir() { Ok(resolved) } else { Err(InvalidUrl::NoSuchDirectory) }
-}
-
-fn check_characters(text: &str) -> Result<(), InvalidUrl> {
-    if text.is_empty() {
-        return Err(InvalidUrl::Empty);
-    }
-    if text.len() > MAX_LENGTH {
-        return Err(InvalidUrl::TooLong);
-    }
-    if text.starts_with('-') {
-        return Err(InvalidUrl::Option("beginning"));
-    }
-    if text.chars().any(|c| c.is_control()) {
-        return Err(InvalidUrl::Characters("a control character"));
-    }
-    if text.trim() != text {
-        return Err(InvalidUrl::Characters("white space at its beginning or end"));
-    }
-    if text.contains('\\') {
-        return Err(InvalidUrl::Characters("a backslash"));
-    }
-    Ok(())
-}
-
-fn check_host(host: &str) -> Result<(), InvalidUrl> {
-    if host.starts_with('-') {
-        return Err(InvalidUrl::Option("host"));
-    }
-    if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        return v6.parse::<std::net::Ipv6Addr>().map(drop).map_err(|_| InvalidUrl::Host);
-    }
-    let plain =
-        !host.is_empty() && host.len() <= 253 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if plain { Ok(()) } else { Err(InvalidUrl::Host) }
-}
-
-fn check_user(user: &str) -> Result<(), InvalidUrl> {
-    if user.contains(':') {
-        return Err(InvalidUrl::Secret);
-    }
-    if percent_decoded(user)?.starts_with('-') {
-        return Err(InvalidUrl::Option("user name"));
-    }
-    let plain = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+%@-".contains(&b));
-    if plain { Ok(()) } else { Err(InvalidUrl::User) }
-}
-
-fn check_path(path: &str) -> Result<(), InvalidUrl> {
-    if path.trim_matches('/').is_empty() {
-        return Err(InvalidUrl::Path);
-    }
-    check_decoded(path)
-}
-
-/// What a percent-encoded path says must pass the same rules as what is written plainly.
-fn check_decoded(path: &str) -> Result<(), InvalidUrl> {
-    let decoded = percent_decoded(path)?;
-    if decoded.trim_start_matches('/').starts_with('-') {
-        return Err(InvalidUrl::Option("path"));
-    }
-    Ok(())
-}
-
-fn split_port(host_port: &str) -> Result<(&str, Option<u16>), InvalidUrl> {
-    let (host, port) = match host_port.rfind(']') {
-        Some(end) => host_port.split_at(end + 1),
-        None => host_port.split_at(host_port.find(':').unwrap_or(host_port.len())),
-    };
-    match port.strip_prefix(':') {
-        None if port.is_empty() => Ok((host, None)),
-        None => Err(InvalidUrl::Host),
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse::<u16>() {
-            Ok(port) if port > 0 => Ok((host, Some(port))),
-            _ => Err(InvalidUrl::Port),
-        },
-        Some(_) => Err(InvalidUrl::Port),
-    }
-}
-
-/// Undoes percent-encoding; control characters that come out of it are refused (CVE-2021-40330's class).
-fn percent_decoded(text: &str) -> Result<String, InvalidUrl> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = (byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let decoded =
-            hex.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        out.push(decoded.unwrap_or(byte));
-        at += if decoded.is_some() { 3 } else { 1 };
-    }
-    if out.iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
-        return Err(InvalidUrl::Characters("a control character"));
-    }
-    String::from_utf8(out).map_err(|_| InvalidUrl::Characters("bytes that are not UTF-8"))
-}
-
-/// Access tokens that their platforms accept as a user name: they are secrets although no password stands beside them.
-fn looks_like_token(user: &str) -> bool {
-    ["ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "gldt-", "ATAT", "ATCT", "ATBB", "BBDC-"]
-        .iter()
-        .any(|prefix| user.starts_with(prefix))
 }
 
 #[cfg(test)]

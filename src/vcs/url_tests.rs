@@ -24,6 +24,19 @@ fn accepted_forms() {
         ("git+ssh://git@H.example/r", "ssh://git@h.example/r", Scheme::Ssh),
         ("git@github.com:a/b.git", "git@github.com:a/b.git", Scheme::Ssh),
         ("host.example:a/b", "host.example:a/b", Scheme::Ssh),
+        ("git@host.example:/srv/r.git", "git@host.example:/srv/r.git", Scheme::Ssh),
+        ("git@ssh.dev.azure.com:v3/o/p/r", "git@ssh.dev.azure.com:v3/o/p/r", Scheme::Ssh),
+        ("ssh+git://git@h.example/r", "ssh://git@h.example/r", Scheme::Ssh),
+        ("ssh://git@[::1]:2222/r", "ssh://git@[::1]:2222/r", Scheme::Ssh),
+        (
+            "ssh://APKAEXAMPLE@git-codecommit.us-east-2.amazonaws.com/v1/repos/R",
+            "ssh://APKAEXAMPLE@git-codecommit.us-east-2.amazonaws.com/v1/repos/R",
+            Scheme::Ssh,
+        ),
+        ("git://[::1]/r", "git://[::1]/r", Scheme::Git),
+        ("https://u:@h.example/r", "https://h.example/r", Scheme::Https),
+        ("https://h.example/my%20proj.git", "https://h.example/my%20proj.git", Scheme::Https),
+        ("https://h.example/my proj", "https://h.example/my%20proj", Scheme::Https),
     ] {
         let url = parse(text).unwrap();
         assert_eq!((url.as_str(), url.scheme()), (kept, scheme), "{text}");
@@ -61,12 +74,55 @@ fn refusals() {
         ("ssh://h ost/r", InvalidUrl::Host),
         ("ext::sh -c id", InvalidUrl::Scheme("ext::".to_owned())),
         ("ftp://h.example/r", InvalidUrl::Scheme("ftp://".to_owned())),
-        ("codecommit::eu-west-1://r", InvalidUrl::CodeCommit),
         ("file:///etc", InvalidUrl::OutsideFileRoots),
         ("/etc", InvalidUrl::OutsideFileRoots),
         ("./rel", InvalidUrl::OutsideFileRoots),
         ("C:/x", InvalidUrl::OutsideFileRoots),
-        ("acme/x", InvalidUrl::OutsideFileRoots),
+        ("../rel", InvalidUrl::OutsideFileRoots),
+        ("~/x", InvalidUrl::OutsideFileRoots),
+        ("file://host/x", InvalidUrl::OutsideFileRoots),
+        ("file:///srv/%0ax", InvalidUrl::Characters("a control character")),
+        ("//host/x", InvalidUrl::OutsideFileRoots),
+        ("acme/x", InvalidUrl::Form),
+        ("git@github.com/a/b", InvalidUrl::Form),
+        ("https:/h.example/r", InvalidUrl::Form),
+        ("https:h.example/r", InvalidUrl::Form),
+        ("git@[::1]:a/b", InvalidUrl::Ipv6),
+        ("[::1]:a/b", InvalidUrl::Ipv6),
+        ("user:hunter2@h.example:a/b", InvalidUrl::Secret),
+        ("user:hunter2@h.example/a/b", InvalidUrl::Secret),
+        ("https://:hunter2@h.example/r", InvalidUrl::Secret),
+        ("git://user@h.example/r", InvalidUrl::User),
+        ("ssh://us er@h.example/r", InvalidUrl::User),
+        ("ssh://u%0a@h.example/r", InvalidUrl::Characters("a control character")),
+        ("git@h.example:", InvalidUrl::Path),
+        ("git@-h.example:a/b", InvalidUrl::Option("host")),
+        ("-git@h.example:a/b", InvalidUrl::Option("beginning")),
+        ("h.example:-oProxyCommand=x", InvalidUrl::Option("path")),
+        ("git://h.example/-x", InvalidUrl::Option("path")),
+        ("ssh://git@h.example/%2dx", InvalidUrl::Option("path")),
+        ("https://-h.example/r", InvalidUrl::Option("host")),
+        ("https://%2dh.example/r", InvalidUrl::Option("host")),
+        ("https://h.example:0/r", InvalidUrl::Port),
+        ("git://h.example:x/r", InvalidUrl::Port),
+        ("https://h%0a.example/r", InvalidUrl::Host),
+        ("ssh://h%0a.example/r", InvalidUrl::Host),
+        ("ssh://h$(id)/r", InvalidUrl::Host),
+        ("ssh://[::1/r", InvalidUrl::Host),
+        ("ssh://[zz]/r", InvalidUrl::Host),
+        ("https://h.example/a\tb", InvalidUrl::Characters("a control character")),
+        ("https://h.example/a\u{7f}b", InvalidUrl::Characters("a control character")),
+        ("https://h.example/a%7fb", InvalidUrl::Characters("a control character")),
+        ("https://h.example/a%00", InvalidUrl::Characters("a control character")),
+        ("https://h.example/a ", InvalidUrl::Characters("white space at its beginning or end")),
+        ("https://h.example/%ff", InvalidUrl::Characters("bytes that are not UTF-8")),
+        ("svn://h.example/r", InvalidUrl::Scheme("svn://".to_owned())),
+        ("svn+ssh://h.example/r", InvalidUrl::Scheme("svn+ssh://".to_owned())),
+        ("svn+foo://h.example/r", InvalidUrl::Scheme("svn+foo://".to_owned())),
+        ("git+https://h.example/r", InvalidUrl::Scheme("git+https://".to_owned())),
+        ("fd::17/foo", InvalidUrl::Scheme("fd::".to_owned())),
+        ("hg::https://h.example/r", InvalidUrl::Scheme("hg::".to_owned())),
+        ("javascript://h.example/r", InvalidUrl::Scheme("javascript://".to_owned())),
     ] {
         // `https:///r` is read as host `r` by the URL standard, which then has no path.
         let found = parse(text).unwrap_err();
@@ -85,8 +141,35 @@ fn unencrypted_addresses_need_the_switch() {
 
 #[test]
 fn a_refusal_never_repeats_the_secret() {
-    let refused = parse("https://u:hunter2@h.example/r").unwrap_err();
-    assert!(!refused.to_string().contains("hunter2"));
+    for text in [
+        "https://u:hunter2@h.example/r",
+        "u:hunter2@h.example:r",
+        "u:hunter2@h.example::r",
+        "https:/u:hunter2@h.example/r",
+        "u:hunter2@h.example://r",
+        "ftp://u:hunter2@h.example/r",
+        "codecommit::eu-west-1://u:hunter2@r",
+    ] {
+        let refused = parse(text).unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("hunter2"), "{refused}");
+    }
+    assert!(parse("https://u:hunter2@h.example/r").unwrap_err().to_string().contains("credential add"));
+}
+
+#[test]
+fn codecommits_helper_has_an_ordinary_address() {
+    let host = "https://git-codecommit";
+    for (text, offer) in [
+        ("codecommit::eu-west-1://Repo", format!("{host}.eu-west-1.amazonaws.com/v1/repos/Repo")),
+        ("codecommit::eu-west-1://ci@my.repo_1", format!("{host}.eu-west-1.amazonaws.com/v1/repos/my.repo_1")),
+        ("codecommit::cn-north-1://Repo", format!("{host}.cn-north-1.amazonaws.com.cn/v1/repos/Repo")),
+        ("codecommit://ci@Repo", format!("{host}.<region>.amazonaws.com/v1/repos/Repo")),
+        ("codecommit::eu-west-1://a/b", format!("{host}.eu-west-1.amazonaws.com/v1/repos/<repository>")),
+    ] {
+        let refused = parse(text).unwrap_err();
+        assert_eq!(refused, InvalidUrl::CodeCommit(offer.clone()), "{text}");
+        assert!(refused.to_string().contains(&offer));
+    }
 }
 
 #[test]
@@ -101,6 +184,10 @@ fn one_repository_has_one_key() {
         assert_eq!(parse(text).unwrap().key(), "git.example.com/a/b", "{text}");
     }
     assert_eq!(parse("https://h.example:8443/a").unwrap().key(), "h.example:8443/a");
+    assert_eq!(parse("ssh://git@h.example:22/a.GIT/").unwrap().key(), "h.example/a");
+    assert_eq!(parse("https://h.example/.git").unwrap().key(), "h.example/.git");
+    assert_eq!(parse("https://h.example/my%20proj").unwrap().key(), parse("git@h.example:my proj").unwrap().key());
+    assert_ne!(parse("https://h.example/a%2fb").unwrap().key(), parse("https://h.example/a/b").unwrap().key());
     assert_ne!(parse("https://h.example/A").unwrap().key(), parse("https://h.example/a").unwrap().key());
 }
 

@@ -61,6 +61,10 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>) {
             Err(error) => (Err(error), Vec::new()),
         },
         Operation::Archive(archive) => (git::archive(&archive, &limits).map(Answer::Archive), Vec::new()),
+        Operation::Probe { url, credential } => {
+            (git::probe(&url, credential.as_ref(), &outbound, &policy, &limits).map(Answer::Listed), Vec::new())
+        }
+        Operation::Knock { host, port } => (git::knock(&host, port, &outbound).map(|()| Answer::Done), Vec::new()),
         Operation::DropKept { mirror, commit } => (git::drop_kept(&mirror, &commit).map(|()| Answer::Done), Vec::new()),
     }
 }

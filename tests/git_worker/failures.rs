@@ -52,7 +52,6 @@ async fn statuses_are_told_apart() {
     let host = format!("localhost:{}", scene.server.port);
     for (status, expected, permanent) in [
         (401, VcsError::AuthRequired { host: host.clone() }, true),
-        (403, VcsError::Forbidden { host: host.clone() }, true),
         (404, VcsError::NotFoundOrNoAccess { url: scene.server.url("package.git") }, true),
         (429, VcsError::RateLimited { host: host.clone(), retry_after: Some(7) }, false),
         (500, VcsError::Unavailable { host, status: 500, retry_after: Some(7) }, false),
@@ -110,16 +109,20 @@ async fn a_credential_goes_to_its_own_host_only() {
     let seen = scene.server.take_log();
     assert!(seen.iter().all(|seen| seen.host.starts_with("127.0.0.1") && seen.authorization.is_none()), "{seen:?}");
 
-    // A redirect to another server takes nothing along, and the listing is still read there.
+    // A redirect to another server takes nothing along: the update ends and says where that server is.
     let other = GitServer::start(&scene.directory.path().join("repositories"));
     scene.settings.outbound.ca_bundle = Some(format!("{}{}", scene.server.ca, other.ca));
     scene.server.fail(Fault::Redirect(format!("https://localhost:{}", other.port)));
     scene.known = None;
-    scene.changed().await;
-    let seen = other.take_log();
-    assert!(!seen.is_empty() && seen.iter().all(|seen| seen.authorization.is_none()), "{seen:?}");
+    let failed = scene.update().await.expect_err("the credential is for another port");
+    assert!(matches!(&failed, VcsError::Redirected { to, .. } if to.contains(&other.port.to_string())), "{failed:?}");
+    assert!(other.take_log().is_empty());
     assert!(scene.server.take_log().iter().all(|seen| seen.authorization.is_some()));
 
+    // Without a credential there is nothing to lose.
+    scene.credential = None;
+    scene.changed().await;
+    assert!(!other.take_log().is_empty());
     other.require(Account::Basic("ada", "secret"));
     assert!(matches!(scene.update().await, Err(VcsError::AuthRequired { .. })));
 }

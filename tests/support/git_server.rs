@@ -44,6 +44,10 @@ pub enum Fault {
     Mute,
     /// The first bytes of a pack, then silence.
     StalledPack,
+    /// The first bytes of a pack, then the end of the connection.
+    CutPack,
+    /// Exactly this.
+    Answer(u16, Vec<(&'static str, String)>, &'static str),
 }
 
 /// One request as the server saw it.
@@ -74,6 +78,8 @@ struct State {
 pub struct GitServer {
     /// Its port on 127.0.0.1.
     pub port: u16,
+    /// `https`, or `http` without TLS.
+    scheme: &'static str,
     /// The certificate to trust, in PEM.
     pub ca: String,
     state: Arc<State>,
@@ -83,7 +89,13 @@ pub struct GitServer {
 impl GitServer {
     /// Serves the bare repositories below `root`, to everybody.
     pub fn start(root: &Path) -> Self {
-        let authority = Authority::new();
+        Self::start_with(root, Some(Authority::new()))
+    }
+
+    /// The same with this certificate, or without TLS.
+    pub fn start_with(root: &Path, authority: Option<Authority>) -> Self {
+        let (ca, tls) = authority.map(|authority| (authority.pem, authority.server)).unzip();
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let state = Arc::new(State {
             root: root.to_owned(),
             account: Mutex::new(Account::Anonymous),
@@ -91,7 +103,7 @@ impl GitServer {
             log: Mutex::new(Vec::new()),
         });
         let (sender, receiver) = std::sync::mpsc::channel();
-        let (shared, tls) = (Arc::clone(&state), authority.server);
+        let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let app = move || {
@@ -100,11 +112,12 @@ impl GitServer {
                         .app_data(web::PayloadConfig::new(64 << 20))
                         .default_service(web::to(answer))
                 };
-                let server = HttpServer::new(app)
-                    .workers(1)
-                    .disable_signals()
-                    .bind_rustls_0_23(("127.0.0.1", 0), tls)
-                    .expect("a free port");
+                let server = HttpServer::new(app).workers(1).disable_signals();
+                let server = match tls {
+                    Some(tls) => server.bind_rustls_0_23(("127.0.0.1", 0), tls),
+                    None => server.bind(("127.0.0.1", 0)),
+                };
+                let server = server.expect("a free port");
                 let port = server.addrs()[0].port();
                 let server = server.run();
                 sender.send((port, server.handle())).expect("the test waits for it");
@@ -112,12 +125,12 @@ impl GitServer {
             })
         });
         let (port, handle) = receiver.recv().expect("the server starts");
-        Self { port, ca: authority.pem, state, handle }
+        Self { port, scheme, ca: ca.unwrap_or_default(), state, handle }
     }
 
     /// The address of a repository, by the name `localhost`.
     pub fn url(&self, repository: &str) -> String {
-        format!("https://localhost:{}/{repository}", self.port)
+        format!("{}://localhost:{}/{repository}", self.scheme, self.port)
     }
 
     /// Asks for this account from now on.
@@ -165,6 +178,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
     let response = backend(&request, &body, &state.root).await;
     match fault {
         Some(Fault::StalledPack) if fetches => stall(response),
+        Some(Fault::CutPack) if fetches => cut(response),
         _ => response.into_http(),
     }
 }
@@ -181,7 +195,14 @@ async fn misbehave(fault: Option<&Fault>, request: &HttpRequest) -> Option<HttpR
         Fault::Redirect(base) => HttpResponse::Found().insert_header((LOCATION, format!("{base}{target}"))).finish(),
         Fault::SignIn => HttpResponse::Found().insert_header((LOCATION, "/users/sign_in")).finish(),
         Fault::Mute => std::future::pending().await,
-        Fault::StalledPack => return None,
+        Fault::Answer(status, headers, body) => {
+            let mut builder = HttpResponse::build(StatusCode::from_u16(*status).expect("a status"));
+            for (name, value) in headers {
+                builder.insert_header((*name, value.as_str()));
+            }
+            builder.body(*body)
+        }
+        Fault::StalledPack | Fault::CutPack => return None,
     })
 }
 
@@ -221,6 +242,12 @@ fn stall(said: Said) -> HttpResponse {
     let beginning = web::Bytes::copy_from_slice(&said.body[..said.body.len().min(100)]);
     let body = stream::iter([Ok::<_, actix_web::Error>(beginning)]).chain(stream::pending());
     said.builder().streaming(body)
+}
+
+fn cut(said: Said) -> HttpResponse {
+    let beginning = web::Bytes::copy_from_slice(&said.body[..said.body.len().min(100)]);
+    let end = actix_web::error::ErrorInternalServerError("the connection is cut");
+    said.builder().streaming(stream::iter([Ok(beginning), Err(end)]))
 }
 
 /// Runs `git http-backend` as a CGI program (RFC 3875, git-http-backend(1)).

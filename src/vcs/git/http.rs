@@ -4,6 +4,7 @@
 //! knows no Bearer tokens and turns what went wrong into text. Here the credential goes to its own host and nowhere else,
 //! and the first failure is remembered as what it is.
 
+mod answer;
 mod exchange;
 
 use std::cell::RefCell;
@@ -13,10 +14,10 @@ use std::rc::Rc;
 use base64::Engine;
 use gix::protocol::transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse};
 use reqwest::blocking::{Client, Response};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Url};
 
-use crate::outbound::{self, Guard, Refused, ResolveFailed, blocking_client};
+use crate::outbound::{self, ProxyAddress, blocking_client};
 use crate::vcs::error::VcsError;
 use crate::vcs::request::WireCredential;
 use crate::vcs::url::SourceUrl;
@@ -48,23 +49,32 @@ impl Failure {
 
 /// A client for one repository.
 pub(super) struct Git {
+    settings: outbound::Settings,
     shared: Rc<Shared>,
     /// The repository's address, after redirects; without a slash at its end. gix decodes and encodes addresses in its own
     /// way, so that only ours is used.
     base: String,
 }
 
+/// What the requests to one host and port share.
 struct Shared {
     client: Client,
-    guard: Guard,
-    proxied: bool,
-    /// The header, and the `host:port` that it is for.
-    authorization: Option<(String, HeaderValue)>,
+    /// The proxy that they go through.
+    proxy: Option<ProxyAddress>,
+    credential: Option<Rc<Own>>,
     failure: Failure,
     /// Bytes that one answer may have.
     limit: u64,
     /// Seconds that the server may stay silent.
     timeout: u64,
+}
+
+/// A credential's header, and the `host:port` that it is for.
+struct Own {
+    origin: String,
+    header: HeaderValue,
+    /// The host that it was sent to, from which a redirect led elsewhere.
+    left: RefCell<Option<String>>,
 }
 
 impl Git {
@@ -76,49 +86,102 @@ impl Git {
         limit: u64,
         failure: Failure,
     ) -> Result<Self, VcsError> {
-        let shared = Shared {
-            client: blocking_client(settings).map_err(|error| policy(&error))?,
-            guard: settings.guard.clone(),
-            proxied: settings.proxy.is_some(),
-            authorization: credential.map(authorization).transpose()?,
-            failure,
-            limit,
-            timeout: settings.timeout.as_secs(),
-        };
-        Ok(Self { shared: Rc::new(shared), base: url.as_str().trim_end_matches('/').to_owned() })
+        let base = url.as_str().trim_end_matches('/').to_owned();
+        let address = Url::parse(&base).map_err(|error| policy(&error))?;
+        let credential = credential.map(own).transpose()?.map(Rc::new);
+        let shared = Rc::new(Shared::new(&address, settings, credential, failure, limit)?);
+        Ok(Self { settings: settings.clone(), shared, base })
     }
 
     fn address(&self, tail: &str) -> io::Result<Url> {
         Url::parse(&format!("{}{tail}", self.base)).map_err(io::Error::other)
     }
 
-    /// Asks for the listing, following redirects as long as they keep the protocol's tail and lead to no unencrypted
-    /// address.
+    /// Asks for the listing, following redirects as long as they keep the protocol's tail, lead to no unencrypted address,
+    /// and not to another host where the credential would be missing.
     fn listing(&mut self, headers: &HeaderMap) -> io::Result<Response> {
         let mut url = self.address(LISTING)?;
         for _ in 0..=MAX_REDIRECTS {
+            self.check(&url)?;
             let response = self.shared.send(Method::GET, &url, headers, Vec::new())?;
-            if !response.status().is_redirection() {
-                return Ok(response);
-            }
-            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let target = url.join(location).ok().filter(|target| follows(&url, target));
-            let Some(target) = target else {
-                let reason = format!("it redirects to {}", whereto(&url, location));
-                return Err(self.shared.failure.set(VcsError::NotAGitEndpoint { url: endpoint(&url), reason }));
+            let Some(location) = location(&response) else { return Ok(response) };
+            let target = match redirect(&url, &location) {
+                Ok(target) => target,
+                Err(error) => return Err(self.shared.failure.set(error)),
             };
+            self.follow(&url, &target)?;
             self.base = target.as_str().trim_end_matches(LISTING).to_owned();
             url = target;
         }
         let reason = "it redirects too often".to_owned();
         Err(self.shared.failure.set(VcsError::NotAGitEndpoint { url: endpoint(&url), reason }))
     }
+
+    fn check(&self, url: &Url) -> io::Result<()> {
+        self.settings.check_url(url).map_err(|refused| self.shared.failure.set(policy(&refused)))
+    }
+
+    /// Turns to where a redirect leads. The credential stays behind unless host and port are the same, so that it is
+    /// better to stop than to be told by the other host that there is none; from http to https of the same host, we go on.
+    fn follow(&mut self, from: &Url, to: &Url) -> io::Result<()> {
+        if origin(from) == origin(to) {
+            return Ok(());
+        }
+        if let Some(own) = self.shared.credential.as_ref().filter(|own| own.origin == origin(from)) {
+            own.left.replace(Some(shown(from)));
+            if from.host_str() != to.host_str() || from.scheme() == to.scheme() {
+                let error = VcsError::Redirected { from: shown(from), to: endpoint(to) };
+                return Err(self.shared.failure.set(error));
+            }
+        }
+        let (credential, failure) = (self.shared.credential.clone(), self.shared.failure.clone());
+        let shared = Shared::new(to, &self.settings, credential, failure, self.shared.limit);
+        self.shared = Rc::new(shared.map_err(|error| self.shared.failure.set(error))?);
+        Ok(())
+    }
 }
 
-/// Whether a redirect is one of the repository, and not of a sign-in page, and as well encrypted as before.
-fn follows(from: &Url, to: &Url) -> bool {
-    let encrypted = to.scheme() == "https" || (to.scheme() == "http" && from.scheme() == "http");
-    encrypted && to.username().is_empty() && to.password().is_none() && to.as_str().ends_with(LISTING)
+/// Where a response redirects to, as it says it.
+fn location(response: &Response) -> Option<String> {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    response.status().is_redirection().then(|| location.to_owned())
+}
+
+/// Where a redirect leads, if that is a repository, and not a sign-in page, and as well encrypted as before.
+fn redirect(from: &Url, location: &str) -> Result<Url, VcsError> {
+    let refused = |reason: String| VcsError::NotAGitEndpoint { url: endpoint(from), reason };
+    if location.is_empty() {
+        return Err(refused("it redirects without saying where".to_owned()));
+    }
+    let Ok(target) = from.join(location) else {
+        return Err(refused("it redirects to an address that cannot be read".to_owned()));
+    };
+    let whereto = whereto(&target);
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(refused(format!("it redirects to {whereto}")));
+    }
+    if is_sign_in(&target) {
+        return Err(refused(format!("it redirects to a sign-in page at {} ({whereto})", shown(&target))));
+    }
+    if target.scheme() == "http" && from.scheme() == "https" {
+        return Err(refused(format!("it redirects to an unencrypted address, {whereto}, which is not followed")));
+    }
+    let plain = target.username().is_empty() && target.password().is_none();
+    if plain && target.as_str().ends_with(LISTING) {
+        return Ok(target);
+    }
+    Err(refused(format!("it redirects to {whereto}, which is no repository")))
+}
+
+/// Whether an address looks like the place where people say who they are.
+fn is_sign_in(url: &Url) -> bool {
+    let path = url.path().to_ascii_lowercase();
+    let host = url.host_str().unwrap_or_default();
+    !path.ends_with("/info/refs")
+        && (["sign_in", "signin", "login", "/sso", "/saml", "/oauth", "/adfs", "/auth"]
+            .iter()
+            .any(|word| path.contains(word))
+            || ["login.", "sso.", "auth.", "idp.", "accounts."].iter().any(|start| host.starts_with(start)))
 }
 
 impl Http for Git {
@@ -165,87 +228,32 @@ impl Http for Git {
 }
 
 impl Shared {
-    /// Sends one request, not following redirects.
-    fn send(&self, method: Method, url: &Url, headers: &HeaderMap, body: Vec<u8>) -> io::Result<Response> {
+    fn new(
+        url: &Url,
+        settings: &outbound::Settings,
+        credential: Option<Rc<Own>>,
+        failure: Failure,
+        limit: u64,
+    ) -> Result<Self, VcsError> {
         let host = url.host_str().unwrap_or_default();
-        self.guard.check_host(host).map_err(|refused| self.failure.set(policy(&refused)))?;
-        let mut request = self.client.request(method, url.clone()).headers(headers.clone()).body(body);
-        if let Some((own, value)) = &self.authorization
-            && *own == origin(url)
-        {
-            request = request.header(AUTHORIZATION, value.clone());
-        }
-        request.send().map_err(|error| self.failure.set(self.classify(url, &error)))
-    }
-
-    /// Whether the credential goes to this address.
-    fn authorizes(&self, url: &Url) -> bool {
-        self.authorization.as_ref().is_some_and(|(own, _)| *own == origin(url))
-    }
-
-    /// Checks status and content type.
-    fn accept(&self, response: Response, expected: &str) -> io::Result<Response> {
-        if let Some(error) = self.refused(&response) {
-            return Err(self.failure.set(error));
-        }
-        let found =
-            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
-        let essence = found.split(';').next().unwrap_or_default().trim();
-        if essence != expected {
-            let reason = format!("it sent {}", printable(essence));
-            return Err(self.failure.set(VcsError::NotAGitEndpoint { url: endpoint(response.url()), reason }));
-        }
-        Ok(response)
-    }
-
-    fn refused(&self, response: &Response) -> Option<VcsError> {
-        let url = response.url();
-        let host = shown(url);
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Some(match response.status() {
-            StatusCode::OK => return None,
-            StatusCode::UNAUTHORIZED if self.authorizes(url) => VcsError::AuthFailed { host },
-            StatusCode::UNAUTHORIZED => VcsError::AuthRequired { host },
-            StatusCode::FORBIDDEN => VcsError::Forbidden { host },
-            StatusCode::NOT_FOUND | StatusCode::GONE => VcsError::NotFoundOrNoAccess { url: endpoint(url) },
-            StatusCode::TOO_MANY_REQUESTS => VcsError::RateLimited { host, retry_after },
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => VcsError::Policy {
-                reason:
-                    "The proxy asks for a user and password: put them into `proxy` under [outbound] in config.toml."
-                        .to_owned(),
-            },
-            status if status.is_server_error() => VcsError::Unavailable { host, status: status.as_u16(), retry_after },
-            status => VcsError::NotAGitEndpoint {
-                url: endpoint(url),
-                reason: format!("it answered with HTTP {}", status.as_u16()),
-            },
+        let port = url.port_or_known_default().unwrap_or_default();
+        Ok(Self {
+            client: blocking_client(settings, host, port).map_err(|error| policy(&error))?,
+            proxy: settings.proxy_for(host),
+            credential,
+            failure,
+            limit,
+            timeout: settings.timeout.as_secs(),
         })
     }
 
-    /// What a failed request means, from the errors it was caused by.
-    fn classify(&self, url: &Url, error: &reqwest::Error) -> VcsError {
-        let host = shown(url);
-        let mut current: Option<&(dyn std::error::Error + 'static)> = Some(error);
-        let mut last = error.to_string();
-        while let Some(cause) = current {
-            if let Some(refused) = cause.downcast_ref::<Refused>() {
-                return policy(refused);
-            }
-            if let Some(failed) = cause.downcast_ref::<ResolveFailed>() {
-                return VcsError::Dns { host: failed.host.clone() };
-            }
-            if cause.is::<rustls::Error>() {
-                return VcsError::Tls { host, reason: printable(&cause.to_string()) };
-            }
-            last = cause.to_string();
-            current = wrapped(cause).or_else(|| cause.source());
+    /// Sends one request, not following redirects.
+    fn send(&self, method: Method, url: &Url, headers: &HeaderMap, body: Vec<u8>) -> io::Result<Response> {
+        let mut request = self.client.request(method, url.clone()).headers(headers.clone()).body(body);
+        if let Some(own) = self.credential.as_ref().filter(|own| own.origin == origin(url)) {
+            request = request.header(AUTHORIZATION, own.header.clone());
         }
-        if error.is_timeout() {
-            return VcsError::Timeout { what: format!("Waiting for {host}"), seconds: self.timeout };
-        }
-        let through = if self.proxied && error.is_connect() { " (through the configured `proxy`)" } else { "" };
-        VcsError::Unreachable { host, reason: format!("{}{through}", printable(&last)) }
+        request.send().map_err(|error| self.failure.set(self.classify(url, &error)))
     }
 
     fn body(self: &Rc<Self>, response: Response) -> BufReader<Limited> {
@@ -253,8 +261,20 @@ impl Shared {
     }
 }
 
-/// The header, and the origin that it is for.
-fn authorization(credential: &WireCredential) -> Result<(String, HeaderValue), VcsError> {
+/// Sees whether a web server answers there. See [`crate::vcs::Vcs::knock`].
+pub(in crate::vcs) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Result<(), VcsError> {
+    const HTTP: u16 = 80;
+    let scheme = if port == HTTP { "http" } else { "https" };
+    let url = Url::parse(&format!("{scheme}://{host}:{port}/")).map_err(|error| policy(&error))?;
+    settings.check_url(&url).map_err(|refused| policy(&refused))?;
+    let shared = Shared::new(&url, settings, None, Failure::default(), 0)?;
+    match shared.send(Method::GET, &url, &HeaderMap::new(), Vec::new()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(shared.failure.take().unwrap_or_else(|| VcsError::io("Sending a request", &error))),
+    }
+}
+
+fn own(credential: &WireCredential) -> Result<Own, VcsError> {
     let text = match &credential.username {
         Some(username) => {
             let pair = format!("{username}:{}", credential.secret);
@@ -266,7 +286,8 @@ fn authorization(credential: &WireCredential) -> Result<(String, HeaderValue), V
         reason: "The credential's token has characters that HTTP cannot carry.".to_owned(),
     })?;
     value.set_sensitive(true);
-    Ok((format!("{}:{}", credential.host.to_ascii_lowercase(), credential.port), value))
+    let origin = format!("{}:{}", credential.host.to_ascii_lowercase(), credential.port);
+    Ok(Own { origin, header: value, left: RefCell::new(None) })
 }
 
 /// A URL's `host:port`.
@@ -282,12 +303,6 @@ fn shown(url: &Url) -> String {
     }
 }
 
-/// What an I/O error was made of: its `source` would skip that.
-fn wrapped<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    Some(inner)
-}
-
 fn policy(refused: &dyn std::fmt::Display) -> VcsError {
     VcsError::Policy { reason: refused.to_string() }
 }
@@ -298,10 +313,8 @@ fn printable(text: &str) -> String {
 }
 
 /// Where a redirect leads, for a message: without the secrets that addresses can carry.
-fn whereto(from: &Url, location: &str) -> String {
-    let Ok(mut target) = from.join(location) else {
-        return "an address that cannot be read".to_owned();
-    };
+fn whereto(target: &Url) -> String {
+    let mut target = target.clone();
     // Neither can fail for an address that has a host; one without has no secret to hide.
     let _ = target.set_username("");
     let _ = target.set_password(None);
