@@ -7,7 +7,7 @@
 //! for a moment, for the same owner's next repository (`spare`).
 //!
 //! ```text
-//! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (https, local)
+//! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (http, daemon, local)
 //!                                                └── git::fetch, refs, read, archive
 //! ```
 

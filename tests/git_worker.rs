@@ -13,6 +13,8 @@ mod git_server;
 mod answers;
 #[path = "git_worker/archives.rs"]
 mod archives;
+#[path = "git_worker/daemon.rs"]
+mod daemon;
 #[path = "git_worker/failures.rs"]
 mod failures;
 #[path = "git_worker/local.rs"]

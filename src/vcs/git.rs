@@ -6,6 +6,7 @@
 
 mod archive;
 mod connect;
+mod daemon;
 mod fetch;
 mod http;
 mod local;

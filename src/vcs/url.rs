@@ -205,6 +205,12 @@ impl SourceUrl {
         &self.path
     }
 
+    /// The path without percent-encoding.
+    #[must_use]
+    pub fn decoded_path(&self) -> String {
+        percent_decoded(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
     /// What two addresses of one repository share, whatever the protocol, user, `.git` or slash at the end: the key for
     /// finding duplicates and the package that a webhook means. Paths keep their case, because hosts differ there.
     #[must_use]

@@ -103,10 +103,12 @@ fn addresses_with_secrets_are_refused_without_repeating_them() {
     let world = World::with_organization();
     let said = world.run("package add https://ci:hunter2@git.example.com/a/b").refused(1, "credential add");
     assert!(!said.err.contains("hunter2"), "{said:?}");
-    world.run("package add http://git.example.com/a/b").refused(1, "allow_insecure");
+    for way in ["http://git.example.com/a/b", "git://git.example.com/a/b"] {
+        world.run(&format!("package add {way}")).refused(1, "allow_insecure");
+    }
     world.run("package add /etc").refused(1, "file_roots");
     world.run("package add https://svn.example.com/a/b --vcs svn").refused(1, "not supported");
-    for way in ["ssh://git@git.example.com/a/b", "git@git.example.com:a/b", "git://git.example.com/a/b"] {
+    for way in ["ssh://git@git.example.com/a/b", "git@git.example.com:a/b"] {
         world.run(&format!("package add {way}")).refused(1, "not supported by this version");
     }
     assert_eq!(world.run("package list --json").json(), json!([]));

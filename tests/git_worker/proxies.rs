@@ -1,5 +1,6 @@
 //! Through a forwarding proxy, past it, and what is said when it does not let us pass.
 
+use super::certificates::Authority;
 use super::forward_proxy::{ForwardProxy, Refusal};
 use super::git_server::{Account, GitServer};
 use super::{Scene, VcsError};
@@ -33,6 +34,20 @@ async fn https_goes_through_the_proxy_which_resolves_the_name_and_sees_no_secret
         assert_eq!(asked.line, format!("CONNECT git.test:{}", scene.server.port));
         assert!(asked.known && !asked.sees_authorization);
     }
+}
+
+#[tokio::test]
+async fn a_proxy_can_stand_behind_tls_and_must_be_trusted_then() {
+    let (mut scene, _) = behind_proxy();
+    let authority = Authority::new();
+    let proxy = ForwardProxy::start_with(Some(("agent", "word")), Some(authority.server));
+    scene.settings.outbound.proxy = Some(format!("https://agent:word@localhost:{}", proxy.address.port()));
+    let url = secure(&scene);
+    let text = scene.update_from(&url).await.expect_err("it is not trusted").to_string();
+    assert!(text.contains("`ca_bundle`") && proxy.take_log().is_empty(), "{text}");
+    scene.settings.outbound.ca_bundle = Some(format!("{}{}", scene.server.ca, authority.pem));
+    scene.update_from(&url).await.expect("it is trusted");
+    assert!(proxy.take_log().iter().all(|asked| asked.known && asked.line.starts_with("CONNECT git.test:")));
 }
 
 #[tokio::test]

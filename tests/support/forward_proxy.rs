@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 /// What the proxy does instead of its work.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,12 @@ pub struct ForwardProxy {
 impl ForwardProxy {
     /// Starts a proxy that wants this user and password, or none.
     pub fn start(account: Option<(&str, &str)>) -> Self {
+        Self::start_with(account, None)
+    }
+
+    /// The same behind TLS, or not.
+    pub fn start_with(account: Option<(&str, &str)>, tls: Option<ServerConfig>) -> Self {
+        let tls = tls.map(|tls| TlsAcceptor::from(Arc::new(tls)));
         let account = account.map(|(user, password)| {
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
             format!("Basic {pair}")
@@ -65,9 +73,14 @@ impl ForwardProxy {
                 let listener = TcpListener::from_std(listener).expect("a socket");
                 let serve = async {
                     while let Ok((stream, _)) = listener.accept().await {
-                        let state = Arc::clone(&shared);
+                        let (state, tls) = (Arc::clone(&shared), tls.clone());
                         // Whoever hangs up ends it, which is no failure of the test.
-                        tokio::spawn(async move { pass(stream, &state).await.ok() });
+                        tokio::spawn(async move {
+                            match tls {
+                                Some(tls) => pass(tls.accept(stream).await?, &state).await,
+                                None => pass(stream, &state).await,
+                            }
+                        });
                     }
                 };
                 tokio::select! {

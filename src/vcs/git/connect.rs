@@ -19,8 +19,8 @@ use gix::protocol::{Handshake, handshake};
 use sha2::{Digest, Sha256};
 
 use super::http::{Failure, Git};
-use super::local;
 use super::mirror::git;
+use super::{daemon, local};
 use crate::outbound;
 use crate::vcs::error::VcsError;
 use crate::vcs::request::{Limits, WireCredential};
@@ -115,8 +115,9 @@ impl Session {
                 let (connection, local) = Local::spawn(url, &directory)?;
                 (connection, Some(local))
             }
-            Scheme::Ssh | Scheme::Git => {
-                return Err(VcsError::Unsupported { what: format!("Reaching {url} (ssh:// and git:// addresses)") });
+            Scheme::Git => (daemon::open(url, outbound, limits.transfer, &failure)?, None),
+            Scheme::Ssh => {
+                return Err(VcsError::Unsupported { what: format!("Reaching {url} (ssh:// addresses)") });
             }
         };
         Ok(Self { transport, handshake: None, url: url.clone(), failure, local })
@@ -168,6 +169,9 @@ impl Session {
         if let Some(local) = self.local.take() {
             return local.explain(&self.url, &text);
         }
+        if self.url.scheme() == Scheme::Git && denied(&whole) {
+            return VcsError::NotFoundOrNoAccess { url: self.url.to_string() };
+        }
         match self.handshake {
             None => VcsError::NotAGitEndpoint { url: self.url.to_string(), reason: text },
             Some(_) => {
@@ -176,6 +180,11 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether git-daemon(1) says that it has no such repository, or does not show it.
+fn denied(causes: &str) -> bool {
+    ["access denied", "not exported", "no such repository"].iter().any(|said| causes.contains(said))
 }
 
 /// What our own disk has to do with an error of gix, told by its causes: the remote must not be blamed for it.

@@ -35,7 +35,7 @@ pub(super) struct Failure(Rc<RefCell<Option<VcsError>>>);
 
 impl Failure {
     /// Remembers an error and gives gix something to stop at.
-    fn set(&self, error: VcsError) -> io::Error {
+    pub(super) fn set(&self, error: VcsError) -> io::Error {
         let text = error.to_string();
         self.0.borrow_mut().get_or_insert(error);
         io::Error::other(text)
