@@ -117,12 +117,13 @@ impl Vcs {
         }
     }
 
-    /// Sees whether a host answers at a port, whatever it says, without showing it a secret.
+    /// Sees whether a host answers at a port, by HTTP if it should be a web server, whatever it says and without showing it
+    /// a secret.
     ///
     /// # Errors
     /// [`VcsError`], which says what is in the way.
-    pub async fn knock(&self, host: String, port: u16) -> Result<(), VcsError> {
-        match process::run(&self.settings, &self.spares, None, request::Operation::Knock { host, port }).await? {
+    pub async fn knock(&self, host: String, port: u16, web: bool) -> Result<(), VcsError> {
+        match process::run(&self.settings, &self.spares, None, request::Operation::Knock { host, port, web }).await? {
             request::Answer::Done => Ok(()),
             _ => Err(VcsError::mixed_up()),
         }

@@ -31,7 +31,6 @@ use mirror::Mirror;
 use refs::{Refs, Stored};
 
 pub(super) use archive::archive;
-pub(super) use http::knock;
 
 /// A manifest on its way to the parent: its blob id and its bytes.
 pub(super) type Blob = (String, Arc<[u8]>);
@@ -65,6 +64,11 @@ pub(super) fn probe(
 ) -> Result<usize, VcsError> {
     let listing = Session::open(url, credential, outbound, policy, limits)?.list()?;
     Ok(listing.refs.len())
+}
+
+/// Sees whether anybody answers. See [`crate::vcs::Vcs::knock`].
+pub(super) fn knock(host: &str, port: u16, web: bool, outbound: &outbound::Settings) -> Result<(), VcsError> {
+    if web { http::knock(host, port, outbound) } else { daemon::knock(host, port, outbound) }
 }
 
 /// Lets go of a kept commit. See [`crate::vcs::Vcs::drop_kept`].

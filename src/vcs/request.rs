@@ -229,6 +229,8 @@ pub(super) enum Operation {
     Knock {
         host: String,
         port: u16,
+        /// Whether it should be a web server.
+        web: bool,
     },
     Archive(ArchiveRequest),
     DropKept {

@@ -64,7 +64,9 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>) {
         Operation::Probe { url, credential } => {
             (git::probe(&url, credential.as_ref(), &outbound, &policy, &limits).map(Answer::Listed), Vec::new())
         }
-        Operation::Knock { host, port } => (git::knock(&host, port, &outbound).map(|()| Answer::Done), Vec::new()),
+        Operation::Knock { host, port, web } => {
+            (git::knock(&host, port, web, &outbound).map(|()| Answer::Done), Vec::new())
+        }
         Operation::DropKept { mirror, commit } => (git::drop_kept(&mirror, &commit).map(|()| Answer::Done), Vec::new()),
     }
 }

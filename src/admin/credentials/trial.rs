@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{HTTPS, find, host};
+use super::{HTTPS, Kind, find, host};
 use crate::admin::{Actor, Result, packages as use_packages};
 use crate::appliance::{Appliance, PackageKey};
 use crate::publish::probe::probe;
@@ -105,7 +105,8 @@ async fn knock(appliance: &Appliance, credential: &Credential) -> Finding {
     let name = &credential.name;
     let shown = host(credential).unwrap_or_default();
     let (host, port) = (credential.host.clone().unwrap_or_default(), credential.port.unwrap_or(HTTPS));
-    match appliance.vcs.knock(host, port).await {
+    let web = credential.kind != Kind::SshKey.as_str();
+    match appliance.vcs.knock(host, port, web).await {
         Ok(()) => Finding::Good(format!(
             "no package uses the credential `{name}` yet, so that it could not be tried; its host {shown} answers"
         )),

@@ -48,6 +48,13 @@ pub(super) fn open(
     Ok(Box::new(Connection::new(reader, writer, Protocol::V2, path, Some((host, port)), ConnectMode::Daemon, false)))
 }
 
+/// Sees whether a connection can be made. See [`crate::vcs::Vcs::knock`].
+pub(super) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Result<(), VcsError> {
+    let opened = tunnel::connect(settings, host, port, Instant::now() + settings.timeout);
+    let failed = |error| meaning(error, &format!("{host}:{port}"), settings.proxy_for(host).as_ref());
+    opened.map(drop).map_err(failed)
+}
+
 /// What it means that there is no stream.
 fn meaning(error: TunnelError, host: &str, proxy: Option<&ProxyAddress>) -> VcsError {
     let host = host.to_owned();

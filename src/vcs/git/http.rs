@@ -262,7 +262,7 @@ impl Shared {
 }
 
 /// Sees whether a web server answers there. See [`crate::vcs::Vcs::knock`].
-pub(in crate::vcs) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Result<(), VcsError> {
+pub(super) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Result<(), VcsError> {
     const HTTP: u16 = 80;
     let scheme = if port == HTTP { "http" } else { "https" };
     let url = Url::parse(&format!("{scheme}://{host}:{port}/")).map_err(|error| policy(&error))?;
