@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod cache;
 pub mod composer;
+pub mod connections;
 pub mod error;
 pub mod guard;
 pub mod hooks;
@@ -36,6 +37,7 @@ use crate::appliance::Appliance;
 use crate::jobs::build_dist::Dists;
 use crate::telemetry::metrics::Metrics;
 use books::{Installs, LastUsed};
+use connections::{Connections, Limits};
 use hooks::rate::Rates;
 use routes::RouteTable;
 
@@ -52,6 +54,8 @@ pub struct Settings {
     pub metrics_token: Option<SecretString>,
     /// What every link begins with; no slash at its end.
     pub public_url: String,
+    /// How much there may be at once.
+    pub limits: Limits,
 }
 
 /// What answering needs. Clones share everything.
@@ -70,6 +74,7 @@ pub struct State {
     installs: Arc<Installs>,
     rates: Arc<Rates>,
     routes: Arc<RouteTable>,
+    connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
     stopping: Arc<AtomicBool>,
 }
@@ -83,6 +88,7 @@ impl State {
             dists,
             metrics,
             host: host_of(&settings.public_url).into(),
+            connections: Connections::new(settings.limits),
             settings: Arc::new(settings),
             last_used: Arc::default(),
             installs: Arc::default(),

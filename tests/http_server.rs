@@ -2,6 +2,8 @@
 
 #[path = "http_support/client.rs"]
 mod client;
+#[path = "http_support/http2.rs"]
+mod http2;
 #[path = "http_support/world.rs"]
 mod world;
 
@@ -9,6 +11,8 @@ mod world;
 mod access;
 #[path = "http_support/archives.rs"]
 mod archives;
+#[path = "http_support/crowds.rs"]
+mod crowds;
 #[path = "http_support/documents.rs"]
 mod documents;
 #[path = "http_support/matrix.rs"]

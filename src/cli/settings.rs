@@ -122,6 +122,7 @@ pub fn http(config: &Config) -> http::Settings {
         trusted_proxies: server.trusted_proxies.clone(),
         metrics_token: server.metrics_token.clone(),
         public_url: server.public_url.as_str().to_owned(),
+        limits: http::connections::Limits::of_process(),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Error {
     Method(&'static str),
     /// The request itself is wrong; the text says how.
     BadRequest(String),
+    /// The request has more, or longer, headers than any client of ours sends.
+    HeadersTooLarge,
     /// Something is busy: again after this many seconds. The text says what.
     Busy(u64, &'static str),
     /// What was asked for failed in a way that the asker may know.
@@ -68,6 +70,7 @@ impl Error {
             Self::Forgotten => StatusCode::GONE,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Busy(..) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(..) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -135,6 +138,7 @@ impl Error {
             Self::NotFound(text) => ((*text).to_owned(), None),
             Self::Method(allowed) => (format!("This address answers {allowed} only."), None),
             Self::BadRequest(text) => (text.clone(), None),
+            Self::HeadersTooLarge => ("The request has too many headers, or too long ones.".to_owned(), None),
             Self::Busy(seconds, text) => {
                 ((*text).to_owned(), Some(format!("{text} Try again in {seconds} seconds.")))
             }

@@ -2,35 +2,42 @@
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::{ConnectionType, Version};
+use bytes::Bytes;
 use futures_util::future::{Either, FutureExt, LocalBoxFuture};
 use ipnet::IpNet;
 
+use super::connections::{self, InFlight, Link};
 use super::error::REQUEST_ID;
-use super::{State, composer, routes};
+use super::{Error, State, composer, routes};
 use crate::telemetry::RequestId;
 
 /// An answer that took this long is news whatever its status.
 const SLOW: Duration = Duration::from_secs(1);
+/// Headers that a request may have: as many as HTTP/1 may.
+const MOST_HEADERS: usize = 96;
 /// How much of a webhook's address may be seen in the log.
 const SHOWN_OF_HOOK: usize = 6;
 
 /// The wrapper around every request.
 pub(super) struct Observe(pub(super) State);
 
-impl<S, B> Transform<S, ServiceRequest> for Observe
+impl<S> Transform<S, ServiceRequest> for Observe
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error> + 'static,
     S::Future: 'static,
-    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Sent>;
     type Error = actix_web::Error;
     type Transform = Observed<S>;
     type InitError = ();
@@ -42,7 +49,7 @@ where
 }
 
 /// What the wrapper gives back.
-type Observation<B> = Result<ServiceResponse<EitherBody<B>>, actix_web::Error>;
+type Observation = Result<ServiceResponse<Sent>, actix_web::Error>;
 
 /// [`Observe`] in one thread.
 pub(super) struct Observed<S> {
@@ -50,38 +57,94 @@ pub(super) struct Observed<S> {
     state: Rc<State>,
 }
 
-impl<S, B> Service<ServiceRequest> for Observed<S>
+impl<S> Service<ServiceRequest> for Observed<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error> + 'static,
     S::Future: 'static,
-    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse<Sent>;
     type Error = actix_web::Error;
-    type Future = Either<Ready<Observation<B>>, LocalBoxFuture<'static, Observation<B>>>;
+    type Future = Either<Ready<Observation>, LocalBoxFuture<'static, Observation>>;
 
     actix_web::dev::forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let state = Rc::clone(&self.state);
+        let link = request.conn_data::<Arc<Link>>();
+        let in_flight = link.map(Link::begin);
+        if let Some(error) = refusal(&request, link.is_some_and(|link| link.is_crowded())) {
+            let mut response = request.into_response(error.response());
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            observe(&state, &mut response, started.elapsed(), true);
+            return Either::Left(ready(Ok(Sent::of(response, in_flight))));
+        }
         if let Some(response) = composer::at_once(request.request(), &state) {
             let mut response = request.into_response(response);
             observe(&state, &mut response, started.elapsed(), true);
-            return Either::Left(ready(Ok(response.map_into_right_body())));
+            return Either::Left(ready(Ok(Sent::of(response, in_flight))));
         }
         let is_busy = routes::is_busy(&request);
         let answered = self.service.call(request).map(move |response| {
             response.map(|mut response| {
                 observe(&state, &mut response, started.elapsed(), is_busy);
-                response.map_into_left_body()
+                Sent::of(response, in_flight)
             })
         });
         Either::Right(answered.boxed_local())
     }
 }
 
-fn observe<B>(state: &State, response: &mut ServiceResponse<B>, took: Duration, is_busy: bool) {
+/// Why a request is not even looked at.
+fn refusal(request: &ServiceRequest, is_crowded: bool) -> Option<Error> {
+    if is_crowded && !routes::has_reserve(request) {
+        connections::refused("crowded");
+        return Some(Error::Busy(5, "Too many clients are connected to the server."));
+    }
+    // HTTP/1 has bounds of its own on the way in.
+    if request.version() == Version::HTTP_2 {
+        let headers = request.headers();
+        let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if headers.len() > MOST_HEADERS || length > connections::LONGEST_HEADERS {
+            connections::refused("headers");
+            return Some(Error::HeadersTooLarge);
+        }
+    }
+    None
+}
+
+/// An answer's body on its way to the client.
+pub(super) struct Sent {
+    body: BoxBody,
+    in_flight: Option<InFlight>,
+}
+
+impl Sent {
+    fn of(response: ServiceResponse, in_flight: Option<InFlight>) -> ServiceResponse<Self> {
+        response.map_body(|_, body| Self { body, in_flight })
+    }
+}
+
+impl MessageBody for Sent {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        // It is asked for more when the client has taken most of what was before.
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.sends();
+        }
+        Pin::new(&mut self.body).poll_next(cx)
+    }
+}
+
+fn observe(state: &State, response: &mut ServiceResponse, took: Duration, is_busy: bool) {
+    if state.is_stopping() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let status = response.status().as_u16();
     state.routes.record(routes::name_of(response.request()), status, took);
     if status < 400 && is_busy && took < SLOW {

@@ -184,6 +184,13 @@ pub(super) fn is_busy(request: &ServiceRequest) -> bool {
     below_repo(path).is_some() || matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
+/// Whether an address is answered also when too many clients are connected: a webhook that is refused is news that
+/// nobody hears, and probes that fail make somebody restart what only has much to do.
+pub(super) fn has_reserve(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    path.starts_with("/hooks/") || matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ROUTES, below_repo};

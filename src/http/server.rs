@@ -7,18 +7,24 @@ use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::http::KeepAlive;
-use actix_web::{App, HttpServer, web};
+use actix_http::{HttpService, KeepAlive};
+use actix_server::{ServerBuilder, ServerHandle};
+use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, ServiceRequest, ServiceResponse};
+use actix_web::{App, web};
+use rustls::ServerConfig;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use super::books;
+use super::connections::{self, Stream};
 use super::request::Observe;
 use super::tls::{Certificate, TlsError};
 use super::{State, routes};
 
-/// How long a client may take to send the head of its request.
+/// How long a client may take to send the head of its first request.
 const SLOW_REQUEST: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept; longer than common proxies keep theirs, so that they close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -28,6 +34,12 @@ const CLOSING: Duration = Duration::from_secs(2);
 const GRACE: u64 = 30;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 2048;
+/// How often connections are looked through for those that are of no use.
+const SWEEP: Duration = Duration::from_secs(1);
+/// The same while the server stops.
+const SWEEP_STOPPING: Duration = Duration::from_millis(100);
+/// Connections that one thread takes: more than there may be, because [`connections`] counts them.
+const TAKEN: usize = 1 << 20;
 /// How often the histograms of metrics are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -86,32 +98,21 @@ impl Server {
             return Err(StartError::NoAddress);
         }
         let certificate = settings.tls.as_ref().map(Certificate::load).transpose()?;
-        let shared = state.clone();
-        let mut server = HttpServer::new(move || {
-            App::new()
-                .app_data(web::Data::new(shared.clone()))
-                .wrap(Observe(shared.clone()))
-                .configure(routes::configure)
-        })
-        .workers(available_parallelism().map_or(2, Into::into))
-        .backlog(BACKLOG)
-        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .client_request_timeout(SLOW_REQUEST)
-        .client_disconnect_timeout(CLOSING)
-        .tcp_nodelay(true)
-        .shutdown_timeout(GRACE)
-        .disable_signals();
+        let tls = certificate.as_ref().map(|certificate| Arc::new(certificate.config()));
+        let mut server = actix_server::Server::build()
+            .workers(available_parallelism().map_or(2, Into::into))
+            .max_concurrent_connections(TAKEN)
+            .shutdown_timeout(GRACE)
+            .disable_signals();
+        let mut addresses = Vec::new();
         for address in &settings.listen {
-            let bound = match &certificate {
-                Some(certificate) => server.bind_rustls_0_23(address, certificate.config()),
-                // Plain HTTP is HTTP/1.1 only: HTTP/2 without TLS is for proxies that none of our users asked for.
-                None => server.bind(address),
-            };
-            server = bound.map_err(|source| StartError::Bind { address: *address, source })?;
+            let bound = listen(server, *address, &state, tls.clone());
+            let (with, bound) = bound.map_err(|source| StartError::Bind { address: *address, source })?;
+            server = with;
+            addresses.push(bound);
         }
-        let addresses = server.addrs();
         let running = server.run();
-        let mut beside = vec![tokio::spawn(keep_books(state.clone()))];
+        let mut beside = vec![tokio::spawn(keep_books(state.clone())), tokio::spawn(sweep(state.clone()))];
         beside.extend(certificate.map(|certificate| tokio::spawn(certificate.watch())));
         Ok(Self { addresses, handle: running.handle(), accepting: tokio::spawn(running), beside, state })
     }
@@ -120,6 +121,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What it has to do at this moment.
+    #[must_use]
+    pub fn load(&self) -> connections::Load {
+        self.state.connections.load()
     }
 
     /// Waits until the server ends by itself, which it only does when something is broken.
@@ -134,11 +141,79 @@ impl Server {
     /// left behind.
     pub async fn stop(self) {
         self.state.stopping.store(true, Ordering::Relaxed);
+        self.state.connections.stop();
         self.handle.stop(true).await;
         for task in &self.beside {
             task.abort();
         }
         self.state.flush().await;
+    }
+}
+
+/// Has the server listen on an address as well, and says which it became.
+fn listen(
+    server: ServerBuilder,
+    address: SocketAddr,
+    state: &State,
+    tls: Option<Arc<ServerConfig>>,
+) -> io::Result<(ServerBuilder, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again may have its address again, although old connections linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?.into_std()?;
+    let bound = listener.local_addr()?;
+    let state = state.clone();
+    let server = server.listen(format!("http on {bound}"), listener, move || {
+        let (connections, tls) = (Arc::clone(&state.connections), tls.clone());
+        let seat = fn_service(move |io: TcpStream| connections::accept(io, Arc::clone(&connections), tls.clone()));
+        seat.map_err(Into::into).and_then(protocol(&state))
+    })?;
+    Ok((server, bound))
+}
+
+/// HTTP/1 and, where TLS agreed on it, HTTP/2. Without TLS there is no HTTP/2: it is for proxies that none of our users
+/// asked for.
+fn protocol(
+    state: &State,
+) -> impl ServiceFactory<
+    (Stream, actix_http::Protocol, Option<SocketAddr>),
+    Response = (),
+    Error = actix_http::error::DispatchError,
+    Config = (),
+    InitError = (),
+> + use<> {
+    let app = map_config(application(state.clone()), |()| AppConfig::default());
+    HttpService::build()
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(SLOW_REQUEST)
+        .client_disconnect_timeout(CLOSING)
+        .on_connect_ext(|io: &Stream, data| {
+            data.insert(io.link());
+        })
+        .finish(app.map_err(|error: actix_web::Error| error.error_response()))
+}
+
+/// What answers requests.
+fn application(
+    state: State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    App::new().app_data(web::Data::new(state.clone())).wrap(Observe(state)).configure(routes::configure)
+}
+
+/// Cuts connections that are of no use, for as long as the server runs.
+async fn sweep(state: State) {
+    loop {
+        tokio::time::sleep(if state.is_stopping() { SWEEP_STOPPING } else { SWEEP }).await;
+        state.connections.sweep();
     }
 }
 

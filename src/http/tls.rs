@@ -79,14 +79,16 @@ impl Certificate {
         Ok(Arc::new(Self { files: files.clone(), provider, current }))
     }
 
-    /// How connections are accepted. The server adds HTTP/2 and HTTP/1.1 to what is negotiated.
+    /// How connections are accepted: with HTTP/2 where the client speaks it, else with HTTP/1.1.
     pub(super) fn config(self: &Arc<Self>) -> ServerConfig {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::<Self>::clone(self);
-        ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .expect("the provider has ciphers for TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_cert_resolver(resolver)
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config
     }
 
     /// Takes over new files as they come, for ever. Files that cannot be used are said and looked at again; the certificate

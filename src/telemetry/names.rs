@@ -49,6 +49,18 @@ metrics! {
     HTTP_REQUESTS = "http_requests_total", Counter, ["route", "status"];
     /// Seconds from a request's arrival to its answer.
     HTTP_REQUEST_DURATION = "http_request_duration_seconds", Histogram, ["route"];
+    /// Open connections.
+    HTTP_CONNECTIONS = "http_connections", Gauge, [];
+    /// Connections that may be open before others than webhooks and probes are refused.
+    HTTP_CONNECTIONS_LIMIT = "http_connections_limit", Gauge, [];
+    /// Connections that were cut: idle, stalled, room (for others), streams (too many), stopping.
+    HTTP_CONNECTIONS_CUT = "http_connections_cut_total", Counter, ["reason"];
+    /// Requests whose answer is not handed over yet.
+    HTTP_IN_FLIGHT = "http_requests_in_flight", Gauge, [];
+    /// Refused because there is too much of it: connections (closed unheard), crowded, downloads, builds, headers; or handshake.
+    HTTP_REFUSALS = "http_refusals_total", Counter, ["reason"];
+    /// Archives that are being sent.
+    DOWNLOADS_IN_FLIGHT = "downloads_in_flight", Gauge, [];
     /// Requests refused for their credentials.
     AUTH_FAILURES = "auth_failures_total", Counter, ["reason"];
     /// Webhook deliveries by platform and outcome.

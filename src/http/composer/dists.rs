@@ -19,6 +19,7 @@ use futures_util::{Stream, StreamExt};
 use crate::appliance::PackageKey;
 use crate::composer::name::PackageName;
 use crate::http::cache::Cache;
+use crate::http::connections::Download;
 use crate::http::guard::Opened;
 use crate::http::{Error, State};
 use crate::jobs::build_dist::{Archive, DistError};
@@ -47,7 +48,7 @@ pub(super) async fn answer(
     let key = PackageKey { org: opened.organization.id, package: entry.package };
     let archive = state.dists.get(key, reference).await.map_err(refused)?;
     let file_name = format!("{}-{}-{reference}.zip", name.vendor(), name.project());
-    send(request, archive, &file_name).await
+    send(request, state, archive, &file_name).await
 }
 
 /// What Composer puts for `%reference%` (`ComposerMirror::processUrl`): lower-case hexadecimal, its own or MD5's.
@@ -74,7 +75,7 @@ fn refused(error: DistError) -> Error {
     }
 }
 
-async fn send(request: &HttpRequest, archive: Archive, file_name: &str) -> Result<HttpResponse, Error> {
+async fn send(request: &HttpRequest, state: &State, archive: Archive, file_name: &str) -> Result<HttpResponse, Error> {
     let etag = format!("\"{}\"", to_hex(&archive.digest));
     if header(request, IF_NONE_MATCH).is_some_and(|known| names_tag(known, &etag)) {
         return Ok(common(StatusCode::NOT_MODIFIED, &etag).finish());
@@ -88,6 +89,7 @@ async fn send(request: &HttpRequest, archive: Archive, file_name: &str) -> Resul
             .finish());
     };
     let part = range.unwrap_or(Range { first: 0, length: archive.size });
+    let download = state.connections.download().ok_or(Error::Busy(5, "Too many archives are being downloaded."))?;
     let opened = web::block(move || open(&archive.path, part)).await.map_err(io::Error::other);
     let (first, file) = opened.and_then(|opened| opened).map_err(|error| gone(&error))?;
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -103,7 +105,7 @@ async fn send(request: &HttpRequest, archive: Archive, file_name: &str) -> Resul
     count(first.len());
     Ok(match left {
         0 => response.body(first),
-        _ => response.body(SizedStream::new(part.length, once(ready(Ok(first))).chain(chunks(file, left)))),
+        _ => response.body(SizedStream::new(part.length, once(ready(Ok(first))).chain(chunks(file, left, download)))),
     })
 }
 
@@ -196,8 +198,8 @@ impl Range {
 }
 
 /// The next `length` bytes of a file, read on threads that may wait for the disk.
-fn chunks(file: File, length: u64) -> impl Stream<Item = io::Result<Bytes>> {
-    try_unfold((file, length), |(mut file, left)| async move {
+fn chunks(file: File, length: u64, download: Download) -> impl Stream<Item = io::Result<Bytes>> {
+    try_unfold((file, length, download), |(mut file, left, download)| async move {
         if left == 0 {
             return Ok(None);
         }
@@ -205,7 +207,7 @@ fn chunks(file: File, length: u64) -> impl Stream<Item = io::Result<Bytes>> {
         let (chunk, file) = web::block(work).await.map_err(io::Error::other)??;
         count(chunk.len());
         let left = left.saturating_sub(chunk.len() as u64);
-        Ok(Some((chunk, (file, left))))
+        Ok(Some((chunk, (file, left, download))))
     })
 }
 
