@@ -67,10 +67,12 @@ impl Storage {
         File::open(folder_of(&self.path(digest)))?.sync_all()
     }
 
-    /// Where the archive with this digest is, if it is stored.
-    pub fn find(&self, digest: &Digest) -> Option<PathBuf> {
+    /// Where the archive with this digest and size is, if it is stored. One of another size was cut off, by a power cut or a
+    /// careless copy: it counts as missing, so that it is built again and takes the place of the rest.
+    pub fn find(&self, digest: &Digest, size: u64) -> Option<PathBuf> {
         let path = self.path(digest);
-        path.is_file().then_some(path)
+        let is_whole = fs::metadata(&path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size);
+        is_whole.then_some(path)
     }
 
     /// Removes an archive; one that is not there is no error.
@@ -154,16 +156,17 @@ mod tests {
         let storage = Storage::open(folder.path()).unwrap();
         let archive = storage.begin().unwrap();
         std::fs::write(&archive, b"zip").unwrap();
-        assert!(storage.find(&[7; 32]).is_none());
+        assert!(storage.find(&[7; 32], 3).is_none());
         let finished = storage.finish(archive, &[7; 32]).unwrap();
-        assert!(storage.find(&[7; 32]).is_none(), "it is not in its place yet");
+        assert!(storage.find(&[7; 32], 3).is_none(), "it is not in its place yet");
         let path = finished.place().unwrap();
         storage.settle(&[7; 32]).unwrap();
-        assert_eq!(storage.find(&[7; 32]), Some(path.clone()));
+        assert_eq!(storage.find(&[7; 32], 3), Some(path.clone()));
+        assert!(storage.find(&[7; 32], 4).is_none(), "it was cut off");
         assert_eq!(std::fs::read(path).unwrap(), b"zip");
         storage.remove(&[7; 32]).unwrap();
         storage.remove(&[7; 32]).unwrap();
-        assert!(storage.find(&[7; 32]).is_none());
+        assert!(storage.find(&[7; 32], 3).is_none());
     }
 
     #[test]
@@ -174,7 +177,7 @@ mod tests {
         let path = archive.to_path_buf();
         drop(storage.finish(archive, &[7; 32]).unwrap());
         assert!(!path.exists());
-        assert!(storage.find(&[7; 32]).is_none());
+        assert!(storage.find(&[7; 32], 3).is_none());
     }
 
     #[test]

@@ -157,6 +157,32 @@ async fn however_many_ask_one_builds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_was_cut_off_is_built_again() {
+    let scene = Scene::new(Limits::default()).await;
+    let first = scene.dists().get(scene.key, &scene.commit).await.unwrap();
+    let whole = std::fs::read(&first.path).unwrap();
+    for length in [0, whole.len() / 2] {
+        std::fs::write(&first.path, &whole[..length]).unwrap();
+        let again = scene.dists().get(scene.key, &scene.commit).await.unwrap();
+        assert_eq!((again.digest, std::fs::read(&again.path).unwrap()), (first.digest, whole.clone()));
+    }
+    assert_eq!(scene.workers(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_an_archive_finds_damaged_is_repaired_without_being_told() {
+    let scene = Scene::new(Limits::default()).await;
+    std::fs::remove_dir_all(scene.appliance.mirror(scene.key.package)).unwrap();
+    let failed = scene.dists().get(scene.key, &scene.commit).await;
+    assert!(matches!(failed, Err(DistError::Failed(_))), "{failed:?}");
+    let PackageKey { org, package } = scene.key;
+    while scene.world.read(move |db| store::jobs::is_pending(org, db, package)).await {
+        tokio::task::yield_now().await;
+    }
+    assert!(scene.dists().get(scene.key, &scene.commit).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_built_is_tried_once_for_all() {
     let scene = Scene::new(Limits { archive_bytes: 10, ..Limits::default() }).await;
     let dists = scene.dists();

@@ -27,6 +27,8 @@ pub enum Reason {
     HookOverRate,
     /// Somebody asked.
     Command,
+    /// The mirror turned out to be damaged, and whoever noticed waits for it.
+    Damage,
     /// Nobody told us anything for an interval.
     Interval,
     /// Something that documents depend on changed, but no repository did.
@@ -90,7 +92,7 @@ pub fn update(
             started.map_or(now, |started| (started + TOGETHER).clamp(now, now + TOGETHER))
         }
         Reason::HookOverRate => now + OVER_RATE,
-        Reason::Command | Reason::Interval | Reason::Rerender => now,
+        Reason::Command | Reason::Damage | Reason::Interval | Reason::Rerender => now,
     };
     let payload = Payload { announced: announced.to_vec(), repeated: 0 };
     enqueue(tx, key, reason, |waiting| payload.and(waiting), run_at, now)
@@ -150,7 +152,7 @@ fn enqueue(
     let payload = write(&merge(waiting.as_deref().map(read).unwrap_or_default()))?;
     let lane = match reason {
         Reason::Hook | Reason::HookOverRate => "hook",
-        Reason::Command => "prompt",
+        Reason::Command | Reason::Damage => "prompt",
         Reason::Interval | Reason::Rerender => "sweep",
     };
     let job =

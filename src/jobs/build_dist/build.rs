@@ -12,6 +12,7 @@ use super::memory::State;
 use super::{Archive, DistError};
 use crate::admin::files;
 use crate::appliance::{Appliance, PackageKey};
+use crate::publish::request::{self, Reason};
 use crate::secrets::random;
 use crate::storage::{Digest, Storage};
 use crate::store;
@@ -62,11 +63,11 @@ impl From<DistError> for Failure {
 /// The books' row of an archive, the archive if it is stored, and else the package.
 type Known = (Option<Dist>, Option<Archive>, Option<Package>);
 
-/// The archive of a row. A file that somebody lost is built again: the same commit gives the same bytes.
+/// The archive of a row. A file that somebody lost or cut off is built again: the same commit gives the same bytes.
 fn stored(storage: &Storage, dist: &Dist) -> Option<Archive> {
     let digest = Digest::try_from(dist.digest.as_deref()?).ok()?;
     let size = dist.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-    Some(Archive { path: storage.find(&digest)?, digest, size })
+    Some(Archive { path: storage.find(&digest, size)?, digest, size })
 }
 
 /// Looks archives up and builds them.
@@ -140,16 +141,31 @@ impl Builder {
         let id = package.package.0;
         let mirror = self.appliance.mirror(package.package);
         let request = ArchiveRequest { mirror, commit: commit.to_owned(), out };
-        let stats = self.appliance.vcs.archive(request).await.map_err(|error| {
-            if !matches!(error, VcsError::UnknownCommit { .. }) {
-                tracing::warn!(%error, package.id = id, commit, "An archive could not be built.");
+        let stats = match self.appliance.vcs.archive(request).await {
+            Ok(stats) => stats,
+            Err(error) => {
+                if !matches!(error, VcsError::UnknownCommit { .. }) {
+                    tracing::warn!(%error, package.id = id, commit, "An archive could not be built.");
+                }
+                if matches!(error, VcsError::Corrupt { .. }) {
+                    self.repair(package).await;
+                }
+                return Err(failure(&error));
             }
-            failure(&error)
-        })?;
+        };
         for warning in &stats.warnings {
             tracing::warn!(package.id = id, commit, warning, "An archive is not what it seems.");
         }
         Ok(stats)
+    }
+
+    /// Has the package's mirror repaired, which an update does: nobody may announce one for hours.
+    async fn repair(&self, package: PackageKey) {
+        let now = self.appliance.now();
+        let queued = self.appliance.database.write(move |tx| request::update(tx, package, Reason::Damage, &[], now));
+        if let Err(error) = queued.await {
+            tracing::warn!(%error, package.id = package.package.0, "The repair of a mirror could not be queued.");
+        }
     }
 
     /// Records a written archive and puts it in its place; where that is.
@@ -213,8 +229,8 @@ impl Builder {
 fn failure(error: &VcsError) -> Failure {
     let remember = match error {
         VcsError::UnknownCommit { .. } => return Failure { error: DistError::Unknown, remember: ABSENT_FOR },
-        // Our disk, or a mirror that its next update repairs.
-        VcsError::Io { .. } | VcsError::Corrupt { .. } => ILL_FOR,
+        // Our disk, a mirror that its next update repairs, or a worker that somebody killed.
+        VcsError::Io { .. } | VcsError::Corrupt { .. } | VcsError::WorkerCrashed { .. } => ILL_FOR,
         VcsError::HostileTree { .. } | VcsError::TooLarge { .. } => {
             return Failure { error: DistError::Refused(error.to_string()), remember: FAILED_FOR };
         }
