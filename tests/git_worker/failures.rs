@@ -210,6 +210,20 @@ async fn a_pack_that_stalls_leaves_nothing_and_the_next_update_succeeds() {
 }
 
 #[tokio::test]
+async fn packs_without_an_index_go_or_are_put_aside() {
+    let mut scene = imported().await;
+    let packs = scene.mirror().join("objects/pack");
+    // As a worker leaves it that was killed between the pack and its index, and as somebody does who lost the index.
+    let [killed, lost] = ["1", "2"].map(|digit| packs.join(format!("pack-{}", digit.repeat(40))));
+    for file in [killed.with_extension("pack"), killed.with_extension("keep"), lost.with_extension("pack")] {
+        std::fs::write(file, "PACK").expect("a file");
+    }
+    scene.update().await.expect("an update");
+    assert!(!killed.with_extension("pack").exists() && !killed.with_extension("keep").exists());
+    assert!(!lost.with_extension("pack").exists() && lost.with_extension("pack.broken").exists());
+}
+
+#[tokio::test]
 async fn a_damaged_mirror_is_repaired_and_says_what_it_lost() {
     let mut scene = imported().await;
     let old = find(scene.known.as_ref().expect("imported"), "refs/heads/main").commit.clone().expect("a commit");

@@ -63,6 +63,8 @@ impl Mirror {
 
     /// Removes temporary files and stale locks; nobody else is at work while we hold the lock.
     fn sweep(&self) {
+        // First, because what keeps a pack tells whose it is.
+        self.part_halves();
         for directory in ["", "objects", "objects/pack"] {
             for entry in fs::read_dir(self.path.join(directory)).into_iter().flatten().flatten() {
                 let name = entry.file_name();
@@ -76,6 +78,25 @@ impl Mirror {
                     let _ = fs::remove_file(entry.path());
                 }
             }
+        }
+    }
+
+    /// Takes away packs without an index, which nobody reads, and which would be taken for the whole should the same pack
+    /// come again. A worker that was killed between the two leaves the `.keep` file too: what it received, nobody was told
+    /// of. Any other may be the last to hold a kept commit, so it is put aside.
+    fn part_halves(&self) {
+        for entry in fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_pack = path.extension().is_some_and(|extension| extension == "pack");
+            if !is_pack || path.with_extension("idx").exists() {
+                continue;
+            }
+            // As above: what fails now is tried again.
+            let _ = if path.with_extension("keep").exists() {
+                fs::remove_file(&path)
+            } else {
+                fs::rename(&path, path.with_extension("pack.broken"))
+            };
         }
     }
 
