@@ -80,6 +80,7 @@ fn keep_copy(path: &Path, connection: &Connection, version: i32) -> Result<(), E
     connection.execute("VACUUM INTO ?1", [unfinished.to_string_lossy()])?;
     fs::File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, &copy)?;
+    fs::File::open(&folder)?.sync_all()?;
     forget_old_copies(&folder)
 }
 
