@@ -18,6 +18,8 @@ mod output;
 mod owner;
 mod package;
 mod package_view;
+#[doc(hidden)]
+pub mod readers;
 mod serve;
 mod session;
 mod settings;

@@ -15,6 +15,8 @@ mod error;
 mod git;
 mod pipe;
 mod process;
+#[doc(hidden)]
+pub mod readers;
 mod request;
 mod spare;
 pub mod url;

@@ -13,6 +13,8 @@
 mod generator;
 #[path = "metadata_differential/git.rs"]
 mod git;
+#[path = "metadata_differential/minified.rs"]
+mod minified;
 #[path = "metadata_differential/php.rs"]
 mod php;
 #[path = "metadata_differential/random.rs"]

@@ -38,6 +38,13 @@ fn our_answer(question: &Question) -> Answer {
             let candidate = version::NormalizedVersion::from_stored((*candidate).to_owned());
             Constraint::parse(text).map_or(Answer::Refused, |found| yes(found.matches(&candidate)))
         }
+        ("satisfies", [text, constraint]) => {
+            // Composer reads the version first, and both must be good.
+            let read = version::normalize(text).ok().zip(Constraint::parse(constraint).ok());
+            read.map_or(Answer::Refused, |(version, constraint)| yes(constraint.matches(&version)))
+        }
+        ("order", [a, b]) if a.starts_with("dev-") && b.starts_with("dev-") => given(if a == b { "0" } else { "none" }),
+        ("order", [a, b]) => given(&(version::compare(a, b) as i8).to_string()),
         ("alias", [text, source, target, default]) => {
             let alias = version::branch_alias(text, [(*source, *target)], *default == "default");
             Answer::Result(alias.map(|alias| alias.to_string()))
@@ -72,8 +79,8 @@ impl Lacking {
     fn explains(&self, question: &Question, composer: &Answer, ours: &Answer) -> bool {
         let default_alias = Answer::Result(Some("9999999-dev".to_owned()));
         match question[0].as_str() {
-            "normalize" | "constraint" | "matches" => {
-                self.long_dates && *ours != Answer::Refused && has_long_date(&question[1])
+            "normalize" | "constraint" | "matches" | "satisfies" => {
+                self.long_dates && *ours != Answer::Refused && question[1..].iter().any(|text| has_long_date(text))
             }
             "alias" => {
                 self.numeric_default_branches
@@ -136,6 +143,7 @@ fn questions(generator: &mut Generator) -> Vec<Question> {
         let (a, b) = (generator.pick(&near).as_str(), generator.pick(&near).as_str());
         questions.push(question("compare", &[a, b]));
     }
+    adversarial(generator, &normalized, &mut questions);
     for _ in 0..4_000 {
         let [text, source, target, default] = generator.branch_alias();
         questions.push(question("prefix", &[&text]));
@@ -150,11 +158,40 @@ fn questions(generator: &mut Generator) -> Vec<Question> {
     questions
 }
 
+/// Tens of thousands of pairs, of what is meant to be compared and of what is meant to break the comparing.
+fn adversarial(generator: &mut Generator, normalized: &[String], questions: &mut Vec<Question>) {
+    let hostile: Vec<String> = (0..6_000).map(|_| generator.adversarial()).collect();
+    for text in &hostile {
+        for operation in ["normalize", "branch", "stability", "constraint"] {
+            questions.push(question(operation, &[text]));
+        }
+    }
+    let comparable: Vec<String> = hostile
+        .iter()
+        .flat_map(|text| [Some(text.clone()), version::normalize(text).ok().map(|found| found.to_string())])
+        .flatten()
+        .filter(|text| is_ordered(text))
+        .collect();
+    let normalized: Vec<&String> = normalized.iter().filter(|text| is_ordered(text)).collect();
+    for _ in 0..12_000 {
+        let (a, b) = (generator.pick(&comparable).clone(), generator.pick(&comparable).clone());
+        questions.push(question("compare", &[&a, &b]));
+        questions.push(question("order", &[&a, generator.pick(&normalized).as_str()]));
+        let version = if generator.pick(&[true, false]) == &true { generator.plain_version() } else { a };
+        let constraint = generator.constraint();
+        questions.push(question("satisfies", &[&version, &constraint]));
+        questions.push(question("satisfies", &[generator.pick(&normalized).as_str(), &constraint]));
+    }
+}
+
 /// How often Composer gave each answer to an operation; all texts count as one, but for those of closed questions.
 fn tally(questions: &[Question], answers: &[Answer]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut tally: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     for (question, answer) in questions.iter().zip(answers) {
-        let is_closed = matches!(question[0].as_str(), "stability" | "compare" | "matches" | "name" | "platform");
+        let is_closed = matches!(
+            question[0].as_str(),
+            "stability" | "compare" | "order" | "matches" | "satisfies" | "name" | "platform"
+        );
         let kind = match answer {
             Answer::Refused => "refused",
             Answer::Result(None) => "none",

@@ -59,6 +59,11 @@ impl Request {
         })
     }
 
+    /// Reads one from the line that a client sent to the control socket.
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
+    }
+
     /// Reads one that another process wrote.
     pub fn read(from: impl Read) -> Result<Self, Failure> {
         serde_json::from_reader(from.take(LARGEST_REQUEST))

@@ -180,9 +180,10 @@ struct Run<'a> {
     root_name: Option<String>,
     /// Whether the default branch has a readable manifest.
     has_root: bool,
-    /// The versions that are taken, with the short names of their refs.
+    /// The releases that are taken, with the short names of their tags.
     taken: BTreeMap<Comparable, &'a str>,
-    taken_branches: BTreeMap<String, &'a str>,
+    /// The same for all versions by their text, which identifies a version where it is stored. (No tag's is a branch's.)
+    taken_texts: BTreeMap<String, &'a str>,
     weight: usize,
     derivation: Derivation,
 }
@@ -226,7 +227,7 @@ impl<'a> Run<'a> {
             root_name: root.as_ref().and_then(|root| root.name().map(str::to_owned)),
             has_root: root.is_some(),
             taken: BTreeMap::new(),
-            taken_branches: BTreeMap::new(),
+            taken_texts: BTreeMap::new(),
             weight: 0,
             derivation: Derivation::default(),
         }

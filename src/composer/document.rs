@@ -68,6 +68,9 @@ pub enum DocumentError {
     /// No JSON, or nested too deep.
     #[error("the metadata is not valid JSON: {0}")]
     NotJson(#[from] serde_json::Error),
+    /// A few kilobytes that stand for more than [`MAX_WEIGHT`](super::derive::MAX_WEIGHT).
+    #[error("{0}")]
+    TooLarge(#[from] minify::TooLarge),
     /// JSON of another form.
     #[error("the metadata has no list of versions under \"packages\"")]
     NoVersions,
@@ -85,10 +88,12 @@ pub fn versions_of(document: &[u8]) -> Result<Vec<Version>, DocumentError> {
         _ => return Err(DocumentError::NoVersions),
     };
     let minified = document.get("minified").and_then(Value::as_str) == Some(FORMAT);
+    // Shared, so that many packages are no way around the bound; a document has one, as a rule.
+    let most = super::derive::MAX_WEIGHT / packages.len().max(1);
     let mut all = Vec::new();
     for list in packages.values() {
         let versions = entries(list).ok_or(DocumentError::NoVersions)?;
-        all.extend(if minified { minify::expand(&versions) } else { versions });
+        all.extend(if minified { minify::expand(&versions, most)? } else { versions });
     }
     Ok(all)
 }
@@ -105,7 +110,7 @@ fn entries(list: &Value) -> Option<Vec<Version>> {
 
 /// A version's place in the list; `None` for metadata without `version_normalized`, which cannot be published.
 fn listing_key(metadata: &Version) -> Option<ListingKey> {
-    let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+    let text = |key: &str| metadata.get(key).filter(|value| minify::is_data(value)).and_then(Value::as_str);
     let aliases = branch_aliases(metadata.get("extra"));
     let aliases = aliases.iter().filter_map(|(source, target)| Some((source.as_ref(), Value::as_str(target)?)));
     Some(ListingKey {

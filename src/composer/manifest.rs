@@ -33,7 +33,7 @@ pub const MAX_DEPTH: usize = 120;
 pub const MAX_VALUES: usize = 50_000;
 
 /// What one parsed value takes in memory beside its text, about.
-const VALUE_BYTES: usize = 100;
+pub(super) const VALUE_BYTES: usize = 100;
 
 /// A parsed `composer.json`: a non-empty PHP array, nothing about its fields being known yet.
 #[derive(Debug, Clone, PartialEq)]

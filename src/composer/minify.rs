@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::manifest::VALUE_BYTES;
+
 /// The value that removes a field from the running state. Data must never be this text.
 const UNSET: &str = "__unset";
 
@@ -25,15 +27,26 @@ pub fn minify(versions: &[Version]) -> Vec<Version> {
         .collect()
 }
 
-/// Restores the complete versions as a Composer client does.
-#[must_use]
-pub fn expand(minified: &[Version]) -> Vec<Version> {
+/// The versions would take more memory than they may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the versions are too large once they are complete")]
+pub struct TooLarge;
+
+/// Restores the complete versions as a Composer client does, if they take no more than about `most` bytes of memory: a few
+/// kilobytes of differences can stand for gigabytes.
+///
+/// # Errors
+/// [`TooLarge`] beyond that.
+pub fn expand(minified: &[Version], most: usize) -> Result<Vec<Version>, TooLarge> {
     let mut state = Version::new();
+    let (mut weight, mut left) = (0, most);
     minified
         .iter()
         .map(|difference| {
+            weight = weight_after(weight, &state, difference);
+            left = left.checked_sub(weight).ok_or(TooLarge)?;
             apply(&mut state, difference);
-            state.clone()
+            Ok(state.clone())
         })
         .collect()
 }
@@ -51,18 +64,51 @@ fn difference(before: &Version, after: &Version) -> Version {
     difference
 }
 
-fn is_data(value: &Value) -> bool {
+/// Whether a value stands for itself in a document.
+pub(super) fn is_data(value: &Value) -> bool {
     !value.is_null() && value != UNSET
 }
 
+/// Changes the running state by a difference.
 fn apply(state: &mut Version, difference: &Version) {
+    // The first version, and one after a version without fields, is taken as it stands.
+    if state.is_empty() {
+        state.clone_from(difference);
+        return;
+    }
+    let mut is_smaller = false;
     for (key, value) in difference {
         if value == UNSET {
-            state.shift_remove(key);
+            is_smaller = true;
         } else {
             state.insert(key.clone(), value.clone());
         }
     }
+    // In one pass, since every single removal moves what stands behind it.
+    if is_smaller {
+        state.retain(|key, _| difference.get(key).is_none_or(|value| value != UNSET));
+    }
+}
+
+/// About how many bytes of memory a state takes once a difference is applied to it, if it takes `weight` now.
+fn weight_after(weight: usize, state: &Version, difference: &Version) -> usize {
+    let given = difference.iter().filter(|(_, value)| state.is_empty() || *value != UNSET);
+    let gone = difference.iter().filter_map(|(key, _)| Some(field_weight(key, state.get(key)?)));
+    (weight + given.map(|(key, value)| field_weight(key, value)).sum::<usize>()).saturating_sub(gone.sum())
+}
+
+fn field_weight(key: &str, value: &Value) -> usize {
+    key.len() + value_weight(value)
+}
+
+fn value_weight(value: &Value) -> usize {
+    VALUE_BYTES
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(value_weight).sum(),
+            Value::Object(fields) => fields.iter().map(|(key, value)| field_weight(key, value)).sum(),
+        }
 }
 
 /// PHP's `===` on decoded JSON, in which the order of keys counts. (`{}` and `[]` are one to PHP; here they differ, which costs
@@ -82,7 +128,11 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
     use serde_json::json;
 
-    use super::{Value, Version, expand, minify};
+    use super::{TooLarge, Value, Version, minify};
+
+    fn expand(minified: &[Version]) -> Vec<Version> {
+        super::expand(minified, 1 << 20).expect("small enough")
+    }
 
     fn list(value: Value) -> Vec<Version> {
         serde_json::from_value(value).expect("a list of objects")
@@ -115,6 +165,35 @@ mod tests {
     fn the_order_of_nested_keys_counts() {
         let versions = list(json!([{"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}}]));
         assert_eq!(minify(&versions), versions);
+    }
+
+    #[test]
+    fn the_first_version_is_taken_as_it_stands() {
+        let versions = list(json!([{"a": "__unset"}, {"b": 1}, {"a": "__unset", "b": "__unset"}, {"a": "__unset"}]));
+        let expected = list(json!([{"a": "__unset"}, {"a": "__unset", "b": 1}, {}, {"a": "__unset"}]));
+        assert_eq!(expand(&versions), expected);
+    }
+
+    #[test]
+    fn little_that_stands_for_much_is_refused() {
+        let mut versions = vec![Version::new(); 10_000];
+        versions[0].insert("a".to_owned(), json!(vec!["x"; 1_000]));
+        assert_eq!(super::expand(&versions, 100 << 20), Err(TooLarge));
+        // What changes or goes is not counted for ever.
+        for (number, version) in versions.iter_mut().enumerate() {
+            version.insert("a".to_owned(), if number % 2 == 0 { json!(number) } else { "__unset".into() });
+        }
+        assert_eq!(super::expand(&versions, 4 << 20).map(|all| all.len()), Ok(10_000));
+    }
+
+    #[test]
+    fn many_removals_take_one_pass() {
+        let mut before: Version = (0..100_000).map(|number| (number.to_string(), Value::Null)).collect();
+        before.insert("a".to_owned(), Value::Null);
+        let mut removal: Version = before.keys().map(|key| (key.clone(), "__unset".into())).collect();
+        removal.insert("a".to_owned(), json!(1));
+        let expanded = super::expand(&[before, removal], 100 << 20).expect("small enough");
+        assert_eq!(expanded[1], list(json!([{"a": 1}]))[0]);
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -100,6 +100,7 @@ impl Variables {
                 .flat_map(|keys| &keys.id)
                 .map(|placed| variable_form(&placed.value).to_lowercase())
                 .collect();
+            let platform = format!("{PREFIX}{INTEGRATION}{}__PLATFORM", shown(id));
             let id = id.to_lowercase();
             let hint = nearest(&id, known.iter().map(String::as_str));
             let hint = hint.map_or_else(String::new, |known| format!("; did you mean {}?", known.to_uppercase()));

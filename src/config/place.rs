@@ -31,7 +31,8 @@ impl fmt::Display for Place {
         match self {
             Self::File { file, line, column } => write!(f, "{file}:{line}:{column}"),
             Self::WholeFile(file) => f.write_str(file),
-            Self::Variable(name) => f.write_str(name),
+            // Any bytes but `=` make a name, also those that steer a terminal.
+            Self::Variable(name) => name.escape_debug().fmt(f),
             Self::Argument(option) => f.write_str(option),
             Self::Default => f.write_str("default"),
         }

@@ -4,6 +4,7 @@
 //! then what is asked for; so whoever may not look learns nothing about what is there.
 
 pub mod address;
+pub mod search;
 
 mod changes;
 mod dists;
@@ -11,7 +12,6 @@ mod document;
 mod downloads;
 mod list;
 mod root;
-mod search;
 
 use actix_web::http::Method;
 use actix_web::http::header::{

@@ -126,9 +126,15 @@ pub fn admit(state: &State, world: &World, headers: &HeaderMap) -> Result<Arc<To
     }
 }
 
-/// The token in the `Authorization` header: as password, as user name, or as `Bearer`.
 fn credentials(headers: &HeaderMap) -> Result<TokenText, Refusal> {
-    let value = headers.get(AUTHORIZATION).ok_or(Refusal::Missing)?.as_bytes();
+    presented(headers.get(AUTHORIZATION).ok_or(Refusal::Missing)?.as_bytes())
+}
+
+/// The token in the value of an `Authorization` header: as password, as user name, or as `Bearer`.
+///
+/// # Errors
+/// Why there is none; it is not known yet whether a token that was found opens anything.
+pub fn presented(value: &[u8]) -> Result<TokenText, Refusal> {
     let space = value.iter().position(|byte| *byte == b' ').ok_or(Refusal::Unreadable)?;
     let (scheme, rest) = value.split_at(space);
     let rest = rest.trim_ascii();

@@ -12,7 +12,7 @@ mod http;
 mod local;
 mod mirror;
 mod read;
-mod refs;
+pub(super) mod refs;
 mod repair;
 mod tree;
 

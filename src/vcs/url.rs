@@ -224,6 +224,8 @@ impl SourceUrl {
         if path.len() > 4 && path.to_ascii_lowercase().ends_with(".git") {
             path.truncate(path.len() - 4);
         }
+        // `a/.git` is the repository of the work tree `a`.
+        path.truncate(path.trim_end_matches('/').len());
         let port = self.port.filter(|port| Some(*port) != self.scheme.default_port());
         match (&self.host, port) {
             (Some(host), Some(port)) => format!("{host}:{port}/{path}"),

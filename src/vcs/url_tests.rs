@@ -179,6 +179,7 @@ fn one_repository_has_one_key() {
         "ssh://git@git.example.com/a/b/",
         "git@git.example.com:a/b.git",
         "https://git.example.com:443//a/%62",
+        "https://git.example.com/a/b/.git",
     ];
     for text in keys {
         assert_eq!(parse(text).unwrap().key(), "git.example.com/a/b", "{text}");

@@ -11,7 +11,9 @@ use Composer\Package\Loader\ArrayLoader;
 use Composer\Package\Loader\ValidatingArrayLoader;
 use Composer\Package\Version\VersionParser;
 use Composer\Repository\PlatformRepository;
+use Composer\Semver\Comparator;
 use Composer\Semver\Constraint\Constraint;
+use Composer\Semver\Semver;
 
 if (@include 'Composer/autoload.php') {
     // Debian puts Composer's classes on PHP's include_path.
@@ -47,6 +49,15 @@ $answer = static function (array $question) use ($parser, $loader) {
         case 'matches':
             $constraint = $parser->parseConstraints($arguments[0]);
             return $constraint->matches(new Constraint('==', $arguments[1])) ? 'yes' : 'no';
+        case 'satisfies':
+            return Semver::satisfies($arguments[0], $arguments[1]) ? 'yes' : 'no';
+        case 'order':
+            foreach (['-1' => '<', '0' => '==', '1' => '>'] as $order => $operator) {
+                if (Comparator::compare($arguments[0], $operator, $arguments[1])) {
+                    return (string) $order;
+                }
+            }
+            return 'none';
         case 'alias':
             return $loader->getBranchAlias([
                 'version' => $arguments[0],

@@ -204,6 +204,76 @@ impl Generator {
         if self.chance(35) { self.mutated(&version) } else { version }
     }
 
+    /// Pieces that mean something, in any order and often: runs of digits around every limit, words that begin like others.
+    pub fn adversarial(&mut self) -> String {
+        const PIECES: &[&str] = &[
+            "9223372036854775807",
+            "9223372036854775808",
+            "18446744073709551616",
+            "9999999",
+            "99999",
+            "100000",
+            "00",
+            "0",
+            "1",
+            "01",
+            "2024",
+            "20240102",
+            "dev",
+            "dev-",
+            "-dev",
+            "alpha",
+            "beta",
+            "b",
+            "a",
+            "rc",
+            "RC",
+            "Rc",
+            "patch",
+            "pl",
+            "p",
+            "stable",
+            "x",
+            "X",
+            "*",
+            ".",
+            ".",
+            ".",
+            "-",
+            "-",
+            "_",
+            "+",
+            "@",
+            "#",
+            "v",
+            "V",
+            "~",
+            "^",
+            ":",
+            "/",
+            " as ",
+            "e5",
+            "E+20",
+            "INF",
+            "nan",
+            "0x1",
+            "@dev",
+            "master",
+            "trunk",
+            "alphabeta",
+            "betaRC",
+            "\u{660}",
+            "\u{ff11}",
+        ];
+        let mut text = (self.word(&["", "", "1.", "1.0", "v1.", "dev-", "2024-"])).to_owned();
+        for _ in 0..=self.below(8) {
+            let piece = self.word(PIECES);
+            let times = if self.chance(8) { self.below(40) } else { 1 };
+            text += &piece.repeat(times);
+        }
+        text
+    }
+
     fn numeric_version(&mut self) -> String {
         let mut text = (self.word(&["", "", "", "v", "V", " ", "r"])).to_owned();
         for at in 0..=self.below(5) {

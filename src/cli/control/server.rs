@@ -136,7 +136,7 @@ fn may_command(uid: u32) -> bool {
 async fn receive(read: &mut BufReader<OwnedReadHalf>) -> Option<Request> {
     let mut line = Zeroizing::new(Vec::new());
     read.take(LARGEST_REQUEST).read_until(b'\n', &mut line).await.ok()?;
-    serde_json::from_slice(&line).ok()
+    Request::from_line(&line)
 }
 
 /// Passes on what the command says, until it has ended or the client has gone.

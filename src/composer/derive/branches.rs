@@ -30,12 +30,12 @@ impl<'a> Run<'a> {
         let (version, normalized) = branch_version(&source.name)?;
         let manifest = self.manifests.of(source)?;
         check_aliases(&version, &manifest)?;
-        if let Some(earlier) = self.taken_branches.get(normalized.as_str()) {
+        if let Some(earlier) = self.taken_texts.get(normalized.as_str()) {
             return Err(format!("it means the same version as branch {earlier}, {normalized}"));
         }
         let candidate = Candidate { version, normalized: normalized.clone(), default_branch: self.is_default(source) };
         let published = self.publish(source, &manifest, candidate)?;
-        self.taken_branches.insert(normalized.as_str().to_owned(), &source.name);
+        self.taken_texts.insert(normalized.as_str().to_owned(), &source.name);
         Ok(published)
     }
 }

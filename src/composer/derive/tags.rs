@@ -13,13 +13,15 @@ impl<'a> Run<'a> {
         let of_tag = version::normalize(&tag).map_err(|error| error.to_string())?;
         let manifest = self.manifests.of(source)?;
         let (version, normalized) = tag_version(&tag, &of_tag, &manifest)?;
-        // Composer looks for the conflict by parsing the version again, which shortens or lengthens some dates.
+        // Composer looks for the conflict by parsing the version again, which lengthens dates, so that it would publish
+        // 2024.01.02 twice for 2024-01-02 and v2024-01-02.
         let wanted = Comparable(version::normalize(normalized.as_str()).unwrap_or_else(|_| normalized.clone()));
-        if let Some(earlier) = self.taken.get(&wanted) {
+        if let Some(earlier) = self.taken.get(&wanted).or_else(|| self.taken_texts.get(normalized.as_str())) {
             return Err(format!("it means the same version as tag {earlier}, {normalized}"));
         }
         let candidate = Candidate { version, normalized: normalized.clone(), default_branch: false };
         let published = self.publish(source, &manifest, candidate)?;
+        self.taken_texts.insert(normalized.as_str().to_owned(), &source.name);
         self.taken.insert(Comparable(normalized), &source.name);
         Ok(published)
     }

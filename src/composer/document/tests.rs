@@ -88,3 +88,17 @@ fn documents_of_other_servers_are_read() {
     }
     assert!(matches!(of("{"), Err(DocumentError::NotJson(_))));
 }
+
+#[test]
+fn what_stands_for_nothing_is_no_version() {
+    let odd = [version("1.0", "__unset", json!({})), version("2.0", "2.0.0.0", json!({"version": "__unset"}))];
+    assert!(listed(&rendered(&odd, Half::Releases, None, None)).is_empty());
+}
+
+#[test]
+fn little_that_stands_for_gigabytes_is_refused() {
+    let fields: Vec<String> = (0..2_000).map(|number| format!("\"{number}\":1")).collect();
+    let versions = format!("{{{}}}{}", fields.join(","), ",{}".repeat(10_000));
+    let document = format!(r#"{{"minified":"composer/2.0","packages":{{"acme/lib":[{versions}]}}}}"#);
+    assert!(matches!(versions_of(document.as_bytes()), Err(DocumentError::TooLarge(_))));
+}

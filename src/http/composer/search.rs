@@ -17,15 +17,22 @@ const PAGE: usize = 15;
 const WORDS: usize = 10;
 
 /// What is looked for.
-struct Query {
-    words: Vec<String>,
-    kind: Option<String>,
-    page: usize,
-    per_page: usize,
+#[derive(Debug)]
+pub struct Query {
+    /// In lower case; a result has all of them.
+    pub words: Vec<String>,
+    /// The type of package.
+    pub kind: Option<String>,
+    /// From 1.
+    pub page: usize,
+    /// From 1 to 100.
+    pub per_page: usize,
 }
 
 impl Query {
-    fn parse(text: &str) -> Self {
+    /// Reads what follows the `?`. What cannot be read counts as not given.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
         let mut query = Self { words: Vec::new(), kind: None, page: 1, per_page: PAGE };
         for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
             match &*key {

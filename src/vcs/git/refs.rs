@@ -25,13 +25,13 @@ pub(super) struct Target {
 
 /// All refs of a mirror by their full names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Refs(BTreeMap<String, Target>);
+pub(in crate::vcs) struct Refs(BTreeMap<String, Target>);
 
 /// What was read from the file.
-pub(super) struct Stored {
-    pub(super) refs: Refs,
+pub(in crate::vcs) struct Stored {
+    pub(in crate::vcs) refs: Refs,
     /// Whether the file holds lines that do not belong there; the others were read.
-    pub(super) damaged: bool,
+    pub(in crate::vcs) damaged: bool,
 }
 
 impl Refs {
@@ -104,7 +104,8 @@ impl Refs {
         Ok(())
     }
 
-    fn text(&self) -> String {
+    /// The file's content.
+    pub(in crate::vcs) fn text(&self) -> String {
         let mut text = String::from("# pack-refs with: peeled fully-peeled sorted \n");
         for (name, target) in &self.0 {
             text.push_str(&format!("{} {name}\n", target.id));
@@ -124,7 +125,8 @@ fn remove_loose(mirror: &Path) {
     }
 }
 
-fn parse(text: &[u8]) -> Stored {
+/// Reads the file's content; what does not belong there is left out.
+pub(in crate::vcs) fn parse(text: &[u8]) -> Stored {
     let mut refs = BTreeMap::new();
     let mut damaged = !text.is_empty() && !text.ends_with(b"\n");
     let mut last: Option<String> = None;

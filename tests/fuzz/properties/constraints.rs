@@ -1,0 +1,72 @@
+//! Constraints: their text form means what they mean, and OR is an OR.
+
+use packagist_selfhosted::composer::constraint::Constraint;
+use packagist_selfhosted::composer::version::{NormalizedVersion, normalize};
+
+/// Versions that stand on both sides of most bounds.
+const PROBES: [&str; 18] = [
+    "0.0.0.0-dev",
+    "0.0.0.0",
+    "0.1.0.0",
+    "0.3.9.0",
+    "1.0.0.0-dev",
+    "1.0.0.0-alpha1",
+    "1.0.0.0-beta",
+    "1.0.0.0-RC2",
+    "1.0.0.0",
+    "1.0.0.0-patch1",
+    "1.2.3.0",
+    "1.9999999.9999999.9999999-dev",
+    "2.0.0.0-dev",
+    "2.0.0.0",
+    "3.4.5.6",
+    "20240102",
+    "dev-main",
+    "dev-a b",
+];
+
+pub fn check(data: &[u8]) {
+    let Some(texts) = super::parts(data) else { return };
+    let versions: Vec<_> = PROBES
+        .into_iter()
+        .chain(texts.last().copied())
+        .map(|text| normalize(text).unwrap_or_else(|_| NormalizedVersion::from_stored(text.to_owned())))
+        .collect();
+    for text in &texts {
+        let Ok(constraint) = Constraint::parse(text) else { continue };
+        let matched: Vec<bool> = versions.iter().map(|version| constraint.matches(version)).collect();
+        // Brackets are Composer's way of showing groups, and no part of the language.
+        let shown = constraint.to_string();
+        let Ok(again) = Constraint::parse(&shown.replace(['[', ']'], "")) else { continue };
+        if text.contains(['[', ']', '@', '#']) || shown.contains(" as ") || gains_a_suffix(&shown) {
+            continue;
+        }
+        for (version, expected) in versions.iter().zip(&matched) {
+            assert_eq!(again.matches(version), *expected, "{version} by {text:?}, shown as {shown:?}");
+        }
+        let third = Constraint::parse(&again.to_string().replace(['[', ']'], "")).expect("the form of the form");
+        assert_eq!(third.to_string(), again.to_string(), "{text:?}");
+    }
+    if let [left, right, ..] = texts.as_slice() {
+        either(left.trim(), right.trim(), &versions);
+    }
+}
+
+/// Whether a bound is shown without a stability, which reading it would add; or with two, which Composer gives to release
+/// candidates and cannot read.
+fn gains_a_suffix(shown: &str) -> bool {
+    if shown.contains("-dev-dev") {
+        return true;
+    }
+    let words: Vec<&str> = shown.split_ascii_whitespace().map(|word| word.trim_matches(['[', ']'])).collect();
+    words.windows(2).any(|pair| matches!(pair[0], "<" | ">=") && !pair[1].contains('-'))
+}
+
+fn either(left: &str, right: &str, versions: &[NormalizedVersion]) {
+    let (Ok(one), Ok(other)) = (Constraint::parse(left), Constraint::parse(right)) else { return };
+    let Ok(both) = Constraint::parse(&format!("{left} || {right}")) else { return };
+    for version in versions {
+        let expected = one.matches(version) || other.matches(version);
+        assert_eq!(both.matches(version), expected, "{version} by {left:?} || {right:?}: {both}");
+    }
+}
