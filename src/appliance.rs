@@ -7,7 +7,7 @@ mod directory;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -21,8 +21,9 @@ use crate::storage::Storage;
 use crate::store::database::{Change, Observer};
 use crate::store::ids::{OrgId, PackageId};
 use crate::store::{self, Database, instance};
-use crate::vcs::Vcs;
+use crate::telemetry::Complaint;
 use crate::vcs::url::UrlPolicy;
+use crate::vcs::{Shortage, Vcs};
 
 /// What the instance is told by its configuration.
 #[derive(Clone, Debug)]
@@ -59,7 +60,9 @@ pub struct Appliance {
     /// Changes with the queue of work; whoever waits for work watches it.
     pub work: watch::Receiver<u64>,
     /// Held while somebody asks whether the database answers, across the wait for it, so it is an async mutex.
-    asking: Arc<tokio::sync::Mutex<()>>,
+    asking: Arc<tokio::sync::Mutex<Nudges>>,
+    /// Whether it has been said that the disk is too full.
+    short_of_room: Arc<Complaint>,
     // Held as long as anybody uses the data directory; after `database`, so that it is let go last.
     _lock: Arc<std::fs::File>,
 }
@@ -93,6 +96,8 @@ pub enum OpenError {
     },
 }
 
+/// The name of the setting that is written to see whether anything can be.
+const WRITTEN: &str = "written-at";
 /// The name of the setting that remembers which keys secrets were sealed with.
 const KEY_RING: &str = "key-ring";
 
@@ -128,6 +133,7 @@ impl Appliance {
             keys: Arc::new(keys),
             work,
             asking: Arc::default(),
+            short_of_room: Arc::default(),
             _lock: Arc::new(lock),
         };
         appliance.check_keys().await?;
@@ -145,18 +151,24 @@ impl Appliance {
     }
 
     /// Asks the database, in both of its queues, whether it answers within `patience`. The write changes nothing and
-    /// so costs no disk; only one is under way at a time, however many ask.
+    /// so costs no disk, unless writing failed before: then it shows whether that is over. Only one is under way at a
+    /// time, however many ask.
     ///
     /// # Errors
     /// [`NoAnswer`].
     pub async fn require_answers(&self, patience: Duration) -> Result<(), NoAnswer> {
         let asked = async {
-            let _one_at_a_time = self.asking.lock().await;
+            let mut nudges = self.asking.lock().await;
             // Being told of a commit, the catalog tries again what it could not do before.
-            let behind = self.catalog.trouble().is_some();
+            let behind = nudges.is_due(self.catalog.trouble().is_some(), Instant::now());
+            let troubled = self.database.trouble().is_some();
+            let now = self.now();
             let write = self.database.write(move |tx| {
                 if behind {
                     tx.changed(Change::Hooks);
+                }
+                if troubled {
+                    instance::set(tx, WRITTEN, &now.rfc3339())?;
                 }
                 Ok::<_, store::Error>(())
             });
@@ -166,6 +178,34 @@ impl Appliance {
         match timeout(patience, asked).await {
             Ok(answer) => answer.map_err(NoAnswer::Refused),
             Err(_) => Err(NoAnswer::Silent),
+        }
+    }
+
+    /// Whether the disk is too full to take more of repositories.
+    pub fn has_room(&self) -> bool {
+        let shortage = self.vcs.check_room(&self.settings.data_dir).err();
+        self.tell_of(shortage.as_ref());
+        shortage.is_none()
+    }
+
+    /// Why no work can be done at the moment, if that is so: the disk is too full, or the database cannot be written.
+    /// Jobs wait meanwhile, and go on by themselves. It is logged once when it begins and once when it is over.
+    pub fn hindrance(&self) -> Option<String> {
+        let shortage = self.vcs.check_room(&self.settings.data_dir).err();
+        self.tell_of(shortage.as_ref());
+        match shortage {
+            Some(shortage) => Some(format!("the disk is too full: {shortage}.")),
+            None => self.database.trouble().map(|reason| format!("the database cannot be written ({reason}).")),
+        }
+    }
+
+    fn tell_of(&self, shortage: Option<&Shortage>) {
+        match shortage {
+            Some(shortage) if self.short_of_room.is_new("the disk") => tracing::error!(
+                "{shortage}, because the database needs room: updates wait, and archives are not built, until there is more."
+            ),
+            None if self.short_of_room.is_over() => tracing::info!("There is room on the disk again: updates go on."),
+            _ => {}
         }
     }
 
@@ -187,6 +227,35 @@ impl Appliance {
     /// The address of a package's webhook, from its random part.
     pub fn hook_url(&self, secret: &str) -> String {
         format!("{}/hooks/{secret}", self.settings.public_url)
+    }
+}
+
+/// How often a catalog that is behind is made to load everything anew although nothing was committed: at first with the
+/// next two questions, then ever more seldom, because it keeps the writer from everything else.
+#[derive(Debug, Default)]
+struct Nudges {
+    /// The next one, and the pause after it. None while all is well.
+    next: Option<(Instant, Duration)>,
+}
+
+impl Nudges {
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONGEST: Duration = Duration::from_secs(5 * 60);
+
+    fn is_due(&mut self, behind: bool, now: Instant) -> bool {
+        let (due, pause) = match self.next {
+            _ if !behind => {
+                self.next = None;
+                return false;
+            }
+            None => (now, Duration::ZERO),
+            Some(next) => next,
+        };
+        if now < due {
+            return false;
+        }
+        self.next = Some((now + pause, (pause * 2).clamp(Self::FIRST, Self::LONGEST)));
+        true
     }
 }
 
@@ -228,4 +297,21 @@ pub struct PackageKey {
     pub org: OrgId,
     /// Which it is.
     pub package: PackageId,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Nudges;
+
+    #[test]
+    fn a_catalog_that_stays_behind_is_nudged_ever_more_seldom() {
+        let (mut nudges, now) = (Nudges::default(), Instant::now());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert!(!nudges.is_due(false, now));
+        let asked: Vec<u64> = (0..100).filter(|seconds| nudges.is_due(true, after(*seconds))).collect();
+        assert_eq!(asked, [0, 1, 3, 7, 15, 31, 63]);
+        assert!(!nudges.is_due(false, after(101)) && nudges.is_due(true, after(101)), "another trouble begins anew");
+    }
 }

@@ -150,6 +150,12 @@ pub struct Vcs {
     pub allow_insecure: bool,
     /// What happens at an unknown host key.
     pub ssh_host_keys: SshHostKeys,
+    /// How long one operation on a repository may take.
+    pub deadline: Duration,
+    /// How large a mirror may become, in bytes.
+    pub max_repository_size: u64,
+    /// How much memory one operation may take, in bytes.
+    pub memory: u64,
 }
 
 /// What happens at a host key that is not known yet. A changed key is always refused.

@@ -35,6 +35,7 @@ pub use tls::TlsFiles;
 
 use crate::appliance::Appliance;
 use crate::jobs::build_dist::Dists;
+use crate::telemetry::Complaint;
 use crate::telemetry::metrics::Metrics;
 use books::{Installs, LastUsed};
 use connections::{Connections, Limits};
@@ -77,6 +78,8 @@ pub struct State {
     connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
     stopping: Arc<AtomicBool>,
+    /// What `/readyz` logged of not being ready.
+    unready: Arc<Complaint>,
 }
 
 impl State {
@@ -95,6 +98,7 @@ impl State {
             rates: Arc::default(),
             routes: Arc::new(RouteTable::new()),
             stopping: Arc::default(),
+            unready: Arc::default(),
         }
     }
 

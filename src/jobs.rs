@@ -10,13 +10,16 @@ mod schedule;
 mod update_package;
 mod worker;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::appliance::Appliance;
 use crate::store::ids::JobId;
 use crate::store::{self, jobs};
 
 pub use worker::Workers;
+
+/// How long whoever waits for a job waits while nothing can be done at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a job ended, for whoever waited for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +38,20 @@ pub enum Ended {
 /// If the database cannot be read.
 pub async fn wait(appliance: &Appliance, id: JobId) -> store::Result<Ended> {
     let mut work = appliance.work.clone();
+    let mut hindered = None;
     loop {
         work.borrow_and_update();
         let job = appliance.database.read(move |db| jobs::by_id(db, id)).await?;
         if let Some(ended) = ended(job) {
             return Ok(ended);
+        }
+        match appliance.hindrance() {
+            // Somebody has to do something first, who is perhaps the one who waits here.
+            Some(reason) if hindered.get_or_insert_with(Instant::now).elapsed() > PATIENCE => {
+                return Ok(Ended::RetriesLater(reason));
+            }
+            Some(_) => {}
+            None => hindered = None,
         }
         // A change may be told before this watch began; the time-out makes up for it.
         let _ = tokio::time::timeout(Duration::from_secs(1), work.changed()).await;

@@ -6,6 +6,7 @@
 //! [`ids::OrgId`] first (a test reads the signatures); what spans organizations lives in
 //! [`instance`] or says so in its comment.
 
+pub mod archive_failures;
 pub mod audit;
 pub mod changes;
 pub mod credentials;
@@ -31,6 +32,7 @@ pub mod versions;
 mod connection;
 mod migrate;
 mod row;
+mod trouble;
 
 pub use database::{Database, Error, Tx};
 pub use row::Result;

@@ -3,6 +3,7 @@
 //! Log lines are sentences with fields, on standard error: text for people and the journal, JSON for collectors. `RUST_LOG`,
 //! where set, beats the configuration, so that a support case needs no edited file.
 
+mod complaint;
 pub mod metrics;
 pub mod names;
 
@@ -11,6 +12,8 @@ use std::io::IsTerminal;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+
+pub use complaint::Complaint;
 
 /// How log lines are written (`[log] format`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,26 +13,32 @@
 
 mod error;
 mod git;
+mod leftovers;
+mod memory;
 mod pipe;
 mod process;
 #[doc(hidden)]
 pub mod readers;
 mod request;
+mod room;
 mod spare;
 pub mod url;
 pub mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::outbound;
+use memory::Memory;
 
 pub use error::VcsError;
+pub use memory::Reserved;
 pub use request::{
-    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, RemoteRef, Snapshot, Update,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, RemoteRef, Snapshot, Update,
     UpdateRequest,
 };
+pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};
 pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
 
@@ -58,13 +64,23 @@ pub struct Settings {
 pub struct Vcs {
     settings: Arc<Settings>,
     spares: Spares,
+    /// What all updates together may hold in this process's memory.
+    memory: Memory,
 }
 
 impl Vcs {
     /// Takes the settings; nothing is started until an operation is asked for.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), spares: Spares::default() }
+        Self { settings: Arc::new(settings), spares: Spares::default(), memory: Memory::default() }
+    }
+
+    /// Whether the disk has room for mirrors and archives below `directory`.
+    ///
+    /// # Errors
+    /// [`Shortage`] if not.
+    pub fn check_room(&self, directory: &Path) -> Result<(), Shortage> {
+        self.settings.limits.headroom.check(directory, 0)
     }
 
     /// Lists the remote, and if anything changed brings the mirror up to date and reads every ref's manifest.
@@ -89,7 +105,7 @@ impl Vcs {
     }
 
     async fn perform_update(&self, kind: Option<Kind>, operation: request::Operation) -> Result<Update, VcsError> {
-        match process::run(&self.settings, &self.spares, kind, operation).await? {
+        match process::run(&self.settings, &self.spares, &self.memory, kind, operation).await? {
             request::Answer::Update(update) => Ok(update),
             _ => Err(VcsError::mixed_up()),
         }
@@ -101,7 +117,9 @@ impl Vcs {
     /// [`VcsError::UnknownCommit`] for a commit that no branch, tag or kept ref of the mirror reaches;
     /// [`VcsError::HostileTree`] for trees that could harm who unpacks them. Nothing is left at `out` then.
     pub async fn archive(&self, request: ArchiveRequest) -> Result<ArchiveStats, VcsError> {
-        match process::run(&self.settings, &self.spares, None, request::Operation::Archive(request)).await? {
+        match process::run(&self.settings, &self.spares, &self.memory, None, request::Operation::Archive(request))
+            .await?
+        {
             request::Answer::Archive(stats) => Ok(stats),
             _ => Err(VcsError::mixed_up()),
         }
@@ -113,7 +131,15 @@ impl Vcs {
     /// [`VcsError`], as for an update.
     pub async fn probe(&self, url: SourceUrl, credential: Option<Credential>) -> Result<usize, VcsError> {
         let credential = credential.map(request::WireCredential::new);
-        match process::run(&self.settings, &self.spares, None, request::Operation::Probe { url, credential }).await? {
+        match process::run(
+            &self.settings,
+            &self.spares,
+            &self.memory,
+            None,
+            request::Operation::Probe { url, credential },
+        )
+        .await?
+        {
             request::Answer::Listed(refs) => Ok(refs),
             _ => Err(VcsError::mixed_up()),
         }
@@ -125,7 +151,15 @@ impl Vcs {
     /// # Errors
     /// [`VcsError`], which says what is in the way.
     pub async fn knock(&self, host: String, port: u16, web: bool) -> Result<(), VcsError> {
-        match process::run(&self.settings, &self.spares, None, request::Operation::Knock { host, port, web }).await? {
+        match process::run(
+            &self.settings,
+            &self.spares,
+            &self.memory,
+            None,
+            request::Operation::Knock { host, port, web },
+        )
+        .await?
+        {
             request::Answer::Done => Ok(()),
             _ => Err(VcsError::mixed_up()),
         }
@@ -136,7 +170,15 @@ impl Vcs {
     /// # Errors
     /// [`VcsError::Io`] when the mirror cannot be written.
     pub async fn drop_kept(&self, mirror: PathBuf, commit: String) -> Result<(), VcsError> {
-        match process::run(&self.settings, &self.spares, None, request::Operation::DropKept { mirror, commit }).await? {
+        match process::run(
+            &self.settings,
+            &self.spares,
+            &self.memory,
+            None,
+            request::Operation::DropKept { mirror, commit },
+        )
+        .await?
+        {
             request::Answer::Done => Ok(()),
             _ => Err(VcsError::mixed_up()),
         }

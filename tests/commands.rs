@@ -5,6 +5,8 @@
 
 #[path = "commands/checking.rs"]
 mod checking;
+#[path = "commands/faults.rs"]
+mod faults;
 #[path = "commands/output.rs"]
 mod output;
 #[path = "commands/packages.rs"]

@@ -17,6 +17,10 @@ mod archives;
 mod daemon;
 #[path = "git_worker/failures.rs"]
 mod failures;
+#[path = "git_worker/heavy.rs"]
+mod heavy;
+#[path = "git_worker/limits.rs"]
+mod limits;
 #[path = "git_worker/local.rs"]
 mod local;
 #[path = "git_worker/proxies.rs"]

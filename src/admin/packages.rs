@@ -8,11 +8,12 @@ use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
 use crate::composer::version;
 use crate::publish::request::{self, Reason};
+use crate::store::archive_failures::ArchiveFailure;
 use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::refs::{self, Ref};
 use crate::store::versions::{self, Version};
-use crate::store::{self, Tx, changes, dists, documents, listings};
+use crate::store::{self, Tx, archive_failures, changes, dists, documents, listings};
 use crate::vcs::url::SourceUrl;
 
 /// How many updates are queued in one transaction, which others must not have to wait for long.
@@ -49,6 +50,8 @@ pub struct Details {
     pub versions: Vec<Version>,
     /// Branches and tags that are no version.
     pub skipped: Vec<Ref>,
+    /// The last archive that could not be built.
+    pub archive_failure: Option<ArchiveFailure>,
 }
 
 /// What forgetting a commit found.
@@ -137,7 +140,8 @@ pub async fn details(appliance: &Appliance, org: OrgId, package: Package) -> Res
                     .then_with(|| a.version.cmp(&b.version))
             });
             let skipped = refs::skipped(org, db, package.id)?;
-            Ok(Details { package, versions: published, skipped })
+            let archive_failure = archive_failures::of_package(org, db, package.id)?;
+            Ok(Details { package, versions: published, skipped, archive_failure })
         })
         .await
 }

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::table::table;
 use crate::admin::packages::Details;
 use crate::clock::Timestamp;
+use crate::store::archive_failures::ArchiveFailure;
 use crate::store::ids::PackageId;
 use crate::store::packages::Package;
 
@@ -40,6 +41,15 @@ struct DetailsJson<'a> {
     package: PackageJson<'a>,
     version_list: Vec<VersionJson<'a>>,
     skipped: Vec<SkippedJson<'a>>,
+    archive_error: Option<ArchiveErrorJson<'a>>,
+}
+
+/// The last archive that could not be built.
+#[derive(Serialize)]
+struct ArchiveErrorJson<'a> {
+    reference: &'a str,
+    error: &'a str,
+    time: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -125,10 +135,19 @@ pub fn show(session: &Session, details: &Details, format: &ListFormat) -> Result
             package: json(&details.package),
             version_list: version_list.collect(),
             skipped: skipped.collect(),
+            archive_error: details.archive_failure.as_ref().map(|failure| ArchiveErrorJson {
+                reference: &failure.reference,
+                error: &failure.error,
+                time: failure.failed_at,
+            }),
         })?;
         return Ok(());
     }
     facts(session, &details.package);
+    if let Some(ArchiveFailure { reference, error, failed_at }) = &details.archive_failure {
+        let time = failed_at.rfc3339();
+        session.output.line(format!("{:<11} {error} (of {reference}, {time})", "No archive"));
+    }
     let versions: Vec<_> = details
         .versions
         .iter()

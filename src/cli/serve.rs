@@ -164,15 +164,22 @@ fn watchdog(appliance: &Appliance) -> Option<JoinHandle<()>> {
     }))
 }
 
-/// The signals that end a server.
+/// The signals that end a server, and one that must not.
 struct Signals {
+    /// A file that may not grow any more, by a limit on the size of files: an error of that file, not the server's end.
+    _file_too_large: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let file_too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        Ok(Self {
+            _file_too_large: signal(file_too_large)?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) -> &'static str {

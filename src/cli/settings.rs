@@ -10,8 +10,6 @@ use crate::vcs::url::UrlPolicy;
 use crate::vcs::{self, Limits};
 use crate::{appliance, http};
 
-/// How long one operation on a repository may take: long enough for the first fetch of a large one.
-const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// How long one archive may take: long enough to compress as much as one may hold.
 const ARCHIVE_DEADLINE: Duration = Duration::from_secs(2 * 60);
 
@@ -63,9 +61,9 @@ pub fn vcs(config: &Config) -> Result<vcs::Settings, Failure> {
         executable: executable()?,
         outbound: outbound(config)?,
         policy: url_policy(config),
-        deadline: DEADLINE,
+        deadline: config.vcs.deadline,
         archive_deadline: ARCHIVE_DEADLINE,
-        limits: Limits::default(),
+        limits: Limits { memory: config.vcs.memory, transfer: config.vcs.max_repository_size, ..Limits::default() },
     })
 }
 

@@ -56,7 +56,7 @@ pub enum NoManifest {
     #[error("composer.json is not a file")]
     NotAFile,
     /// Larger than the reader takes ([`MAX_BYTES`](super::manifest::MAX_BYTES)).
-    #[error("composer.json has {bytes} bytes, which is more than is read")]
+    #[error("composer.json has {bytes} bytes; at most {} are read", super::manifest::MAX_BYTES)]
     TooLarge {
         /// Its size.
         bytes: u64,

@@ -65,6 +65,12 @@ sections! {
         allow_insecure: Flag, Default("false");
         /// What happens at a host key that is not known yet: "accept-new" or "strict".
         ssh_host_keys: Text, Default(r#""accept-new""#);
+        /// How long reading one repository may take; the first time, all of it is fetched.
+        deadline: Text, Default(r#""30m""#);
+        /// How large the mirror of one repository may become.
+        max_repository_size: Text, Default(r#""4GiB""#);
+        /// How much memory reading one repository may take. Objects of more than a fourth of it may be refused.
+        memory: Text, Default(r#""2GiB""#);
     }
     /// Where dists (the archives that Composer downloads) live.
     StorageKeys = "storage" {

@@ -174,7 +174,23 @@ impl Resolver {
             _ => Err(format!("must be \"accept-new\" or \"strict\", and is \"{}\"", shown(text))),
         });
         let allow_insecure = keys.allow_insecure.as_ref().is_some_and(|placed| placed.value);
-        Some(Vcs { file_roots, allow_insecure, ssh_host_keys: ssh_host_keys? })
+        let deadline = self.required(keys, "deadline", &keys.deadline, |text| {
+            values::duration_within(text, Duration::from_secs(10), DAY, "between ten seconds and a day")
+        });
+        let max_repository_size = self.required(keys, "max_repository_size", &keys.max_repository_size, |text| {
+            values::size_within(text, 1 << 20, 1 << 40, "between 1MiB and 1TiB")
+        });
+        let memory = self.required(keys, "memory", &keys.memory, |text| {
+            values::size_within(text, 128 << 20, 1 << 40, "between 128MiB and 1TiB")
+        });
+        Some(Vcs {
+            file_roots,
+            allow_insecure,
+            ssh_host_keys: ssh_host_keys?,
+            deadline: deadline?,
+            max_repository_size: max_repository_size?,
+            memory: memory?,
+        })
     }
 
     fn storage(&mut self, keys: &StorageKeys) -> Option<Storage> {
@@ -234,6 +250,7 @@ impl Resolver {
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn choice<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Read<T> {
     text.parse().map_err(|error| format!("cannot be `{}`: {error}", shown(text)))

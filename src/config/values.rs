@@ -215,6 +215,20 @@ pub fn duration_or_never(text: &str) -> Read<Option<Duration>> {
 /// The longest time that any key takes.
 pub const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
+/// A size in bytes within bounds, both included; `bounds` says them to the user.
+pub fn size_within(text: &str, least: u64, most: u64, bounds: &str) -> Read<u64> {
+    const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+    let text = text.trim();
+    let typed = shown(text);
+    let of_unit = |(name, unit): (&str, u64)| {
+        let number: u64 = text.strip_suffix(name)?.trim_end().parse().ok()?;
+        number.checked_mul(unit)
+    };
+    let size = UNITS.into_iter().find_map(of_unit);
+    let size = size.ok_or_else(|| format!("must be a size like \"512MiB\" or \"4GiB\", and is \"{typed}\""))?;
+    if (least..=most).contains(&size) { Ok(size) } else { Err(format!("must be {bounds}, and is \"{typed}\"")) }
+}
+
 /// A name of the contract: `[a-z0-9][a-z0-9._-]{0,62}`, and none of the reserved words.
 pub fn id(text: &str) -> Read<String> {
     const RESERVED: [&str; 6] = ["token", "admin", "app", "api", "new", "me"];
@@ -244,9 +258,24 @@ pub fn text(text: &str) -> Read<String> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests {
-    use super::{PublicUrl, duration, duration_or_never, host_rule, id, listen, network, proxy, public_url};
+    use super::{
+        PublicUrl, duration, duration_or_never, host_rule, id, listen, network, proxy, public_url, size_within,
+    };
     use proptest::prelude::proptest;
     use std::time::Duration;
+
+    #[test]
+    fn sizes_have_units() {
+        let size = |text| size_within(text, 1 << 20, 1 << 40, "between 1MiB and 1TiB");
+        assert_eq!(size("512MiB"), Ok(512 << 20));
+        assert_eq!(size(" 4 GiB "), Ok(4 << 30));
+        for wrong in ["", "4", "4GB", "-1GiB", "1.5GiB", "99999999999999999999GiB", "17179869184GiB"] {
+            assert!(size(wrong).unwrap_err().starts_with("must be a size like"), "{wrong}");
+        }
+        for outside in ["1023KiB", "2TiB"] {
+            assert!(size(outside).unwrap_err().starts_with("must be between"), "{outside}");
+        }
+    }
 
     #[test]
     fn durations_have_units() {

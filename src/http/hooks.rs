@@ -86,7 +86,10 @@ async fn deliver(
     match stored {
         Ok(_) => Ok((StatusCode::ACCEPTED, "queued")),
         Err(error) => {
-            tracing::error!(error = %error, hook.id = hook.id.0, "A webhook could not be stored; it is refused, so that it is sent again.");
+            // The trouble itself has been said, and hooks may come by the hundred.
+            if state.appliance.database.trouble().is_none() {
+                tracing::error!(error = %error, hook.id = hook.id.0, "A webhook could not be stored; it is refused, so that it is sent again.");
+            }
             Err(Error::Busy(RETRY_AFTER, "The webhook could not be stored."))
         }
     }

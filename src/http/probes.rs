@@ -26,24 +26,28 @@ pub async fn ready(state: web::Data<State>) -> HttpResponse {
     if state.is_stopping() {
         return plain(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
-    match state.appliance.require_answers(PATIENCE).await {
-        Ok(()) => {}
-        Err(NoAnswer::Refused(error)) => {
-            tracing::error!(error = %error, "The server is not ready: the database refused.");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database refused\n");
-        }
-        Err(NoAnswer::Silent) => {
-            tracing::error!("The server is not ready: the database does not answer.");
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n");
-        }
+    let (word, cause) = match state.appliance.require_answers(PATIENCE).await {
+        Ok(()) => match state.appliance.catalog.trouble() {
+            None => return well(&state),
+            Some(trouble) => ("what is served is older than the database", trouble.to_string()),
+        },
+        Err(NoAnswer::Refused(error)) => ("the database refused", error.to_string()),
+        Err(NoAnswer::Silent) => ("the database does not answer", String::new()),
+    };
+    // Whoever watches asks every few seconds, and the log is wanted for other things too.
+    if state.unready.is_new(word) {
+        tracing::error!(error = cause, "The server is not ready: {word}.");
     }
-    match state.appliance.catalog.trouble() {
-        None => plain(StatusCode::OK, "ready\n"),
-        Some(trouble) => {
-            tracing::error!(error = %trouble, "The server is not ready: what is served is older than the database.");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "what is served is older than the database\n")
-        }
+    plain(StatusCode::SERVICE_UNAVAILABLE, format!("{word}\n"))
+}
+
+/// What is published is served; that nothing new can be fetched is told without turning clients away.
+fn well(state: &State) -> HttpResponse {
+    if state.unready.is_over() {
+        tracing::info!("The server is ready again.");
     }
+    let text = state.appliance.hindrance().map_or_else(|| "ready\n".to_owned(), |why| format!("ready, but {why}\n"));
+    plain(StatusCode::OK, text)
 }
 
 /// Answers `/metrics` to this machine, and to whoever has the token of the configuration.
@@ -93,9 +97,9 @@ fn unauthorized() -> HttpResponse {
     response
 }
 
-fn plain(status: StatusCode, text: &'static str) -> HttpResponse {
+fn plain(status: StatusCode, text: impl Into<String>) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")))
         .insert_header((CACHE_CONTROL, Cache::Never.header()))
-        .body(text)
+        .body(text.into())
 }

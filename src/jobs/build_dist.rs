@@ -71,6 +71,9 @@ pub enum DistError {
     /// What the commit holds cannot be made an archive of, however often one asks.
     #[error("{0}")]
     Refused(String),
+    /// The server's own disk or database refused; it may be built later.
+    #[error("{0}")]
+    Trouble(String),
     /// It could not be built.
     #[error("{0}")]
     Failed(String),

@@ -15,6 +15,8 @@ use crate::telemetry::names;
 
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(20);
+/// How long the database may take to show that it can be written again.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many packages are queued at a time: the next look takes the rest.
 const BATCH: i64 = 200;
 
@@ -31,6 +33,9 @@ pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool
 }
 
 async fn round(appliance: &Appliance, rendered_for: &mut Vec<String>) {
+    if appliance.database.trouble().is_some() && appliance.require_answers(PATIENCE).await.is_err() {
+        return;
+    }
     if let Err(error) = look(appliance, rendered_for).await {
         tracing::error!(%error, "Due work could not be queued; trying again.");
     }

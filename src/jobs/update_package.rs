@@ -28,7 +28,8 @@ pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
     let payload: Payload = serde_json::from_str(&job.payload).unwrap_or_default();
     let result = update::update(appliance, key, payload.announced.clone()).await;
     if let Err(error) = record(appliance, key, &payload, &result).await {
-        return Outcome::Retry { reason: error.to_string(), after: None };
+        let reason = error.to_string();
+        return if error.is_trouble() { Outcome::Unwell(reason) } else { Outcome::Retry { reason, after: None } };
     }
     match result {
         Ok(Report::Imported { published: true, .. }) if job.lane == "hook" => {
@@ -45,12 +46,15 @@ fn failed(error: &UpdateError) -> Outcome {
     let reason = error.to_string();
     match error {
         UpdateError::Vcs(cause) if cause.is_permanent() => Outcome::GiveUp(reason),
+        // Nothing is wrong with the repository: it must not run out of tries before somebody made room.
+        UpdateError::Vcs(cause) if cause.is_disk() => Outcome::Unwell(reason),
         UpdateError::Vcs(cause) => {
             // Not every server's wish is sensible: at once would be a loop, and next year never.
             let after = cause.retry_after().map(|after| after.clamp(SOONEST, LATEST));
             Outcome::Retry { reason, after }
         }
         UpdateError::Refused(_) | UpdateError::Held(_) => Outcome::GiveUp(reason),
+        UpdateError::Store(cause) if cause.is_trouble() => Outcome::Unwell(reason),
         UpdateError::Store(_) | UpdateError::Interrupted => Outcome::Retry { reason, after: None },
     }
 }

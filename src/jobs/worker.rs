@@ -28,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long to wait before the queue is asked again when the database failed.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
+/// When a job is tried again that failed by a fault of this machine.
+const UNWELL: Duration = Duration::from_secs(2 * 60);
+
 /// What became of a try.
 #[derive(Clone)]
 pub(super) enum Outcome {
@@ -40,6 +43,8 @@ pub(super) enum Outcome {
         /// When at the earliest, if somebody said so. Such a try does not count.
         after: Option<Duration>,
     },
+    /// This machine was unwell, which says nothing about the job: such a try does not count.
+    Unwell(String),
     /// It failed, and somebody has to change something first.
     GiveUp(String),
 }
@@ -148,6 +153,10 @@ async fn work(appliance: Appliance, lane: Lane, mut stopping: watch::Receiver<bo
         news.borrow_and_update();
         let mut pause = None;
         while running.len() < places {
+            if !appliance.has_room() {
+                pause = Some(AFTER_TROUBLE);
+                break;
+            }
             match next(&appliance, lane).await {
                 Ok(Next::Job(job)) => {
                     let appliance = appliance.clone();
@@ -158,7 +167,9 @@ async fn work(appliance: Appliance, lane: Lane, mut stopping: watch::Receiver<bo
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(%error, lane = lane.name, "The queue cannot be read; trying again.");
+                    if appliance.database.trouble().is_none() {
+                        tracing::error!(%error, lane = lane.name, "The queue cannot be read; trying again.");
+                    }
                     pause = Some(AFTER_TROUBLE);
                     break;
                 }
@@ -201,7 +212,9 @@ async fn run(appliance: &Appliance, job: Job) {
         .unwrap_or_else(|_| Outcome::GiveUp("the job ended by a fault in the server: its log tells more".to_owned()));
     report(&job, &outcome, started.elapsed());
     while let Err(error) = settle(appliance, &job, &outcome).await {
-        tracing::error!(%error, job.id = job.id.0, "A job's end could not be stored; trying again.");
+        if appliance.database.trouble().is_none() {
+            tracing::error!(%error, job.id = job.id.0, "A job's end could not be stored; trying again.");
+        }
         tokio::time::sleep(AFTER_TROUBLE).await;
     }
 }
@@ -217,7 +230,7 @@ fn report(job: &Job, outcome: &Outcome, took: Duration) {
     let kind = job.kind.clone();
     let (name, reason) = match outcome {
         Outcome::Done => ("done", None),
-        Outcome::Retry { reason, .. } => ("retry", Some(reason)),
+        Outcome::Retry { reason, .. } | Outcome::Unwell(reason) => ("retry", Some(reason)),
         Outcome::GiveUp(reason) => ("failed", Some(reason)),
     };
     counter!(names::JOBS, "kind" => kind.clone(), "outcome" => name).increment(1);
@@ -257,6 +270,7 @@ async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome) -> store::R
                 Outcome::Retry { reason, after: Some(after) } => {
                     jobs::put_back(tx, id, now + after, Return::Told(&reason), now)
                 }
+                Outcome::Unwell(reason) => jobs::put_back(tx, id, now + UNWELL, Return::Unwell(&reason), now),
                 Outcome::Retry { reason, after: None } if attempt < ATTEMPTS => {
                     jobs::put_back(tx, id, now + pause(attempt), Return::Failed(&reason), now)
                 }

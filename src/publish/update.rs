@@ -89,6 +89,8 @@ async fn publish(
     snapshot: Snapshot,
 ) -> Result<Report, UpdateError> {
     let unseen = snapshot.unseen.clone();
+    // Held until everything that is made of the snapshot is gone.
+    let _memory = snapshot.reserved.clone();
     if !snapshot.lost.is_empty() {
         tracing::error!(
             package.id = key.package.0,

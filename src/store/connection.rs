@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// How long a connection waits for a lock that somebody outside holds, such as a backup tool.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// No `mmap_size`: SQLite maps the file anew whenever it has grown, and faulting its pages in again was half of the
 /// processor time of an import; what is mapped counts as memory of ours, once for each connection.

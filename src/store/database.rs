@@ -17,6 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::ids::{OrgId, PackageId, UserId};
+use super::trouble::Trouble;
 use super::{connection, migrate};
 
 /// How many ordinary writes may wait.
@@ -28,12 +29,20 @@ const BATCH: usize = 64;
 /// After how long a batch is committed although more is waiting.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
+/// How long a transaction waits for somebody else's lock once one has waited in vain.
+const WHILE_LOCKED_OUT: Duration = Duration::from_millis(200);
+
 /// Why the database could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// SQLite refused.
     #[error("the database refused: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The file is no database any more.
+    #[error(
+        "the database is damaged ({0}): keep the file, and restore the newest backup (`check` tells more of the damage)"
+    )]
+    Damaged(rusqlite::Error),
     /// The shared commit failed, and with it every closure of the batch.
     #[error("the database could not save the change: {0}")]
     Commit(String),
@@ -70,6 +79,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the database or its disk is unwell, and not what was asked of it: the same may well succeed later.
+    pub fn is_trouble(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => matches!(
+                failure.code,
+                CannotOpen | DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure
+            ),
+            Self::Commit(_) | Self::Io(_) | Self::Full => true,
+            _ => false,
+        }
+    }
+
+    /// The same, as damage of the file if SQLite says so.
+    fn or_damage(self) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Sqlite(error) if matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)) => {
+                Self::Damaged(error)
+            }
+            other => other,
+        }
+    }
+
     /// Whether a unique index refused the row.
     pub fn is_conflict(&self) -> bool {
         matches!(
@@ -127,7 +160,16 @@ impl Deref for Tx<'_> {
     }
 }
 
-type Finish = Box<dyn FnOnce(Result<(), String>) + Send>;
+/// Why nothing of a closure was saved.
+#[derive(Clone)]
+enum Unsaved {
+    /// It ran, and what it did was undone.
+    Undone(String),
+    /// It could not run in earnest, so that its own answer says nothing.
+    Refused(String),
+}
+
+type Finish = Box<dyn FnOnce(Result<(), Unsaved>) + Send>;
 type WriteOperation = Box<dyn FnOnce(&Tx<'_>) -> (bool, Finish) + Send>;
 type ReadOperation = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -142,6 +184,7 @@ struct Shared {
     reads: Queue<ReadOperation>,
     ordinary: Arc<Semaphore>,
     hooks: Arc<Semaphore>,
+    trouble: Arc<Trouble>,
     /// Joined when the last handle goes, so that the write-ahead log is folded in before the
     /// instance lock is let go. Only `Drop` takes it.
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
@@ -153,7 +196,7 @@ impl Database {
     /// # Errors
     /// [`Error::Outdated`] or [`Error::TooNew`] if not.
     pub fn require_current(path: &Path) -> Result<(), Error> {
-        migrate::require_current(path)
+        migrate::require_current(path).map_err(Error::or_damage)
     }
 
     /// Opens the database at `path`, creating or upgrading it, and starts its threads.
@@ -164,7 +207,7 @@ impl Database {
     /// # Errors
     /// If the file cannot be opened, upgraded, or was written by a newer release.
     pub fn open(path: &Path, mut observer: Box<dyn Observer>) -> Result<Self, Error> {
-        migrate::run(path)?;
+        migrate::run(path).map_err(Error::or_damage)?;
         let writer = connection::writer(path)?;
         observer.committed(&writer, &[]);
         let shared = Arc::new(Shared {
@@ -172,11 +215,12 @@ impl Database {
             reads: Queue::default(),
             ordinary: Arc::new(Semaphore::new(WAITING)),
             hooks: Arc::new(Semaphore::new(WAITING_HOOKS)),
+            trouble: Arc::default(),
             threads: Mutex::default(),
         });
         let mut threads = vec![spawn("database-writer", {
-            let queue = shared.writes.clone();
-            move || write_until_closed(&writer, &queue, observer.as_mut())
+            let (queue, trouble) = (shared.writes.clone(), Arc::clone(&shared.trouble));
+            move || write_until_closed(&writer, &queue, observer.as_mut(), &trouble)
         })?];
         let readers = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
         for _ in 0..readers {
@@ -192,6 +236,12 @@ impl Database {
         }
         *lock(&shared.threads) = threads;
         Ok(Self { shared })
+    }
+
+    /// Why nothing can be written at the moment, as far as is known. It has been logged.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Arc<str>> {
+        self.shared.trouble.reason()
     }
 
     /// Runs `change` in a transaction and answers after its commit, and after the observer knows.
@@ -238,7 +288,8 @@ impl Database {
                 let result = match committed {
                     Ok(()) => result,
                     // The closure's own error says more than that nothing was saved.
-                    Err(reason) => result.and_then(|_| Err(Error::Commit(reason).into())),
+                    Err(Unsaved::Undone(reason)) => result.and_then(|_| Err(Error::Commit(reason).into())),
+                    Err(Unsaved::Refused(reason)) => Err(Error::Commit(reason).into()),
                 };
                 // Whoever asked may have gone away: the change stands all the same.
                 let _ = answer.send(result);
@@ -298,9 +349,11 @@ fn write_until_closed(
     connection: &Connection,
     queue: &Queue<(WriteOperation, OwnedSemaphorePermit)>,
     observer: &mut dyn Observer,
+    trouble: &Trouble,
 ) {
     while let Some(first) = queue.take() {
         let started = Instant::now();
+        let written_before = connection.total_changes();
         let mut batch = Batch::default();
         let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
             Ok(()) => {
@@ -309,14 +362,31 @@ fn write_until_closed(
                     let Some(next) = queue.take_waiting() else { break };
                     batch.run(connection, next);
                 }
-                match batch.lost.take() {
+                let committed = match batch.lost.take() {
                     None => commit(connection),
                     Some(reason) => Err(reason),
+                };
+                match &committed {
+                    Ok(()) => {
+                        trouble.ends(connection.total_changes() > written_before);
+                        be_patient(connection, connection::BUSY_TIMEOUT);
+                    }
+                    Err(reason) => trouble.unsaved(reason),
                 }
+                committed.map_err(Unsaved::Undone)
             }
             Err(error) => {
-                batch.refuse(connection, first, &error.to_string());
-                Err(error.to_string())
+                let reason = error.to_string();
+                trouble.locked_out(&reason);
+                // Whoever waits has waited long enough; whoever comes next is not to wait as long again.
+                be_patient(connection, WHILE_LOCKED_OUT);
+                let waiting = queue.waiting();
+                batch.refuse(connection, first, &reason);
+                for _ in 0..waiting {
+                    let Some(next) = queue.take_waiting() else { break };
+                    batch.refuse(connection, next, &reason);
+                }
+                Err(Unsaved::Refused(reason))
             }
         };
         if committed.is_ok() && !batch.changes.is_empty() {
@@ -331,6 +401,12 @@ fn write_until_closed(
     }
     // Folding the log in is a courtesy to whoever copies the file; failing it loses nothing.
     let _ = connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+}
+
+/// How long the next transaction waits for a lock that somebody else holds.
+fn be_patient(connection: &Connection, patience: Duration) {
+    // Setting it cannot fail: it changes the connection only.
+    let _ = connection.busy_timeout(patience);
 }
 
 fn commit(connection: &Connection) -> Result<(), String> {
@@ -372,7 +448,7 @@ impl Batch {
         if let Ok((_, finish)) = outcome {
             match ended {
                 Ok(()) => self.finishes.push(finish),
-                Err(error) => finish(Err(error.to_string())),
+                Err(error) => finish(Err(Unsaved::Undone(error.to_string()))),
             }
         }
         if keep {
@@ -405,7 +481,7 @@ impl Batch {
         let _ = connection.execute_batch("PRAGMA query_only = ON");
         let tx = Tx { connection, changes: RefCell::default() };
         if let Ok((_, finish)) = catch_unwind(AssertUnwindSafe(|| operation(&tx))) {
-            finish(Err(reason.to_owned()));
+            finish(Err(Unsaved::Refused(reason.to_owned())));
         }
         let _ = connection.execute_batch("PRAGMA query_only = OFF");
         drop(permit);
@@ -470,7 +546,6 @@ impl<T> Queue<T> {
         lock(&self.inner.0).next()
     }
 
-    #[cfg(test)]
     fn waiting(&self) -> usize {
         let waiting = lock(&self.inner.0);
         waiting.first.len() + waiting.then.len()

@@ -180,6 +180,8 @@ pub enum Return<'a> {
     Failed(&'a str),
     /// The other side said when to come again: no failed try, but nothing may come earlier.
     Told(&'a str),
+    /// This machine's disk or database was unwell: no failed try, and whoever asks may have mended it.
+    Unwell(&'a str),
     /// We are stopping.
     Stopped,
 }
@@ -192,6 +194,7 @@ pub fn put_back(tx: &Tx<'_>, id: JobId, run_at: Timestamp, why: Return<'_>, now:
     let (error, not_before, uncounted) = match why {
         Return::Failed(reason) => (Some(reason), None, 0),
         Return::Told(reason) => (Some(reason), Some(run_at), 1),
+        Return::Unwell(reason) => (Some(reason), None, 1),
         Return::Stopped => (None, None, 1),
     };
     let follower: Option<JobId> = tx

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::room::{Shortage, bytes};
+
 /// Why an operation on a source repository failed. Each text says what failed and what to do; none holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum VcsError {
@@ -140,6 +142,26 @@ pub enum VcsError {
         /// What for.
         purpose: String,
     },
+    /// The disk has too little room left for repositories.
+    #[error(
+        "The disk is too full: {shortage}, because the database needs room. Make room on it, or move the data directory \
+         to a larger one. It is tried again later."
+    )]
+    NoRoom {
+        /// How much there is.
+        shortage: String,
+    },
+    /// The source is as damaged as the mirror.
+    #[error(
+        "The repository's data is damaged at its source too: {what}. It was fetched anew {repairs} times within a day and \
+         came no better. Run `git fsck` on the source."
+    )]
+    Unrepairable {
+        /// What was found.
+        what: String,
+        /// How often it was fetched.
+        repairs: usize,
+    },
     /// A limit was reached.
     #[error("{what} is larger than the limit of {limit}.")]
     TooLarge {
@@ -207,6 +229,7 @@ impl VcsError {
             | Self::Unsupported { .. }
             | Self::ToolMissing { .. }
             | Self::TooLarge { .. }
+            | Self::Unrepairable { .. }
             | Self::Policy { .. }
             | Self::UnknownCommit { .. }
             | Self::HostileTree { .. } => true,
@@ -218,8 +241,15 @@ impl VcsError {
             | Self::Unavailable { .. }
             | Self::Corrupt { .. }
             | Self::WorkerCrashed { .. }
+            | Self::NoRoom { .. }
             | Self::Io { .. } => false,
         }
+    }
+
+    /// Whether this machine's disk is why: nothing is wrong with the repository.
+    #[must_use]
+    pub fn is_disk(&self) -> bool {
+        matches!(self, Self::NoRoom { .. } | Self::Io { .. })
     }
 
     /// When the server asked to be asked again.
@@ -243,6 +273,11 @@ impl VcsError {
         Self::WorkerCrashed { detail: "it answered another question than was asked".to_owned() }
     }
 
+    /// The worker needs more memory than it may have.
+    pub(super) fn memory(limit: u64) -> Self {
+        Self::TooLarge { what: "The memory that this repository needs".to_owned(), limit: bytes(limit) }
+    }
+
     pub(super) fn corrupt(what: impl std::fmt::Display) -> Self {
         Self::Corrupt { what: what.to_string() }
     }
@@ -254,5 +289,11 @@ fn later(retry_after: Option<u64>) -> String {
         Some(0) | None => "later".to_owned(),
         Some(1) => "after a second".to_owned(),
         Some(seconds) => format!("after {seconds} seconds, as it says"),
+    }
+}
+
+impl From<Shortage> for VcsError {
+    fn from(shortage: Shortage) -> Self {
+        Self::NoRoom { shortage: shortage.to_string() }
     }
 }

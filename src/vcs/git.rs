@@ -9,7 +9,9 @@ mod connect;
 mod daemon;
 mod fetch;
 mod http;
+mod intake;
 mod local;
+mod meter;
 mod mirror;
 mod read;
 pub(super) mod refs;
@@ -24,6 +26,7 @@ use gix::ObjectId;
 
 use super::error::VcsError;
 use super::request::{Limits, Update, WireCredential, WireUpdate};
+use super::room;
 use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 use connect::{Listing, Session};
@@ -31,6 +34,9 @@ use mirror::Mirror;
 use refs::{Refs, Stored};
 
 pub(super) use archive::archive;
+
+/// Bytes of all names that a remote may list; the mirror's file of refs may be larger by what stands beside each.
+const MAX_NAMES: usize = 16 << 20;
 
 /// A manifest on its way to the parent: its blob id and its bytes.
 pub(super) type Blob = (String, Arc<[u8]>);
@@ -42,16 +48,18 @@ pub(super) fn update(
     policy: &UrlPolicy,
     limits: &Limits,
 ) -> Result<(Update, Vec<Blob>), VcsError> {
+    // Before anything is made or asked for; the directory above is there.
+    limits.headroom.check(request.mirror.parent().unwrap_or(&request.mirror), 0)?;
     let mirror = Mirror::lock(&request.mirror)?;
     let mut run = Run { request, outbound, policy, limits, mirror, lost: Vec::new() };
-    match run.attempt(false) {
-        Err(VcsError::Corrupt { what }) => {
-            eprintln!("repairing the mirror: {what}");
-            run.mirror.quarantine()?;
-            run.attempt(true)
-        }
+    let outcome = match run.attempt(false) {
+        Err(VcsError::Corrupt { what }) => run.repair(what),
         outcome => outcome,
+    };
+    if outcome.is_err() {
+        run.mirror.sweep();
     }
+    outcome
 }
 
 /// Counts what a repository lists. See [`crate::vcs::Vcs::probe`].
@@ -97,6 +105,29 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Fetches everything anew, unless that was done often enough today: a source may be as damaged as its mirror, and a
+    /// hostile one could have itself fetched for ever.
+    fn repair(&mut self, what: String) -> Result<(Update, Vec<Blob>), VcsError> {
+        let repairs = self.limits.repairs;
+        if !self.mirror.may_repair(repairs) {
+            return Err(VcsError::Unrepairable { what, repairs });
+        }
+        eprintln!("repairing the mirror: {what}");
+        let marked = self.mirror.is_marked_damaged();
+        let aside = self.mirror.quarantine()?;
+        let outcome = self.attempt(true);
+        // Bad packs are this disk's doing, and what was missing came; but when nothing was wrong with what is here, or it
+        // came as damaged as before, then the source is.
+        let vain = match &outcome {
+            Ok(_) => marked && aside == 0,
+            Err(error) => matches!(error, VcsError::Corrupt { .. }),
+        };
+        if vain {
+            self.mirror.count_repair()?;
+        }
+        outcome
+    }
+
     /// Lists, fetches what is missing, and reads. `afresh` trusts nothing that the mirror holds.
     fn attempt(&mut self, afresh: bool) -> Result<(Update, Vec<Blob>), VcsError> {
         let repository = self.mirror.open()?;
@@ -121,12 +152,14 @@ impl Run<'_> {
         }
         let mut received_pack = false;
         if !current {
-            received_pack = fetch::receive(&mut session, &repository, &listing, afresh, self.mirror.path())?;
+            let there = if afresh { 0 } else { self.mirror.size() };
+            let place = fetch::Place { mirror: self.mirror.path(), there, limits: self.limits };
+            received_pack = fetch::receive(&mut session, &repository, &listing, afresh, &place)?;
             self.advance(&stored.refs, &listing, afresh)?;
         }
         drop(session);
         if afresh {
-            self.mirror.declare_whole()?;
+            self.mirror.declare_whole(self.lost.is_empty())?;
         }
         self.mirror.repack_if_crowded();
         let repository = self.mirror.open()?;
@@ -143,7 +176,8 @@ impl Run<'_> {
         if stored.damaged {
             return Err(VcsError::corrupt("the file of its refs holds lines that are none"));
         }
-        if self.mirror.is_marked_damaged() {
+        // Of what only an archive misses, the others need not suffer once repairing it has proved vain.
+        if self.mirror.is_marked_damaged() && self.mirror.may_repair(self.limits.repairs) {
             return Err(VcsError::corrupt("an object could not be read"));
         }
         match read::all_present(repository, &stored.refs)? {
@@ -161,6 +195,13 @@ impl Run<'_> {
             return Err(VcsError::TooLarge {
                 what: "The repository's number of branches and tags".to_owned(),
                 limit: self.limits.refs.to_string(),
+            });
+        }
+        let text: usize = listing.refs.keys().map(String::len).sum();
+        if text > MAX_NAMES {
+            return Err(VcsError::TooLarge {
+                what: "The sum of the names of the repository's branches and tags".to_owned(),
+                limit: room::bytes(MAX_NAMES as u64),
             });
         }
         Ok(())

@@ -13,10 +13,15 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::error::VcsError;
+use super::leftovers::Leftovers;
+use super::memory::{Memory, Reserved};
 use super::request::{Answer, Operation, Request, Response, Update};
+use super::room::bytes;
 use super::spare::{Kind, Spares};
 use super::{Settings, pipe};
 
+/// Largest answer without its manifests: every ref that a listing may have, with a name of ordinary length.
+const MAX_RESPONSE: u32 = 128 << 20;
 /// How much of the worker's standard error is remembered, from its end.
 const STDERR_TAIL: usize = 8 << 10;
 
@@ -24,6 +29,7 @@ const STDERR_TAIL: usize = 8 << 10;
 pub(super) async fn run(
     settings: &Settings,
     spares: &Spares,
+    memory: &Memory,
     kind: Option<Kind>,
     operation: Operation,
 ) -> Result<Answer, VcsError> {
@@ -32,6 +38,7 @@ pub(super) async fn run(
         Operation::Archive(_) | Operation::Probe { .. } | Operation::Knock { .. } => settings.archive_deadline,
         Operation::Update(_) | Operation::DropKept { .. } => settings.deadline,
     };
+    let leftovers = Leftovers::of(&operation);
     let request = Request {
         outbound: settings.outbound.clone(),
         policy: settings.policy.clone(),
@@ -43,26 +50,44 @@ pub(super) async fn run(
         doing: "Writing the worker's request".to_owned(),
         reason: error.to_string(),
     })?);
+    let result = talk(settings, spares, memory, kind, &message, deadline).await;
+    // Killed, a worker could not clean up, and the next one may be hours away.
+    if let Some(leftovers) = leftovers.filter(|_| result.is_err()) {
+        leftovers.remove().await;
+    }
+    result
+}
+
+/// Finds a worker for the message.
+async fn talk(
+    settings: &Settings,
+    spares: &Spares,
+    memory: &Memory,
+    kind: Option<Kind>,
+    message: &[u8],
+    deadline: Duration,
+) -> Result<Answer, VcsError> {
     // One that waited may have been killed meanwhile, which is no fault of this operation: a new one shows whose it is.
     if let Some((kind, worker)) = kind.and_then(|kind| spares.take(kind).map(|worker| (kind, worker)))
-        && let Ok(result) = converse(settings, spares, Some(kind), worker, &message, deadline).await
+        && let Ok(result) = converse(settings, (spares, memory), Some(kind), worker, message, deadline).await
     {
         return result;
     }
     let worker = Worker::start(settings)?;
-    converse(settings, spares, kind, worker, &message, deadline).await.unwrap_or_else(Err)
+    converse(settings, (spares, memory), kind, worker, message, deadline).await.unwrap_or_else(Err)
 }
 
 /// Has a worker do what the message asks for. The outer error means that it ended without an answer.
 async fn converse(
     settings: &Settings,
-    spares: &Spares,
+    (spares, memory): (&Spares, &Memory),
     kind: Option<Kind>,
     mut worker: Worker,
     message: &[u8],
     deadline: Duration,
 ) -> Result<Result<Answer, VcsError>, VcsError> {
-    let conversation = tokio::time::timeout(deadline, worker.converse(message, settings.limits.manifests)).await;
+    let conversation =
+        tokio::time::timeout(deadline, worker.converse(message, settings.limits.manifests, memory)).await;
     let conversation = match (conversation, kind) {
         (Ok(Ok(Ok(answer @ Answer::Update(Update::Unchanged { .. })))), Some(kind)) => {
             spares.keep(kind, worker);
@@ -125,15 +150,26 @@ impl Worker {
     }
 
     /// Sends the request and reads the answer. The outer error means that the pipes broke.
-    async fn converse(&mut self, message: &[u8], manifests: u64) -> std::io::Result<Result<Answer, VcsError>> {
+    async fn converse(
+        &mut self,
+        message: &[u8],
+        manifests: u64,
+        memory: &Memory,
+    ) -> std::io::Result<Result<Answer, VcsError>> {
         self.stdin.write_all(&pipe::header(message)?).await?;
         self.stdin.write_all(message).await?;
         self.stdin.flush().await?;
-        let frame = pipe::read_async(&mut self.stdout, pipe::MAX_FRAME).await?;
+        let frame = pipe::read_async(&mut self.stdout, MAX_RESPONSE).await?;
         let response: Response = serde_json::from_slice(&frame)?;
+        drop(frame);
+        // The worker holds the manifests until there is room for them here.
+        let reserved = match &response.result {
+            Ok(Answer::Update(Update::Changed(snapshot))) => memory.reserve(snapshot, &response.blobs).await,
+            _ => Reserved::default(),
+        };
         let mut blobs = HashMap::with_capacity(response.blobs.len());
         let mut left = manifests;
-        for id in response.blobs {
+        for (id, _) in response.blobs {
             let limit = u32::try_from(left).unwrap_or(u32::MAX);
             let blob = pipe::read_async(&mut self.stdout, limit).await?;
             left -= blob.len() as u64;
@@ -141,6 +177,7 @@ impl Worker {
         }
         Ok(response.result.map(|answer| match answer {
             Answer::Update(Update::Changed(mut snapshot)) => {
+                snapshot.reserved = reserved;
                 snapshot.manifests = blobs;
                 Answer::Update(Update::Changed(snapshot))
             }
@@ -200,20 +237,21 @@ async fn drain(mut stderr: ChildStderr, tail: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
+/// Whether the worker's memory limit ended it: an allocation that failed, or a thread that found no room for its stack.
+fn ran_out_of_memory(last_words: &str) -> bool {
+    ["memory allocation of", "Cannot allocate memory", "os error 12", "failed to spawn thread", "OutOfMemory"]
+        .iter()
+        .any(|sign| last_words.contains(sign))
+}
+
 /// Says why a worker ended without an answer.
 fn autopsy(status: Option<ExitStatus>, last_words: &str, broken: &std::io::Error, settings: &Settings) -> VcsError {
     const SIGXFSZ: i32 = 25;
     if status.and_then(|status| status.signal()) == Some(SIGXFSZ) {
-        return VcsError::TooLarge {
-            what: "The repository".to_owned(),
-            limit: format!("{} bytes", settings.limits.transfer),
-        };
+        return VcsError::TooLarge { what: "The repository".to_owned(), limit: bytes(settings.limits.transfer) };
     }
-    if last_words.contains("memory allocation of") {
-        return VcsError::TooLarge {
-            what: "The memory that this repository needs".to_owned(),
-            limit: format!("{} bytes", settings.limits.memory),
-        };
+    if ran_out_of_memory(last_words) {
+        return VcsError::memory(settings.limits.memory);
     }
     let status = status.map_or_else(|| "unknown exit status".to_owned(), |status| status.to_string());
     let line = last_words.lines().rev().find(|line| !line.trim().is_empty());

@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::error::VcsError;
+use super::memory::Reserved;
+use super::room::Headroom;
 use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 
@@ -28,6 +30,22 @@ pub struct Limits {
     pub archive_entries: usize,
     /// Bytes of an archive's files before compression.
     pub archive_bytes: u64,
+    /// What is left free on the disk.
+    pub headroom: Headroom,
+    /// How fast a server must send at least.
+    pub pace: Pace,
+    /// How often within a day a mirror is fetched anew as a whole without that being of use.
+    pub repairs: usize,
+}
+
+/// The least that a server must send of an answer: so many bytes in each span of time. It keeps one that trickles from
+/// holding a worker until the deadline, and lets the others prepare a pack for a while, during which they send little.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Pace {
+    /// The span.
+    pub span: Duration,
+    /// The bytes.
+    pub bytes: u64,
 }
 
 impl Default for Limits {
@@ -39,6 +57,9 @@ impl Default for Limits {
             manifests: 256 << 20,
             archive_entries: 200_000,
             archive_bytes: 2 << 30,
+            headroom: Headroom::default(),
+            pace: Pace { span: Duration::from_secs(5 * 60), bytes: 4 << 10 },
+            repairs: 3,
         }
     }
 }
@@ -103,7 +124,7 @@ pub enum Update {
 }
 
 /// A repository as it was listed, with every ref's manifest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Equal digests mean equal listings.
     pub digest: String,
@@ -120,6 +141,9 @@ pub struct Snapshot {
     pub received_pack: bool,
     /// Kept commits that could not be rescued from a damaged mirror: their archives cannot be built again.
     pub lost: Vec<String>,
+    /// What the snapshot, and what is made of it, may take of this process's memory; given back when the last clone goes.
+    #[serde(skip)]
+    pub reserved: Reserved,
 }
 
 /// A branch or tag.
@@ -276,5 +300,6 @@ pub(super) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Response {
     pub(super) result: Result<Answer, VcsError>,
-    pub(super) blobs: Vec<String>,
+    /// Their ids and sizes.
+    pub(super) blobs: Vec<(String, u64)>,
 }

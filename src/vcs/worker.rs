@@ -43,7 +43,8 @@ fn answer(request: Request) -> io::Result<()> {
     limit(&request.limits);
     let _watched = end_after(request.deadline);
     let (result, blobs) = perform(request);
-    let (ids, contents): (Vec<_>, Vec<_>) = blobs.into_iter().unzip();
+    let (ids, contents): (Vec<_>, Vec<_>) =
+        blobs.into_iter().map(|(id, content)| ((id, content.len() as u64), content)).unzip();
     let response = serde_json::to_vec(&Response { result, blobs: ids })?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     pipe::write(&mut out, &response)?;

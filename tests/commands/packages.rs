@@ -39,7 +39,7 @@ fn a_package_is_imported_shown_and_removed_without_a_server() {
 
     for name in ["acme/foo", "1", url.as_str(), "./repositories/foo"] {
         let shown = world.run(&format!("package show {name} --json")).json();
-        assert_eq!(keys(&shown)[12..], ["version_list", "skipped"], "{name}");
+        assert_eq!(keys(&shown)[12..], ["version_list", "skipped", "archive_error"], "{name}");
         assert_eq!(shown["version_list"][0]["version_normalized"], "1.0.0.0", "the newest comes first");
         assert_eq!(shown["version_list"][0]["reference"], commit.as_str());
         assert!(shown["version_list"][0]["time"].as_str().unwrap().ends_with('Z'));

@@ -214,6 +214,18 @@ impl Server {
         (status, answer)
     }
 
+    /// The status and whole answer of a request without a body or a token.
+    pub fn post(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let host = self.address;
+        let request = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+    }
+
     /// Stops it in order; its log.
     pub fn stop(mut self) -> String {
         kill_process(self.pid(), Signal::TERM).unwrap();

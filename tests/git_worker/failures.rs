@@ -18,7 +18,7 @@ async fn imported() -> Scene {
     scene
 }
 
-fn refs_of(mirror: &Path) -> String {
+pub(super) fn refs_of(mirror: &Path) -> String {
     std::fs::read_to_string(mirror.join("packed-refs")).expect("the mirror has refs")
 }
 
@@ -297,12 +297,17 @@ async fn a_dropped_update_and_a_killed_parent_leave_no_process() {
 }
 
 /// How many processes hold a file of the mirror open.
-fn workers_on(mirror: &Path) -> usize {
+pub(super) fn workers_on(mirror: &Path) -> usize {
+    workers(mirror).len()
+}
+
+/// The `/proc` directories of the processes that hold a file of the mirror open.
+pub(super) fn workers(mirror: &Path) -> Vec<std::path::PathBuf> {
     let holds = |process: &std::fs::DirEntry| {
         let descriptors = std::fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
         descriptors.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| target.starts_with(mirror))
     };
-    std::fs::read_dir("/proc").expect("Linux").flatten().filter(holds).count()
+    std::fs::read_dir("/proc").expect("Linux").flatten().filter(holds).map(|process| process.path()).collect()
 }
 
 /// Waits for a condition; a test that waits for ever is ended by its runner.
@@ -429,7 +434,7 @@ async fn damage_that_an_archive_finds_is_repaired_by_the_next_update() {
 }
 
 /// Text of 160,000 bytes that compresses badly.
-fn noise() -> String {
+pub(super) fn noise() -> String {
     let mut state: u64 = 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -48,6 +49,10 @@ pub enum Fault {
     CutPack,
     /// Exactly this.
     Answer(u16, Vec<(&'static str, String)>, &'static str),
+    /// A listing of a few bytes at a time, without an end.
+    Trickle,
+    /// A pack without objects, whatever was asked for.
+    EmptyPack,
 }
 
 /// One request as the server saw it.
@@ -179,6 +184,7 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
     match fault {
         Some(Fault::StalledPack) if fetches => stall(response),
         Some(Fault::CutPack) if fetches => cut(response),
+        Some(Fault::EmptyPack) if fetches => empty_pack(response),
         _ => response.into_http(),
     }
 }
@@ -202,7 +208,17 @@ async fn misbehave(fault: Option<&Fault>, request: &HttpRequest) -> Option<HttpR
             }
             builder.body(*body)
         }
-        Fault::StalledPack | Fault::CutPack => return None,
+        Fault::Trickle => {
+            let pieces = stream::unfold((), |()| async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(b"aaaaa")), ()))
+            });
+            let listing = "application/x-git-upload-pack-advertisement";
+            let first =
+                stream::iter([Ok(web::Bytes::from_static(b"001e# service=git-upload-pack\n0000000eversion 2\nfff0"))]);
+            HttpResponse::Ok().content_type(listing).streaming(first.chain(pieces))
+        }
+        Fault::StalledPack | Fault::CutPack | Fault::EmptyPack => return None,
     })
 }
 
@@ -248,6 +264,17 @@ fn cut(said: Said) -> HttpResponse {
     let beginning = web::Bytes::copy_from_slice(&said.body[..said.body.len().min(100)]);
     let end = actix_web::error::ErrorInternalServerError("the connection is cut");
     said.builder().streaming(stream::iter([Ok(beginning), Err(end)]))
+}
+
+/// A pack of version 2 with no objects, and its SHA-1, on the band of packs (gitformat-pack(5), gitprotocol-pack(5)).
+fn empty_pack(said: Said) -> HttpResponse {
+    const PACK: &[u8] =
+        b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
+    let mut body = b"000dpackfile\n".to_vec();
+    body.extend(format!("{:04x}\x01", PACK.len() + 5).into_bytes());
+    body.extend(PACK);
+    body.extend(b"0000");
+    said.builder().body(body)
 }
 
 /// Runs `git http-backend` as a CGI program (RFC 3875, git-http-backend(1)).

@@ -190,7 +190,7 @@ fn manifests_that_cannot_be_read() {
     let table = [
         (NoManifest::Missing, "there is no composer.json"),
         (NoManifest::NotAFile, "composer.json is not a file"),
-        (NoManifest::TooLarge { bytes: 5 }, "composer.json has 5 bytes, which is more than is read"),
+        (NoManifest::TooLarge { bytes: 5 }, "composer.json has 5 bytes; at most 1048576 are read"),
         (NoManifest::NotACommit, "it does not name a commit"),
     ];
     for (missing, expected) in table {

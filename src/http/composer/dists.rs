@@ -28,6 +28,8 @@ use crate::telemetry::{RequestId, names};
 
 /// Longest reference in hexadecimal: SHA-256's, for repositories that use it.
 const LONGEST_REFERENCE: usize = 64;
+/// Seconds after which to ask again for an archive that the disk had no room for: somebody has to make some first.
+const TROUBLE: u64 = 60;
 /// Bytes that are read and sent at a time; most archives are smaller. Each time costs a change of threads, and each client
 /// that reads slowly holds so many bytes.
 const CHUNK: u64 = 128 << 10;
@@ -66,6 +68,10 @@ fn refused(error: DistError) -> Error {
         DistError::Refused(reason) => {
             tracing::debug!(reason, "An archive that cannot be made was asked for.");
             Error::Unarchivable
+        }
+        DistError::Trouble(reason) => {
+            tracing::warn!(reason, "An archive could not be built for now.");
+            Error::Busy(TROUBLE, "The server's disk or database cannot take the archive at the moment.")
         }
         DistError::Failed(reason) => {
             let id = RequestId::random();
@@ -257,6 +263,7 @@ mod tests {
             (DistError::Forgotten, 410),
             (DistError::Busy { retry_after_seconds: 7 }, 503),
             (DistError::Refused("/secret/path".to_owned()), 404),
+            (DistError::Trouble("/secret/path".to_owned()), 503),
             (DistError::Failed("/secret/path".to_owned()), 500),
         ] {
             let response = refused(error).response();

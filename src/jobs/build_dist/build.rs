@@ -16,6 +16,7 @@ use crate::publish::request::{self, Reason};
 use crate::secrets::random;
 use crate::storage::{Digest, Storage};
 use crate::store;
+use crate::store::archive_failures::{self, ArchiveFailure};
 use crate::store::dists::{self, Dist};
 use crate::store::packages::{self, Package};
 use crate::telemetry::names;
@@ -146,6 +147,7 @@ impl Builder {
             Err(error) => {
                 if !matches!(error, VcsError::UnknownCommit { .. }) {
                     tracing::warn!(%error, package.id = id, commit, "An archive could not be built.");
+                    self.remember(package, commit, &error).await;
                 }
                 if matches!(error, VcsError::Corrupt { .. }) {
                     self.repair(package).await;
@@ -168,6 +170,16 @@ impl Builder {
         }
     }
 
+    /// Lets people see with the package why it has no archive. That it cannot be stored is no worse than the failure.
+    async fn remember(&self, PackageKey { org, package }: PackageKey, commit: &str, error: &VcsError) {
+        let failed_at = self.appliance.now();
+        let failure = ArchiveFailure { reference: commit.to_owned(), error: error.to_string(), failed_at };
+        let stored = self.appliance.database.write(move |tx| archive_failures::put(org, tx, package, &failure)).await;
+        if let Err(error) = stored {
+            tracing::debug!(%error, package.id = package.0, "The failure of an archive could not be stored.");
+        }
+    }
+
     /// Records a written archive and puts it in its place; where that is.
     async fn record(
         &self,
@@ -186,6 +198,7 @@ impl Builder {
                 let forgotten = dists::by_key(org, tx, package, &key)?.is_some_and(|dist| dist.forgotten_at.is_some());
                 return Ok(Err(if forgotten { DistError::Forgotten } else { DistError::Unknown }));
             }
+            archive_failures::clear(org, tx, package, &commit)?;
             let evicted = dists::evict_cache(org, tx, package, &key, CACHED)?;
             // Last, and here: whoever removes archives does so in a transaction too, and finds it recorded.
             Ok::<_, store::Error>(Ok((finished.place()?, evicted)))
@@ -229,8 +242,12 @@ impl Builder {
 fn failure(error: &VcsError) -> Failure {
     let remember = match error {
         VcsError::UnknownCommit { .. } => return Failure { error: DistError::Unknown, remember: ABSENT_FOR },
-        // Our disk, a mirror that its next update repairs, or a worker that somebody killed.
-        VcsError::Io { .. } | VcsError::Corrupt { .. } | VcsError::WorkerCrashed { .. } => ILL_FOR,
+        // Our disk.
+        VcsError::Io { .. } | VcsError::NoRoom { .. } => {
+            return Failure { error: DistError::Trouble(error.to_string()), remember: ILL_FOR };
+        }
+        // A mirror that its next update repairs, or a worker that somebody killed.
+        VcsError::Corrupt { .. } | VcsError::WorkerCrashed { .. } => ILL_FOR,
         VcsError::HostileTree { .. } | VcsError::TooLarge { .. } => {
             return Failure { error: DistError::Refused(error.to_string()), remember: FAILED_FOR };
         }
@@ -241,12 +258,16 @@ fn failure(error: &VcsError) -> Failure {
 
 fn refused(error: &io::Error) -> DistError {
     tracing::error!(%error, "The disk refused an archive.");
-    DistError::Failed("The server cannot store the archive: its disk refuses. Its log says why.".to_owned())
+    DistError::Trouble(error.to_string())
 }
 
 fn unanswered(error: &store::Error) -> DistError {
     if let store::Error::Io(error) = error {
         return refused(error);
+    }
+    if error.is_trouble() {
+        tracing::debug!(%error, "An archive could not be recorded.");
+        return DistError::Trouble(error.to_string());
     }
     tracing::error!(%error, "The database did not answer for an archive.");
     DistError::Busy { retry_after_seconds: 5 }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -23,7 +24,9 @@ use super::tree::{Destination, Entry, FileKind, Files, hostile};
 use crate::composer::archive::Rules;
 use crate::composer::manifest::Manifest;
 use crate::vcs::error::VcsError;
+use crate::vcs::leftovers::unfinished_prefix;
 use crate::vcs::request::{ArchiveRequest, ArchiveStats, Limits};
+use crate::vcs::room::bytes as size;
 
 /// Largest single file; it is held in memory while it is compressed.
 const MAX_FILE: u64 = 512 << 20;
@@ -182,14 +185,18 @@ struct Writer<'a> {
     options: SimpleFileOptions,
     limits: &'a Limits,
     left: u64,
+    /// Bytes that were written since the disk was looked at.
+    unseen: u64,
+    directory: PathBuf,
     entries: usize,
     warnings: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(out: &std::path::Path, time: i64, limits: &'a Limits) -> Result<Self, VcsError> {
-        let directory = out.parent().unwrap_or(std::path::Path::new("/"));
-        let file = tempfile::Builder::new().prefix(".tmp-archive").tempfile_in(directory).map_err(writing)?;
+    fn new(out: &Path, time: i64, limits: &'a Limits) -> Result<Self, VcsError> {
+        let directory = out.parent().unwrap_or(Path::new("/"));
+        limits.headroom.check(directory, 0)?;
+        let file = tempfile::Builder::new().prefix(&unfinished_prefix(out)).tempfile_in(directory).map_err(writing)?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .compression_level(Some(6))
@@ -199,6 +206,8 @@ impl<'a> Writer<'a> {
             options,
             limits,
             left: limits.archive_bytes,
+            unseen: 0,
+            directory: directory.to_owned(),
             entries: 0,
             warnings: Vec::new(),
         })
@@ -220,6 +229,7 @@ impl<'a> Writer<'a> {
                 continue;
             };
             let size = source.size(entry.id)?;
+            self.room(size)?;
             self.spend(size, size.min(MAX_FILE + 1) > MAX_FILE)?;
             let bytes = source.blob(entry.id)?;
             if bytes.len() < 1024 && bytes.starts_with(LFS_POINTER) {
@@ -236,6 +246,17 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Looks at the disk before each large file and after many small ones.
+    fn room(&mut self, wanted: u64) -> Result<(), VcsError> {
+        const LOOK: u64 = 8 << 20;
+        self.unseen += wanted;
+        if self.unseen >= LOOK {
+            self.unseen = 0;
+            self.limits.headroom.check(&self.directory, wanted)?;
+        }
+        Ok(())
+    }
+
     fn spend(&mut self, bytes: u64, too_large: bool) -> Result<(), VcsError> {
         match self.left.checked_sub(bytes) {
             Some(left) if !too_large => {
@@ -244,7 +265,7 @@ impl<'a> Writer<'a> {
             }
             _ => Err(VcsError::TooLarge {
                 what: "The sum of the commit's files".to_owned(),
-                limit: format!("{} bytes ({MAX_FILE} for one file)", self.limits.archive_bytes),
+                limit: format!("{} ({} for one file)", size(self.limits.archive_bytes), size(MAX_FILE)),
             }),
         }
     }
@@ -256,7 +277,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the archive, and puts it in its place when it is safely on disk.
-    fn finish(self, out: &std::path::Path) -> Result<ArchiveStats, VcsError> {
+    fn finish(self, out: &Path) -> Result<ArchiveStats, VcsError> {
         let file = self.zip.finish().map_err(zipping)?;
         let mut file = file.into_inner().map_err(|error| writing(error.into_error()))?;
         file.as_file().sync_all().map_err(writing)?;

@@ -86,9 +86,11 @@ fn versioned(name: &BStr) -> Option<&str> {
 pub(super) struct Session {
     pub(super) transport: Box<dyn Transport>,
     pub(super) handshake: Option<Handshake>,
+    pub(super) failure: Failure,
     url: SourceUrl,
-    failure: Failure,
     local: Option<Local>,
+    /// What the worker may have, for a message.
+    memory: u64,
 }
 
 impl Session {
@@ -104,7 +106,7 @@ impl Session {
         let failure = Failure::default();
         let (transport, local): (Box<dyn Transport>, _) = match url.scheme() {
             Scheme::Https | Scheme::Http => {
-                let client = Git::new(url, credential, outbound, limits.transfer, failure.clone())?;
+                let client = Git::new(url, credential, outbound, limits, failure.clone())?;
                 let parsed = gix::url::parse(BStr::new(url.as_str()))
                     .map_err(|error| VcsError::Policy { reason: format!("The address cannot be used: {error}.") })?;
                 (Box::new(http::Transport::new_http(client, parsed, Protocol::V2, false)), None)
@@ -115,12 +117,12 @@ impl Session {
                 let (connection, local) = Local::spawn(url, &directory)?;
                 (connection, Some(local))
             }
-            Scheme::Git => (daemon::open(url, outbound, limits.transfer, &failure)?, None),
+            Scheme::Git => (daemon::open(url, outbound, limits, &failure)?, None),
             Scheme::Ssh => {
                 return Err(VcsError::Unsupported { what: format!("Reaching {url} (ssh:// addresses)") });
             }
         };
-        Ok(Self { transport, handshake: None, url: url.clone(), failure, local })
+        Ok(Self { transport, handshake: None, url: url.clone(), failure, local, memory: limits.memory })
     }
 
     /// Asks for branches, tags and the default branch; nothing else is transferred where the server speaks version 2.
@@ -160,6 +162,9 @@ impl Session {
         let text = brief(error);
         // What is wrong often stands deeper than what gix was doing.
         let whole = format!("{error:?}");
+        if error.is_resource_exhausted() || out_of_memory(&whole) {
+            return VcsError::memory(self.memory);
+        }
         if let Some(reason) = disk_trouble(&whole) {
             return VcsError::Io { doing: "Writing the mirror".to_owned(), reason: reason.to_owned() };
         }
@@ -185,6 +190,11 @@ impl Session {
 /// Whether git-daemon(1) says that it has no such repository, or does not show it.
 fn denied(causes: &str) -> bool {
     ["access denied", "not exported", "no such repository"].iter().any(|said| causes.contains(said))
+}
+
+/// Whether an error of gix says that something did not fit into the memory that we may have.
+pub(super) fn out_of_memory(text: &str) -> bool {
+    ["fit in memory", "out of memory"].iter().any(|sign| text.contains(sign))
 }
 
 /// What our own disk has to do with an error of gix, told by its causes: the remote must not be blamed for it.
@@ -265,7 +275,7 @@ impl Local {
             };
         }
         let reason = if said.trim().is_empty() { text.to_owned() } else { brief(&said) };
-        VcsError::Io { doing: format!("Reading the repository {url}"), reason }
+        VcsError::Unreachable { host: url.to_string(), reason }
     }
 
     fn end(&mut self) {

@@ -11,17 +11,20 @@ use gix::protocol::transport::client::blocking_io::Transport;
 use gix::protocol::transport::client::git::ConnectMode;
 use gix::protocol::transport::client::git::blocking_io::Connection;
 
-use super::http::Failure;
+use super::http::{FRAMING, Failure};
+use super::meter::Meter;
 use crate::outbound::tunnel::{self, Tunnel, TunnelError};
 use crate::outbound::{self, ProxyAddress};
 use crate::vcs::error::VcsError;
+use crate::vcs::request::Limits;
+use crate::vcs::room::bytes;
 use crate::vcs::url::SourceUrl;
 
 /// Connects to the server; nothing is said yet.
 pub(super) fn open(
     url: &SourceUrl,
     settings: &outbound::Settings,
-    limit: u64,
+    limits: &Limits,
     failure: &Failure,
 ) -> Result<Box<dyn Transport>, VcsError> {
     let Some((host, port)) = url.host_port() else {
@@ -37,8 +40,9 @@ pub(super) fn open(
         stream,
         host: shown.clone(),
         timeout: settings.timeout,
-        limit,
-        left: limit,
+        limit: limits.transfer.saturating_add(FRAMING),
+        left: limits.transfer.saturating_add(FRAMING),
+        meter: Meter::new(limits.pace),
         failure: failure.clone(),
     };
     let (reader, writer) = (watched(stream.try_clone().map_err(broken)?), watched(stream));
@@ -80,6 +84,7 @@ struct Watched {
     timeout: Duration,
     limit: u64,
     left: u64,
+    meter: Meter,
     failure: Failure,
 }
 
@@ -102,8 +107,9 @@ impl Read for Watched {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
             outcome => outcome.map_err(|error| self.interrupted(&error))?,
         };
+        self.meter.count(count, &self.host).map_err(|error| self.failure.set(error))?;
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let limit = format!("{} bytes", self.limit);
+            let limit = bytes(self.limit);
             self.failure.set(VcsError::TooLarge { what: "What the server sends".to_owned(), limit })
         })?;
         Ok(count)

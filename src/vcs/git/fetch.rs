@@ -14,10 +14,21 @@ use gix::protocol::fetch::refmap::{Mapping, Source, SpecIndex};
 use gix::protocol::fetch::{self, Arguments, Negotiate, RefMap, Response, Shallow, Tags};
 
 use super::connect::{Listing, Session, agent};
+use super::intake::Intake;
 use crate::vcs::error::VcsError;
+use crate::vcs::request::Limits;
 
 /// Largest object that is resolved while a pack is indexed.
 const MAX_OBJECT: usize = 1 << 30;
+
+/// Where objects go, and how many.
+pub(super) struct Place<'a> {
+    /// The mirror's directory.
+    pub(super) mirror: &'a Path,
+    /// Bytes of packs that it has already.
+    pub(super) there: u64,
+    pub(super) limits: &'a Limits,
+}
 
 /// Fetches the objects of the listing that the mirror has not. `afresh` fetches all, trusting nothing that is there.
 /// True if a pack was received.
@@ -26,13 +37,13 @@ pub(super) fn receive(
     repository: &gix::Repository,
     listing: &Listing,
     afresh: bool,
-    mirror: &Path,
+    place: &Place<'_>,
 ) -> Result<bool, VcsError> {
     if listing.refs.is_empty() {
         return Ok(false);
     }
     let mut written = None;
-    match transfer(session, repository, listing, afresh, mirror, &mut written) {
+    match transfer(session, repository, listing, afresh, place, &mut written) {
         Ok(()) => {}
         Err(error) => return Err(session.explain(&error)),
     }
@@ -47,7 +58,7 @@ fn transfer(
     repository: &gix::Repository,
     listing: &Listing,
     afresh: bool,
-    mirror: &Path,
+    place: &Place<'_>,
     written: &mut Option<pack::bundle::write::Outcome>,
 ) -> gix::Result {
     // Asking for objects that are not there must not search the disk for new packs each time.
@@ -65,13 +76,15 @@ fn transfer(
         return Err(gix::Error::from_error(io::Error::other("the remote was not asked for its listing")));
     };
     let interrupt = AtomicBool::new(false);
+    let failure = session.failure.clone();
     let outcome = gix::protocol::fetch(
         &mut wishes,
         |reader, progress, interrupt| {
             let bases = (!afresh).then(|| repository.objects.clone());
-            let directory = mirror.join("objects/pack");
+            let directory = place.mirror.join("objects/pack");
+            let mut reader = Intake::new(reader, &directory, place.there, place.limits, failure);
             let bundle = pack::Bundle::write_to_directory(
-                reader,
+                &mut reader,
                 Some(&directory),
                 progress,
                 interrupt,
@@ -91,7 +104,7 @@ fn transfer(
             trace_packetlines: false,
         },
         fetch::Options {
-            shallow_file: mirror.join("shallow"),
+            shallow_file: place.mirror.join("shallow"),
             shallow: &Shallow::NoChange,
             tags: Tags::None,
             reject_shallow_remote: true,

@@ -19,12 +19,14 @@ use reqwest::{Method, Url};
 
 use crate::outbound::{self, ProxyAddress, blocking_client};
 use crate::vcs::error::VcsError;
-use crate::vcs::request::WireCredential;
+use crate::vcs::request::{Limits, Pace, WireCredential};
 use crate::vcs::url::SourceUrl;
 use exchange::{Body, Exchange, Head, Limited, Upload};
 
 /// How many redirects the first request may follow.
 const MAX_REDIRECTS: usize = 5;
+/// What the protocol adds to a pack or listing of the largest size: its lines' lengths, and the server's progress.
+pub(super) const FRAMING: u64 = 16 << 20;
 /// Where the listing of a repository is, and where its objects are asked for.
 const LISTING: &str = "/info/refs?service=git-upload-pack";
 const UPLOAD_PACK: &str = "/git-upload-pack";
@@ -65,6 +67,8 @@ struct Shared {
     failure: Failure,
     /// Bytes that one answer may have.
     limit: u64,
+    /// How fast they must come.
+    pace: Pace,
     /// Seconds that the server may stay silent.
     timeout: u64,
 }
@@ -83,13 +87,19 @@ impl Git {
         url: &SourceUrl,
         credential: Option<&WireCredential>,
         settings: &outbound::Settings,
-        limit: u64,
+        limits: &Limits,
         failure: Failure,
     ) -> Result<Self, VcsError> {
         let base = url.as_str().trim_end_matches('/').to_owned();
         let address = Url::parse(&base).map_err(|error| policy(&error))?;
         let credential = credential.map(own).transpose()?.map(Rc::new);
-        let shared = Rc::new(Shared::new(&address, settings, credential, failure, limit)?);
+        let shared = Rc::new(Shared::new(
+            &address,
+            settings,
+            credential,
+            failure,
+            (limits.transfer.saturating_add(FRAMING), limits.pace),
+        )?);
         Ok(Self { settings: settings.clone(), shared, base })
     }
 
@@ -135,7 +145,7 @@ impl Git {
             }
         }
         let (credential, failure) = (self.shared.credential.clone(), self.shared.failure.clone());
-        let shared = Shared::new(to, &self.settings, credential, failure, self.shared.limit);
+        let shared = Shared::new(to, &self.settings, credential, failure, (self.shared.limit, self.shared.pace));
         self.shared = Rc::new(shared.map_err(|error| self.shared.failure.set(error))?);
         Ok(())
     }
@@ -233,7 +243,7 @@ impl Shared {
         settings: &outbound::Settings,
         credential: Option<Rc<Own>>,
         failure: Failure,
-        limit: u64,
+        (limit, pace): (u64, Pace),
     ) -> Result<Self, VcsError> {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
@@ -243,6 +253,7 @@ impl Shared {
             credential,
             failure,
             limit,
+            pace,
             timeout: settings.timeout.as_secs(),
         })
     }
@@ -267,7 +278,7 @@ pub(super) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Res
     let scheme = if port == HTTP { "http" } else { "https" };
     let url = Url::parse(&format!("{scheme}://{host}:{port}/")).map_err(|error| policy(&error))?;
     settings.check_url(&url).map_err(|refused| policy(&refused))?;
-    let shared = Shared::new(&url, settings, None, Failure::default(), 0)?;
+    let shared = Shared::new(&url, settings, None, Failure::default(), (0, Limits::default().pace))?;
     match shared.send(Method::GET, &url, &HeaderMap::new(), Vec::new()) {
         Ok(_) => Ok(()),
         Err(error) => Err(shared.failure.take().unwrap_or_else(|| VcsError::io("Sending a request", &error))),

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
 use gix::open::Options;
 use rustix::fs::{FlockOperation, flock};
@@ -15,6 +16,13 @@ use crate::vcs::error::VcsError;
 const CROWDED: usize = 50;
 /// The file that marks a mirror as damaged.
 const DAMAGED: &str = "damaged";
+/// The file that remembers when the mirror was repaired in vain.
+const REPAIRS: &str = "repairs";
+/// What the names of packs end in that were put aside.
+const BROKEN: &str = ".broken";
+/// How long they stay.
+const KEPT_ASIDE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 const HEAD: &str = "ref: refs/heads/main\n";
 
@@ -61,8 +69,15 @@ impl Mirror {
         Ok(())
     }
 
-    /// Removes temporary files and stale locks; nobody else is at work while we hold the lock.
-    fn sweep(&self) {
+    /// Bytes of its packs.
+    pub(super) fn size(&self) -> u64 {
+        let packs = self.packs().into_iter().map(|index| index.with_extension("pack"));
+        packs.filter_map(|pack| fs::metadata(pack).ok()).map(|known| known.len()).sum()
+    }
+
+    /// Removes temporary files and stale locks, and packs that were put aside long ago; nobody else is at work while we
+    /// hold the lock.
+    pub(super) fn sweep(&self) {
         // First, because what keeps a pack tells whose it is.
         self.part_halves();
         for directory in ["", "objects", "objects/pack"] {
@@ -72,7 +87,8 @@ impl Mirror {
                 let stale = name.starts_with(".tmp")
                     || name.starts_with("tmp_")
                     || name.ends_with(".lock")
-                    || name.ends_with(".keep");
+                    || name.ends_with(".keep")
+                    || (name.ends_with(BROKEN) && age(&entry.path()).is_some_and(|age| age > KEPT_ASIDE));
                 if stale {
                     // What cannot be removed now is tried again by the next update.
                     let _ = fs::remove_file(entry.path());
@@ -95,7 +111,8 @@ impl Mirror {
             let _ = if path.with_extension("keep").exists() {
                 fs::remove_file(&path)
             } else {
-                fs::rename(&path, path.with_extension("pack.broken"))
+                let aside = path.with_extension("pack.broken");
+                fs::rename(&path, &aside).map(|()| touch(&aside))
             };
         }
     }
@@ -105,8 +122,29 @@ impl Mirror {
         self.path.join(DAMAGED).exists()
     }
 
-    /// Takes the mark away, after everything was fetched anew.
-    pub(super) fn declare_whole(&self) -> Result<(), VcsError> {
+    /// Whether it was fetched anew in vain less than `most` times within a day.
+    pub(super) fn may_repair(&self, most: usize) -> bool {
+        self.repairs().len() < most
+    }
+
+    /// The times of today's vain repairs, in seconds since 1970.
+    fn repairs(&self) -> Vec<u64> {
+        let text = fs::read_to_string(self.path.join(REPAIRS)).unwrap_or_default();
+        let now = now();
+        let recent = |time: &u64| *time <= now && now - *time < DAY.as_secs();
+        text.lines().take(1000).filter_map(|line| line.parse().ok()).filter(recent).collect()
+    }
+
+    /// Takes the mark away, after everything was fetched anew. Packs that were put aside go if nothing was lost with them.
+    pub(super) fn declare_whole(&self, complete: bool) -> Result<(), VcsError> {
+        if complete {
+            for entry in fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().ends_with(BROKEN) {
+                    // What cannot be removed now goes when it is old.
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
         match fs::remove_file(self.path.join(DAMAGED)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(VcsError::io("Repairing the mirror", &error)),
             _ => Ok(()),
@@ -121,20 +159,29 @@ impl Mirror {
             .collect()
     }
 
-    /// Puts aside every pack whose checksum is wrong, so that its objects are fetched again. The files stay, for people
-    /// who want to rescue something by hand.
-    pub(super) fn quarantine(&self) -> Result<(), VcsError> {
+    /// Remembers that it was fetched anew in vain.
+    pub(super) fn count_repair(&self) -> Result<(), VcsError> {
+        let repairs: String = self.repairs().into_iter().chain([now()]).map(|time| format!("{time}\n")).collect();
+        fs::write(self.path.join(REPAIRS), repairs).map_err(|error| VcsError::io("Repairing the mirror", &error))
+    }
+
+    /// Puts aside every pack whose checksum is wrong, so that its objects are fetched again; how many those are. The files
+    /// stay for a while if they held what nobody else has, for people who want to rescue something by hand.
+    pub(super) fn quarantine(&self) -> Result<usize, VcsError> {
         let doing = |error: io::Error| VcsError::io("Repairing the mirror", &error);
         let _alone = locked(&self.path, "objects.flock", FlockOperation::LockExclusive).map_err(doing)?;
-        for index in self.packs().into_iter().filter(|index| !is_sound(index)) {
+        let unsound: Vec<_> = self.packs().into_iter().filter(|index| !is_sound(index)).collect();
+        for index in &unsound {
             for extension in ["pack", "idx"] {
-                match fs::rename(index.with_extension(extension), index.with_extension(format!("{extension}.broken"))) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(doing(error)),
-                    _ => {}
+                let aside = index.with_extension(format!("{extension}{BROKEN}"));
+                match fs::rename(index.with_extension(extension), &aside) {
+                    Ok(()) => touch(&aside),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(doing(error)),
                 }
             }
         }
-        Ok(())
+        Ok(unsound.len())
     }
 
     /// Puts the packs together with the git program, where it is installed: gix cannot. It keeps what refs reach, the
@@ -157,6 +204,21 @@ impl Mirror {
             _ => {}
         }
     }
+}
+
+/// Seconds since 1970. The worker has no other clock than the system's.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// How long ago a file was written; none if that is not known.
+fn age(path: &Path) -> Option<Duration> {
+    fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
+
+/// Makes a file as old as now. If that fails, it goes earlier than it should.
+fn touch(path: &Path) {
+    let _ = File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
 }
 
 /// Marks a mirror for repair at its next update.

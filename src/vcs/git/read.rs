@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use gix::ObjectId;
 use gix::objs::{CommitRef, Kind};
+use rustix::process::{Resource, getrlimit};
 
 use super::Blob;
-use super::connect::{Listing, brief};
+use super::connect::{Listing, brief, out_of_memory};
 use super::refs::Refs;
 use crate::vcs::error::VcsError;
 use crate::vcs::request::{Limits, Manifest, RemoteRef, Snapshot};
+use crate::vcs::room::bytes as size;
 
 /// Largest `composer.json` that is read.
 const MAX_MANIFEST: u64 = 1 << 20;
@@ -114,15 +116,7 @@ pub(super) fn snapshot(
             manifest: facts.manifest,
         });
     }
-    let snapshot = Snapshot {
-        digest: String::new(),
-        default_branch: listing.head.clone(),
-        refs,
-        manifests: HashMap::new(),
-        unseen: Vec::new(),
-        received_pack: false,
-        lost: Vec::new(),
-    };
+    let snapshot = Snapshot { default_branch: listing.head.clone(), refs, ..Snapshot::default() };
     Ok((snapshot, reader.blobs.into_iter().map(|(id, bytes)| (id.to_string(), bytes)).collect()))
 }
 
@@ -172,7 +166,7 @@ impl Reader<'_> {
         }
         self.left = self.left.checked_sub(bytes).ok_or_else(|| VcsError::TooLarge {
             what: "The sum of the composer.json files of all branches and tags".to_owned(),
-            limit: format!("{} bytes", limits.manifests),
+            limit: size(limits.manifests),
         })?;
         let blob = self.repository.find_blob(id).map_err(damaged)?;
         self.blobs.insert(id, Arc::from(blob.data.as_slice()));
@@ -195,7 +189,12 @@ pub(super) fn signed(header: &[u8]) -> Option<i64> {
 
 /// An error of gix about the mirror's own data.
 pub(super) fn damaged(error: impl std::fmt::Display) -> VcsError {
-    VcsError::corrupt(brief(&error))
+    let text = brief(&error);
+    if out_of_memory(&text) {
+        // Nothing is damaged; to fetch it anew would not help.
+        return VcsError::memory(getrlimit(Resource::Data).current.unwrap_or(u64::MAX));
+    }
+    VcsError::corrupt(text)
 }
 
 #[cfg(test)]

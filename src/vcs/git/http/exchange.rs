@@ -10,6 +10,8 @@ use reqwest::{Method, Url};
 
 use super::{Shared, printable, shown};
 use crate::vcs::error::VcsError;
+use crate::vcs::git::meter::Meter;
+use crate::vcs::room::bytes;
 
 /// Largest request body: the ids that we have and want.
 const MAX_REQUEST: usize = 64 << 20;
@@ -145,12 +147,13 @@ pub(in crate::vcs::git) struct Limited {
     shared: Rc<Shared>,
     response: Response,
     left: u64,
+    meter: Meter,
 }
 
 impl Limited {
     pub(super) fn new(shared: Rc<Shared>, response: Response) -> Self {
         let left = shared.limit;
-        Self { shared, response, left }
+        Self { meter: Meter::new(shared.pace), shared, response, left }
     }
 
     fn interrupted(&self, error: &io::Error) -> VcsError {
@@ -171,8 +174,10 @@ impl Read for Limited {
             Ok(count) => count,
             Err(error) => return Err(self.shared.failure.set(self.interrupted(&error))),
         };
+        let host = shown(self.response.url());
+        self.meter.count(count, &host).map_err(|error| self.shared.failure.set(error))?;
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let limit = format!("{} bytes", self.shared.limit);
+            let limit = bytes(self.shared.limit);
             self.shared.failure.set(VcsError::TooLarge { what: "What the server sends".to_owned(), limit })
         })?;
         Ok(count)
