@@ -127,13 +127,17 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
     Ok(id)
 }
 
-/// Work that may be taken: the same work is not running, and its organization has not `?3` of this lane running
-/// already, so that one with slow servers leaves the others room. The index is named because any other makes this a walk
-/// over all jobs for each that waits.
-const MAY_RUN: &str = "state = 'ready' AND lane = ?1 AND run_at <= ?2
-    AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = j.dedupe_key AND r.state = 'running')
-    AND (SELECT count(*) FROM job r INDEXED BY job_running_org
-         WHERE r.state = 'running' AND r.lane = j.lane AND r.org_id IS j.org_id) < ?3";
+/// The first waiting job, due until `?2`, of each organization that has not `?3` of this lane running already, so that one
+/// with slow servers leaves the others room; never the same work as runs. One look-up an organization, whatever waits: the
+/// indexes are named because any other makes this a walk over all jobs.
+const FIRST_OF_EACH: &str = "WITH owner (org) AS (SELECT NULL UNION ALL SELECT id FROM organization)
+    SELECT (SELECT w.id FROM job w INDEXED BY job_waiting
+            WHERE w.state = 'ready' AND w.lane = ?1 AND w.org_id IS owner.org AND w.run_at <= ?2
+                AND NOT EXISTS (SELECT 1 FROM job r WHERE r.dedupe_key = w.dedupe_key AND r.state = 'running')
+            ORDER BY w.run_at, w.id LIMIT 1) AS first
+    FROM owner
+    WHERE (SELECT count(*) FROM job r INDEXED BY job_running_org
+           WHERE r.state = 'running' AND r.lane = ?1 AND r.org_id IS owner.org) < ?3";
 
 /// Takes the next due work of a lane, unless the same work is running or its organization has `share` of the lane's
 /// work running.
@@ -144,7 +148,7 @@ pub fn claim(tx: &Tx<'_>, lane: &str, share: i64, now: Timestamp) -> Result<Opti
     Ok(tx
         .prepare_cached(&format!(
             "UPDATE job SET state = 'running', started_at = ?2, attempt = attempt + 1
-             WHERE id = (SELECT id FROM job j WHERE {MAY_RUN} ORDER BY run_at, id LIMIT 1)
+             WHERE id = (SELECT j.id FROM ({FIRST_OF_EACH}) JOIN job j ON j.id = first ORDER BY j.run_at, j.id LIMIT 1)
              RETURNING {COLUMNS}"
         ))?
         .query_row((lane, now, share), job)
@@ -157,9 +161,8 @@ pub fn claim(tx: &Tx<'_>, lane: &str, share: i64, now: Timestamp) -> Result<Opti
 /// If the database cannot be read.
 pub fn next_due(connection: &Connection, lane: &str, share: i64) -> Result<Option<Timestamp>> {
     Ok(connection
-        .prepare_cached(&format!("SELECT run_at FROM job j WHERE {MAY_RUN} ORDER BY run_at LIMIT 1"))?
-        .query_row((lane, Timestamp::MAX, share), |row| row.get(0))
-        .optional()?)
+        .prepare_cached(&format!("SELECT min(j.run_at) FROM ({FIRST_OF_EACH}) JOIN job j ON j.id = first"))?
+        .query_row((lane, Timestamp::MAX, share), |row| row.get(0))?)
 }
 
 /// Ends a job as `done`, `failed` or `cancelled`.
