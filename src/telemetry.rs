@@ -133,6 +133,8 @@ fn directives(level: LogLevel) -> String {
         for name in CHATTY {
             text.extend([",", name, "=", theirs]);
         }
+        // It calls an error what strangers send: whoever wants to could fill the log.
+        text.push_str(",actix_http=off");
     }
     text
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -50,6 +51,7 @@ pub fn run(mut config: Config) -> Result<u8, Failure> {
         tracing::warn!("{warning}");
     }
     choose_port(&mut config)?;
+    raise_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(serve(&config));
     // Files that are being swept away in the background are left to the next start.
@@ -122,6 +124,18 @@ async fn prepare(appliance: Appliance) {
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(error = %error, "The organizations could not be read."),
+    }
+}
+
+/// Takes as many open files as the system gives: each client is one. The soft limit is low for old programs that use
+/// `select`, which none of ours does.
+fn raise_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "The limit of open files could not be raised: fewer clients can be connected.");
     }
 }
 

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use futures_util::task::AtomicWaker;
 use metrics::{counter, gauge};
 use rustix::process::{Resource, getrlimit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::telemetry::names;
 
@@ -32,6 +34,8 @@ const STALLED: Duration = Duration::from_secs(300);
 const JUST_IDLE: Duration = Duration::from_secs(1);
 /// A download that moved within this time is not cut to make room.
 const JUST_SLOW: Duration = Duration::from_secs(10);
+/// How long a download waits for the end of another one: longer than it takes to cut one that does not move.
+const QUEUED: Duration = Duration::from_secs(20);
 /// One scan makes room for this part of all connections, so that a flood costs few scans.
 const ROOM: usize = 32;
 /// Requests at once on one connection that no honest client exceeds: it was told [`streams::MOST`].
@@ -55,7 +59,7 @@ impl Limits {
     #[must_use]
     pub fn of_files(files: usize) -> Self {
         let spare = files.saturating_sub(OTHER_FILES.min(files / 2));
-        let downloads = (spare / 5).clamp(16, 1024);
+        let downloads = (spare / 5).clamp(16, 512);
         let reserve = (spare / 10).clamp(16, 512);
         let connections = spare.saturating_sub(downloads + reserve).clamp(16, 8192);
         Self { connections, reserve, downloads }
@@ -88,7 +92,11 @@ pub struct Connections {
     /// Connections in the table that were cut and are about to leave it.
     leaving: AtomicUsize,
     requests: AtomicUsize,
-    downloads: AtomicUsize,
+    downloads: Arc<Semaphore>,
+    /// Downloads that wait for another one's end.
+    waiting: AtomicUsize,
+    /// What was refused since the log last said so.
+    refused: AtomicUsize,
     started: Instant,
     stopping: AtomicBool,
 }
@@ -144,7 +152,7 @@ impl Cut {
 }
 
 /// Counts a request or connection that was refused because there is too much of something.
-pub(super) fn refused(reason: &'static str) {
+pub(super) fn count_refusal(reason: &'static str) {
     counter!(names::HTTP_REFUSALS, "reason" => reason).increment(1);
 }
 
@@ -157,7 +165,9 @@ impl Connections {
             table: Mutex::default(),
             leaving: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
-            downloads: AtomicUsize::new(0),
+            downloads: Arc::new(Semaphore::new(limits.downloads)),
+            waiting: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             started: Instant::now(),
             stopping: AtomicBool::new(false),
         })
@@ -180,7 +190,7 @@ impl Connections {
             self.make_room(&mut table, now);
         }
         if table.links.len() >= self.limits.connections + self.limits.reserve {
-            refused("connections");
+            self.refused("connections");
             return None;
         }
         let id = table.next;
@@ -228,12 +238,35 @@ impl Connections {
         }
     }
 
+    /// Counts what was refused because there are too many clients.
+    pub(super) fn refused(&self, reason: &'static str) {
+        count_refusal(reason);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says how much was refused since this was last called, if anything was: one line, however much it is.
+    pub(super) fn tell(&self) {
+        let refused = self.refused.swap(0, Ordering::Relaxed);
+        if refused > 0 {
+            let Load { connections, requests, downloads } = self.load();
+            tracing::warn!(
+                refused,
+                connections,
+                requests,
+                downloads,
+                "There are more clients than the server holds: some were told to come again."
+            );
+        }
+    }
+
     /// Cuts what has been idle or stalled for too long and, when the server stops, whatever is idle. To be called every
     /// second or so.
     pub(super) fn sweep(&self) {
         let now = self.now();
         let stopping = self.stopping.load(Ordering::Relaxed);
-        for link in self.lock().links.values() {
+        let table = self.lock();
+        self.make_way(&table, now);
+        for link in table.links.values() {
             let quiet = link.quiet(now);
             if link.requests.load(Ordering::Relaxed) == 0 {
                 if stopping {
@@ -253,20 +286,28 @@ impl Connections {
         self.sweep();
     }
 
-    /// The right to send an archive; none if too many are being sent, and none of them has stopped to move.
-    pub(super) fn download(self: &Arc<Self>) -> Option<Download> {
-        let before = self.downloads.fetch_add(1, Ordering::Relaxed);
-        let download = Download(Arc::clone(self));
-        if before < self.limits.downloads {
+    /// The right to send an archive, in the order of asking; none if too many are being sent, and none of them ends in
+    /// time.
+    pub(super) async fn download(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(download) = Arc::clone(&self.downloads).try_acquire_owned() {
             return Some(download);
         }
-        drop(download);
-        refused("downloads");
-        let now = self.now();
-        let table = self.lock();
-        // Room for those who come next.
-        self.cut_longest(&table, now, JUST_SLOW, |link| link.bodies.load(Ordering::Relaxed) > 0);
-        None
+        let _waits = Waits::new(&self.waiting);
+        self.make_way(&self.lock(), self.now());
+        match timeout(QUEUED, Arc::clone(&self.downloads).acquire_owned()).await {
+            Ok(Ok(download)) => Some(download),
+            _ => {
+                self.refused("downloads");
+                None
+            }
+        }
+    }
+
+    /// Cuts downloads that do not move, when others wait for them.
+    fn make_way(&self, table: &Table, now: u64) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.cut_longest(table, now, JUST_SLOW, |link| link.bodies.load(Ordering::Relaxed) > 0);
+        }
     }
 
     /// What there is now.
@@ -274,7 +315,7 @@ impl Connections {
         Load {
             connections: self.lock().links.len(),
             requests: self.requests.load(Ordering::Relaxed),
-            downloads: self.downloads.load(Ordering::Relaxed),
+            downloads: self.limits.downloads.saturating_sub(self.downloads.available_permits()),
         }
     }
 
@@ -371,12 +412,19 @@ impl Drop for InFlight {
     }
 }
 
-/// The right to send an archive, given back when it is dropped.
-pub(super) struct Download(Arc<Connections>);
+/// One that waits, counted for as long as it does.
+struct Waits<'a>(&'a AtomicUsize);
 
-impl Drop for Download {
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.0.downloads.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

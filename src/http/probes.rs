@@ -61,6 +61,7 @@ pub async fn metrics(request: HttpRequest, state: web::Data<State>) -> HttpRespo
     let packages = u32::try_from(state.appliance.catalog.world().packages()).unwrap_or(u32::MAX);
     ::metrics::gauge!(names::CATALOG_PACKAGES).set(f64::from(packages));
     state.connections.report();
+    state.dists.report();
     let rendered = web::block({
         let metrics = state.metrics.clone();
         move || metrics.render()

@@ -73,10 +73,11 @@ where
         let state = Rc::clone(&self.state);
         let link = request.conn_data::<Arc<Link>>();
         let in_flight = link.map(Link::begin);
-        if let Some(error) = refusal(&request, link.is_some_and(|link| link.is_crowded())) {
+        if let Some(error) = refusal(&request, &state, link.is_some_and(|link| link.is_crowded())) {
             let mut response = request.into_response(error.response());
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            observe(&state, &mut response, started.elapsed(), true);
+            // Not each in the log: there may be thousands a second. They are counted, and summed up from time to time.
+            state.routes.record(routes::name_of(response.request()), response.status().as_u16(), started.elapsed());
             return Either::Left(ready(Ok(Sent::of(response, in_flight))));
         }
         if let Some(response) = composer::at_once(request.request(), &state) {
@@ -96,9 +97,9 @@ where
 }
 
 /// Why a request is not even looked at.
-fn refusal(request: &ServiceRequest, is_crowded: bool) -> Option<Error> {
+fn refusal(request: &ServiceRequest, state: &State, is_crowded: bool) -> Option<Error> {
     if is_crowded && !routes::has_reserve(request) {
-        connections::refused("crowded");
+        state.connections.refused("crowded");
         return Some(Error::Busy(5, "Too many clients are connected to the server."));
     }
     // HTTP/1 has bounds of its own on the way in.
@@ -106,7 +107,7 @@ fn refusal(request: &ServiceRequest, is_crowded: bool) -> Option<Error> {
         let headers = request.headers();
         let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if headers.len() > MOST_HEADERS || length > connections::LONGEST_HEADERS {
-            connections::refused("headers");
+            connections::count_refusal("headers");
             return Some(Error::HeadersTooLarge);
         }
     }
@@ -152,6 +153,7 @@ fn observe(state: &State, response: &mut ServiceResponse, took: Duration, is_bus
         tracing::debug!(
             method = %request.method(),
             path = %request.path(),
+            http.version = ?request.version(),
             status,
             duration_ms = took.as_millis(),
             "A request was answered."
@@ -163,6 +165,7 @@ fn observe(state: &State, response: &mut ServiceResponse, took: Duration, is_bus
     tracing::info!(
         method = %request.method(),
         path = %shown(request.path()),
+        http.version = ?request.version(),
         status,
         duration_ms = took.as_millis(),
         client = %client(request, &state.settings.trusted_proxies),

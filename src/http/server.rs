@@ -40,6 +40,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const SWEEP_STOPPING: Duration = Duration::from_millis(100);
 /// Connections that one thread takes: more than there may be, because [`connections`] counts them.
 const TAKEN: usize = 1 << 20;
+/// How often the log says that clients were refused.
+const TELL: Duration = Duration::from_secs(10);
 /// How often the histograms of metrics are folded.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -222,11 +224,13 @@ async fn keep_books(state: State) {
     let mut installs = interval(books::INSTALLS_EVERY);
     let mut last_used = interval(books::LAST_USED_EVERY);
     let mut upkeep = interval(UPKEEP);
+    let mut tell = interval(TELL);
     loop {
         tokio::select! {
             _ = installs.tick() => state.installs.flush(&state.appliance.database).await,
             _ = last_used.tick() => state.last_used.flush(&state.appliance.database).await,
             _ = upkeep.tick() => state.metrics.upkeep(),
+            _ = tell.tick() => state.connections.tell(),
         }
     }
 }

@@ -24,6 +24,7 @@ use tokio::runtime::Handle;
 
 use crate::appliance::{Appliance, PackageKey};
 use crate::storage::Digest;
+use crate::telemetry::names;
 use build::{Builder, Failure, Found, Wanted};
 use lane::{Lane, Place};
 use memory::{Memory, State};
@@ -137,6 +138,16 @@ impl Dists {
         match self.shared.builder.look_up(package, key).await? {
             Found::Stored(archive) => Ok(archive),
             Found::Missing(wanted) => self.shared.flight((package, key.to_owned()), &wanted)?.await,
+        }
+    }
+}
+
+impl Dists {
+    /// Writes how many builds wait or run into the gauges.
+    pub fn report(&self) {
+        for (name, lane) in [("published", &self.shared.published), ("unpublished", &self.shared.unpublished)] {
+            let taken = u32::try_from(lane.taken()).unwrap_or(u32::MAX);
+            ::metrics::gauge!(names::DIST_BUILDS_WAITING, "lane" => name).set(f64::from(taken));
         }
     }
 }

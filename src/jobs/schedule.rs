@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::sync::watch;
 
+use super::worker::LANES;
 use crate::admin;
 use crate::appliance::{Appliance, PackageKey};
 use crate::publish::render;
@@ -57,6 +58,10 @@ async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> admin::R
     }
     let (ready, running, _) = appliance.database.read(jobs::counts).await?;
     gauge!(names::JOBS_QUEUED, "kind" => request::KIND).set((ready + running) as f64);
+    for lane in LANES {
+        let ready = appliance.database.read(move |db| jobs::ready_in(db, lane)).await?;
+        gauge!(names::JOBS_READY, "lane" => lane).set(ready as f64);
+    }
     gauge!(names::CATALOG_PACKAGES).set(appliance.catalog.world().packages() as f64);
     Ok(())
 }

@@ -19,6 +19,8 @@ use crate::store::jobs::{self, Job, Return};
 use crate::store::{self};
 use crate::telemetry::names;
 
+/// Lanes by how urgent they are: somebody pushed, somebody waits, nobody does.
+pub(super) const LANES: [&str; 3] = ["hook", "prompt", "sweep"];
 /// How often a job is tried before it counts as failed.
 const ATTEMPTS: i64 = 8;
 /// The pause after the first failed try; it doubles with each.
@@ -69,7 +71,7 @@ impl Workers {
         }
         let (stop, stopping) = watch::channel(false);
         let mut tasks = Vec::new();
-        for (name, share) in [("hook", workers), ("prompt", workers), ("sweep", workers.div_ceil(2))] {
+        for (name, share) in LANES.into_iter().zip([workers, workers, workers.div_ceil(2)]) {
             let lane = Lane { name, share: share.max(1) };
             tasks.push(tokio::spawn(work(appliance.clone(), lane, stopping.clone())));
         }

@@ -294,6 +294,16 @@ pub fn counts(connection: &Connection) -> Result<(i64, i64, i64)> {
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?)
 }
 
+/// How many jobs wait in a lane.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn ready_in(connection: &Connection, lane: &str) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("SELECT count(*) FROM job WHERE state = 'ready' AND lane = ?1")?
+        .query_row([lane], |row| row.get(0))?)
+}
+
 /// Queues a job that ended again, now; whether there was such a job.
 ///
 /// # Errors

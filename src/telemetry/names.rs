@@ -67,6 +67,8 @@ metrics! {
     WEBHOOKS = "webhooks_total", Counter, ["platform", "outcome"];
     /// Jobs that are ready or running.
     JOBS_QUEUED = "jobs_queued", Gauge, ["kind"];
+    /// Jobs that are ready, by lane: hook (somebody pushed), prompt (somebody waits), sweep (nobody does).
+    JOBS_READY = "jobs_ready", Gauge, ["lane"];
     /// Age in seconds of the oldest job that is ready.
     JOBS_OLDEST_AGE = "jobs_oldest_age_seconds", Gauge, [];
     /// Ended attempts of jobs by outcome: done, retry, failed.
@@ -75,6 +77,8 @@ metrics! {
     JOB_DURATION = "job_duration_seconds", Histogram, ["kind"];
     /// Seconds from an accepted webhook to the new version being served.
     PUSH_TO_SERVED = "push_to_served_seconds", Histogram, [];
+    /// Archives that are being built or wait for it, of versions (published) and of other commits.
+    DIST_BUILDS_WAITING = "dist_builds_waiting", Gauge, ["lane"];
     /// Archives built, by outcome.
     DIST_BUILDS = "dist_builds_total", Counter, ["outcome"];
     /// Bytes of archives sent to clients.

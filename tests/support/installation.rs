@@ -44,28 +44,44 @@ pub struct Installation {
     pub repositories: PathBuf,
     /// `127.0.0.1:port`.
     pub authority: String,
-    server: Option<Child>,
+    /// Its process, while it runs.
+    pub server: Option<Child>,
+    https: bool,
 }
 
 impl Installation {
     /// Starts a server that trusts the authority `ca` (PEM), if one is given.
     pub fn start(ca: Option<&str>) -> Self {
+        Self::start_with(ca, None)
+    }
+
+    /// Starts a server that speaks HTTPS, if it is given a certificate and its key (PEM), and then logs every request.
+    pub fn start_with(ca: Option<&str>, tls: Option<(String, String)>) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a test");
         let repositories = folder.path().join("repositories");
         fs::create_dir(&repositories).expect("folders can be made");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port is free");
         let authority = port.to_string();
-        let mut config = format!(
-            "[server]\nlisten = \"{authority}\"\npublic_url = \"http://{authority}\"\n\
+        let https = tls.is_some();
+        let scheme = if https { "https" } else { "http" };
+        let mut config = String::new();
+        if let Some((certificate, private_key)) = tls {
+            fs::write(folder.path().join("tls.crt"), certificate).expect("files can be written");
+            fs::write(folder.path().join("tls.key"), private_key).expect("files can be written");
+            config.push_str("server.tls = { certificate = \"tls.crt\", private_key = \"tls.key\" }\n");
+            config.push_str("log.level = \"debug\"\n");
+        }
+        config.push_str(&format!(
+            "server.listen = \"{authority}\"\nserver.public_url = \"{scheme}://{authority}\"\n\
              [vcs]\nfile_roots = [\"repositories\"]\n\
              [outbound]\nallow = [\"127.0.0.0/8\", \"::1\", \"localhost\"]\n"
-        );
+        ));
         if let Some(ca) = ca {
             fs::write(folder.path().join("ca.pem"), ca).expect("files can be written");
             config.push_str("ca_bundle = \"ca.pem\"\n");
         }
         fs::write(folder.path().join("config.toml"), config).expect("files can be written");
-        let mut installation = Self { folder, repositories, authority, server: None };
+        let mut installation = Self { folder, repositories, authority, server: None, https };
         installation.serve();
         installation
     }
@@ -87,11 +103,19 @@ impl Installation {
             .expect("the executable was built");
         self.server = Some(server);
         let started = Instant::now();
-        while self.get("/readyz", "").0 != 200 {
+        while !self.is_ready() {
             let ended = self.server.as_mut().expect("it was started").try_wait().expect("it can be asked");
             assert!(ended.is_none() && started.elapsed() < PATIENCE, "the server did not start:\n{}", self.log());
             std::thread::yield_now();
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        if self.https {
+            // It listens when everything else stands.
+            return TcpStream::connect(&self.authority).is_ok();
+        }
+        self.get("/readyz", "").0 == 200
     }
 
     /// Stops the server as systemd does; whether it ended well.
@@ -143,7 +167,12 @@ impl Installation {
 
     /// The address of an organization's Composer repository.
     pub fn repository(&self, org: &str) -> String {
-        format!("http://{}/repo/{org}", self.authority)
+        self.url(&format!("/repo/{org}"))
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}://{}{path}", if self.https { "https" } else { "http" }, self.authority)
     }
 
     /// A request by hand; status and body. `headers` end in `\r\n` each.

@@ -15,11 +15,12 @@ use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::stream::{once, try_unfold};
 use futures_util::{Stream, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::appliance::PackageKey;
 use crate::composer::name::PackageName;
 use crate::http::cache::Cache;
-use crate::http::connections::Download;
+use crate::http::connections;
 use crate::http::guard::Opened;
 use crate::http::{Error, State};
 use crate::jobs::build_dist::{Archive, DistError};
@@ -63,6 +64,7 @@ fn refused(error: DistError) -> Error {
         DistError::Unknown => Error::NoArchive,
         DistError::Forgotten => Error::Forgotten,
         DistError::Busy { retry_after_seconds } => {
+            connections::count_refusal("builds");
             Error::Busy(retry_after_seconds, "The archive is being built, or too many are.")
         }
         DistError::Refused(reason) => {
@@ -95,7 +97,8 @@ async fn send(request: &HttpRequest, state: &State, archive: Archive, file_name:
             .finish());
     };
     let part = range.unwrap_or(Range { first: 0, length: archive.size });
-    let download = state.connections.download().ok_or(Error::Busy(5, "Too many archives are being downloaded."))?;
+    let download = state.connections.download().await;
+    let download = download.ok_or(Error::Busy(5, "Too many archives are being downloaded."))?;
     let opened = web::block(move || open(&archive.path, part)).await.map_err(io::Error::other);
     let (first, file) = opened.and_then(|opened| opened).map_err(|error| gone(&error))?;
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -109,10 +112,9 @@ async fn send(request: &HttpRequest, state: &State, archive: Archive, file_name:
     }
     let left = part.length.saturating_sub(first.len() as u64);
     count(first.len());
-    Ok(match left {
-        0 => response.body(first),
-        _ => response.body(SizedStream::new(part.length, once(ready(Ok(first))).chain(chunks(file, left, download)))),
-    })
+    // Also where nothing is left: the right to send is held until the client has taken what was sent.
+    let body = once(ready(Ok(first))).chain(chunks(file, left, download));
+    Ok(response.body(SizedStream::new(part.length, body)))
 }
 
 /// The first bytes of a part, and the file behind them: one change of threads for all of it.
@@ -204,13 +206,16 @@ impl Range {
 }
 
 /// The next `length` bytes of a file, read on threads that may wait for the disk.
-fn chunks(file: File, length: u64, download: Download) -> impl Stream<Item = io::Result<Bytes>> {
+fn chunks(file: File, length: u64, download: OwnedSemaphorePermit) -> impl Stream<Item = io::Result<Bytes>> {
     try_unfold((file, length, download), |(mut file, left, download)| async move {
         if left == 0 {
             return Ok(None);
         }
         let work = move || read(&mut file, left).map(|chunk| (chunk, file));
-        let (chunk, file) = web::block(work).await.map_err(io::Error::other)??;
+        let done = web::block(work).await.map_err(io::Error::other).flatten();
+        let (chunk, file) = done.inspect_err(|error| {
+            tracing::error!(%error, "A stored archive could not be read to its end: its download was broken off.");
+        })?;
         count(chunk.len());
         let left = left.saturating_sub(chunk.len() as u64);
         Ok(Some((chunk, (file, left, download))))

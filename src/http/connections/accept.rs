@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::stream::{Seated, Stream};
-use super::{Connections, refused};
+use super::{Connections, count_refusal};
 
 /// How long a client may take to agree on TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -50,12 +50,12 @@ pub(in crate::http) async fn accept(
     match timeout(HANDSHAKE, handshake(io, tls)).await {
         Ok(Ok((stream, protocol))) => Ok((stream, protocol, peer)),
         Ok(Err(error)) => {
-            refused("handshake");
+            count_refusal("handshake");
             tracing::debug!(%error, "A connection came to no TLS.");
             Err(error)
         }
         Err(_) => {
-            refused("handshake");
+            count_refusal("handshake");
             Err(io::ErrorKind::TimedOut.into())
         }
     }

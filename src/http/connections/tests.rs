@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::{Connections, Limits, Link, STALLED};
 
 const LIMITS: Limits = Limits { connections: 4, reserve: 2, downloads: 1 };
@@ -82,20 +84,22 @@ fn useless_connections_are_swept() {
     assert!(connections.lock().links.is_empty());
 }
 
-#[test]
-fn downloads_are_bounded_and_the_stuck_one_goes() {
+#[tokio::test]
+async fn downloads_wait_for_each_other_and_the_stuck_one_goes() {
     let connections = aged();
     let seat = connections.enter().expect("room");
     let mut sending = seat.0.begin();
     sending.sends();
-    let first = connections.download().expect("room");
-    assert!(connections.download().is_none());
-    assert!(!seat.0.is_cut(), "it has just moved");
+    let first = connections.download().await.expect("room");
+    let mut second = Box::pin(connections.download());
+    assert!(second.as_mut().now_or_never().is_none(), "it waits");
+    assert!(!seat.0.is_cut(), "the first has just moved");
     quiet_for(&seat.0, Duration::from_secs(11));
-    assert!(connections.download().is_none());
+    connections.sweep();
     assert!(seat.0.is_cut());
     drop(first);
-    assert!(connections.download().is_some());
+    assert!(second.await.is_some());
+    assert_eq!(connections.waiting.load(Ordering::Relaxed), 0);
 }
 
 #[test]

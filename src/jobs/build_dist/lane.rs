@@ -48,6 +48,11 @@ impl Lane {
         Self { builders: Semaphore::new(limits.at_once), limits, places: Mutex::default() }
     }
 
+    /// How many wait or run.
+    pub(super) fn taken(&self) -> usize {
+        lock(&self.places).taken
+    }
+
     /// A place in the queue; none if it is full.
     pub(super) fn enter(lane: &Arc<Self>, org: OrgId) -> Option<Place> {
         let mut places = lock(&lane.places);
