@@ -189,7 +189,8 @@ impl Connections {
         if self.staying(&table) >= self.limits.connections {
             self.make_room(&mut table, now);
         }
-        if table.links.len() >= self.limits.connections + self.limits.reserve {
+        // Those that were cut leave within a moment, so they count no more.
+        if self.staying(&table) >= self.limits.connections + self.limits.reserve {
             self.refused("connections");
             return None;
         }

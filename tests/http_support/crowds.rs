@@ -128,8 +128,12 @@ async fn idle_connections_make_room() {
 #[tokio::test]
 async fn plain_http_where_https_is_spoken_is_told_so() {
     let world = world_with(with_tls).await;
-    let answer = world.anonymous("GET", "/repo/acme/packages.json").send().await;
-    assert_eq!(answer.status, 400);
+    let mut stream = TcpStream::connect(world.address).await.expect("the server listens");
+    stream.write_all(b"GET /repo/acme/packages.json HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("answered");
+    assert!(answer.starts_with(b"HTTP/1.1 400"), "nothing of TLS before it: {answer:?}");
+    let answer = Response::parse(&answer);
     assert!(answer.warning().expect("Composer shows it").contains("https://"));
     let mut stream = TcpStream::connect(world.address).await.expect("the server listens");
     stream.write_all(&[0x16, 3, 1, 0xff, 0xff, 0, 0, 0, 0]).await.expect("sent");

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use actix_http::Protocol;
 use rustls::ServerConfig;
-use rustls::server::Acceptor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::TlsAcceptor;
 
 use super::stream::{Seated, Stream};
 use super::{Connections, count_refusal};
@@ -25,6 +24,9 @@ const UNCONFIRMED: u32 = 60_000;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// What HTTPS calls HTTP/2 (RFC 7540 section 3.1).
 const H2: &[u8] = b"h2";
+
+/// What TLS begins with (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
 
 /// What is answered where HTTPS is spoken and something else came.
 const NOT_TLS: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\
@@ -61,20 +63,13 @@ pub(in crate::http) async fn accept(
     }
 }
 
-async fn handshake(io: Seated, tls: Arc<ServerConfig>) -> io::Result<(Stream, Protocol)> {
-    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), io);
-    let hello = match (&mut acceptor).await {
-        Ok(hello) => hello,
-        Err(error) => {
-            if error.kind() == io::ErrorKind::InvalidData
-                && let Some(io) = acceptor.take_io()
-            {
-                refuse(io).await;
-            }
-            return Err(error);
-        }
-    };
-    let stream = hello.into_stream(tls).await?;
+async fn handshake(mut io: Seated, tls: Arc<ServerConfig>) -> io::Result<(Stream, Protocol)> {
+    // Looked at beforehand: TLS would answer with an alert, which no client of plain HTTP understands.
+    if io.first_byte().await? != HANDSHAKE_RECORD {
+        refuse(io).await;
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "what came is not TLS"));
+    }
+    let stream = TlsAcceptor::from(tls).accept(io).await?;
     if stream.get_ref().1.alpn_protocol() == Some(H2) {
         Ok((Stream::http2(stream), Protocol::Http2))
     } else {

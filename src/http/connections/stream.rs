@@ -1,5 +1,6 @@
 //! The bytes of a connection, which end when the connection is cut.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,6 +44,15 @@ impl Seated {
             }
         }
         Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+    }
+}
+
+impl Seated {
+    /// The first byte that came, which stays to be read.
+    pub(super) async fn first_byte(&mut self) -> io::Result<u8> {
+        let mut byte = [0];
+        let length = poll_fn(|cx| self.unless_cut(cx, |io, cx| io.poll_peek(cx, &mut ReadBuf::new(&mut byte)))).await?;
+        if length == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(byte[0]) }
     }
 }
 
