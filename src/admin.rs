@@ -9,6 +9,7 @@ pub mod credentials;
 mod error;
 pub mod files;
 pub mod hooks;
+pub mod host_keys;
 pub mod jobs;
 mod name;
 pub mod organizations;

@@ -10,6 +10,7 @@ mod completions;
 mod control;
 mod credential;
 mod failure;
+mod host_key;
 mod input;
 mod job;
 mod managed;
@@ -92,6 +93,9 @@ enum Managed {
     /// Secrets that open source repositories
     #[command(subcommand)]
     Credential(credential::Command),
+    /// The keys by which SSH servers are recognized
+    #[command(subcommand)]
+    HostKey(host_key::Command),
     /// Packages: one source repository each
     #[command(subcommand)]
     Package(package::Command),
@@ -109,6 +113,7 @@ impl Managed {
         match self {
             Self::User(command) => command.input(),
             Self::Credential(command) => command.input(),
+            Self::HostKey(command) => command.input(),
             _ => None,
         }
     }
@@ -128,6 +133,7 @@ impl Managed {
             Self::Vendor(command) => vendor::run(command, session).await,
             Self::User(command) => user::run(command, session).await,
             Self::Credential(command) => credential::run(command, session).await,
+            Self::HostKey(command) => host_key::run(command, session).await,
             Self::Package(command) => package::run(command, session).await,
             Self::Token(command) => token::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
@@ -244,6 +250,13 @@ mod tests {
             "credential add git --type http-basic --host git.example.com --username ci --secret-stdin",
             "credential rotate git --secret-file secret",
             "credential remove git --replace-with other",
+            "credential add key --type ssh-key --host git.example.com:2222 --generate --key-type rsa",
+            "credential rotate key --generate",
+            "host-key list --json",
+            "host-key scan git.example.com:2222",
+            "host-key add git.example.com --key-stdin",
+            "host-key add git.example.com --scan --fingerprint SHA256:x",
+            "host-key remove git.example.com --fingerprint SHA256:x",
             "package add https://git.example.com/a/b --vcs git --credential git --fork --wait",
             "package update a/b c/d --wait",
             "package update --all",
@@ -277,6 +290,13 @@ mod tests {
             "credential add git --type password --secret-stdin",
             "credential add git --type http-basic --secret-stdin --secret-file x",
             "credential rotate git",
+            "credential rotate git --generate --secret-stdin",
+            "credential rotate git --key-type rsa",
+            "credential rotate git --secret-stdin --key-type rsa",
+            "host-key add git.example.com",
+            "host-key add git.example.com --scan",
+            "host-key add git.example.com --fingerprint SHA256:x",
+            "host-key add git.example.com --key-stdin --fingerprint SHA256:x",
             "package update",
             "package update a/b --all",
             "package add x --vcs cvs",

@@ -7,5 +7,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "vcs-worker") {
         return packagist_selfhosted::vcs::worker::main();
     }
+    if std::env::args_os().nth(1).is_some_and(|command| command == "vcs-connect") {
+        return packagist_selfhosted::vcs::ssh::passage::main();
+    }
     packagist_selfhosted::cli::run(std::env::args_os())
 }

@@ -9,5 +9,6 @@ pub mod render;
 pub mod request;
 pub mod update;
 
+mod host_keys;
 mod import;
 mod source;

@@ -15,6 +15,7 @@ pub mod dists;
 pub mod documents;
 pub mod entries;
 pub mod hooks;
+pub mod host_keys;
 pub mod ids;
 pub mod installs;
 pub mod instance;

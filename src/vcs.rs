@@ -7,8 +7,9 @@
 //! for a moment, for the same owner's next repository (`spare`).
 //!
 //! ```text
-//! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (http, daemon, local)
-//!                                                └── git::fetch, refs, read, archive
+//! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (http, daemon, local) ── ssh ══ the ssh program
+//!                                        │       └── git::fetch, refs, read, archive
+//!                                        └── ssh::scan, ssh::inspect
 //! ```
 
 mod error;
@@ -22,12 +23,15 @@ pub mod readers;
 mod request;
 mod room;
 mod spare;
+pub mod ssh;
 pub mod url;
 pub mod worker;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::outbound;
 use memory::Memory;
@@ -40,6 +44,7 @@ pub use request::{
 };
 pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};
+pub use ssh::{HostKey, HostKeyPolicy, HostKeys};
 pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
 
 /// How repositories are worked with: the instance's configuration, checked.
@@ -57,6 +62,8 @@ pub struct Settings {
     pub archive_deadline: Duration,
     /// How much one operation may use.
     pub limits: Limits,
+    /// What happens at hosts whose SSH key is not known.
+    pub ssh_host_keys: HostKeyPolicy,
 }
 
 /// The room's front door; clones share their settings and workers.
@@ -91,7 +98,8 @@ impl Vcs {
     /// # Errors
     /// [`VcsError`]; the mirror's refs are as they were.
     pub async fn update(&self, request: UpdateRequest) -> Result<Update, VcsError> {
-        self.perform_update(None, request::Operation::update(request)).await
+        let host_keys = request.host_keys.clone();
+        self.perform_update(None, request::Operation::update(request), &host_keys).await
     }
 
     /// The same for one of many repositories of an owner (the organization's row): a worker that finds nothing new
@@ -100,12 +108,18 @@ impl Vcs {
     /// # Errors
     /// As [`Vcs::update`].
     pub async fn update_of(&self, owner: i64, request: UpdateRequest) -> Result<Update, VcsError> {
+        let host_keys = request.host_keys.clone();
         let operation = request::Operation::update(request);
-        self.perform_update(Kind::of(&operation, owner), operation).await
+        self.perform_update(Kind::of(&operation, owner), operation, &host_keys).await
     }
 
-    async fn perform_update(&self, kind: Option<Kind>, operation: request::Operation) -> Result<Update, VcsError> {
-        match process::run(&self.settings, &self.spares, &self.memory, kind, operation).await? {
+    async fn perform_update(
+        &self,
+        kind: Option<Kind>,
+        operation: request::Operation,
+        host_keys: &HostKeys,
+    ) -> Result<Update, VcsError> {
+        match process::run_learning(&self.settings, &self.spares, &self.memory, kind, operation, host_keys).await? {
             request::Answer::Update(update) => Ok(update),
             _ => Err(VcsError::mixed_up()),
         }
@@ -129,18 +143,38 @@ impl Vcs {
     ///
     /// # Errors
     /// [`VcsError`], as for an update.
-    pub async fn probe(&self, url: SourceUrl, credential: Option<Credential>) -> Result<usize, VcsError> {
-        let credential = credential.map(request::WireCredential::new);
+    pub async fn probe(
+        &self,
+        url: SourceUrl,
+        credential: Option<Credential>,
+        host_keys: &HostKeys,
+    ) -> Result<usize, VcsError> {
+        let operation = request::Operation::Probe {
+            url,
+            credential: credential.map(request::WireCredential::new),
+            known_host_keys: host_keys.known.clone(),
+        };
+        match process::run_learning(&self.settings, &self.spares, &self.memory, None, operation, host_keys).await? {
+            request::Answer::Listed(refs) => Ok(refs),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
+    /// Asks an SSH server for the host keys that it presents now; nobody logs in, nothing is believed.
+    ///
+    /// # Errors
+    /// [`VcsError`] when it cannot be reached, or is none.
+    pub async fn scan_host_keys(&self, host: String, port: u16) -> Result<Vec<HostKey>, VcsError> {
         match process::run(
             &self.settings,
             &self.spares,
             &self.memory,
             None,
-            request::Operation::Probe { url, credential },
+            request::Operation::ScanHostKeys { host, port },
         )
         .await?
         {
-            request::Answer::Listed(refs) => Ok(refs),
+            request::Answer::HostKeys(keys) => Ok(keys),
             _ => Err(VcsError::mixed_up()),
         }
     }
@@ -161,6 +195,20 @@ impl Vcs {
         .await?
         {
             request::Answer::Done => Ok(()),
+            _ => Err(VcsError::mixed_up()),
+        }
+    }
+
+    /// The public half of a private SSH key, as a line for `authorized_keys`, told by OpenSSH itself.
+    ///
+    /// # Errors
+    /// [`VcsError::UnusableKey`] for what OpenSSH cannot use without being asked; [`VcsError::ToolMissing`] without it.
+    pub async fn public_key(&self, private_key: &SecretString) -> Result<String, VcsError> {
+        let private_key = private_key.expose_secret().to_owned();
+        match process::run(&self.settings, &self.spares, &self.memory, None, request::Operation::inspect(private_key))
+            .await?
+        {
+            request::Answer::PublicKey(line) => Ok(line),
             _ => Err(VcsError::mixed_up()),
         }
     }

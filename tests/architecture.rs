@@ -177,11 +177,13 @@ const SPANNING: &[&str] = &[
     "migrate.rs",
     "row.rs",
     "ids.rs",
+    "host_keys.rs",
     "instance.rs",
     "jobs.rs",
     "users.rs",
 ];
 const SPANNING_FUNCTIONS: &[&str] = &[
+    "credentials::any_of_type",
     "organizations::insert",
     "organizations::all",
     "organizations::by_slug",

@@ -55,6 +55,7 @@ impl Scene {
             deadline: Duration::from_secs(60),
             archive_deadline: Duration::from_secs(60),
             limits,
+            ssh_host_keys: packagist_selfhosted::vcs::HostKeyPolicy::AcceptNew,
         });
         Self { world, appliance, repository, key, commit, folder }
     }

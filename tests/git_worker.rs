@@ -39,8 +39,8 @@ use bare_repository::BareRepository;
 use git_server::GitServer;
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::{
-    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, RemoteRef, Settings, Snapshot,
-    SourceUrl, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Manifest,
+    RemoteRef, Settings, Snapshot, SourceUrl, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
 };
 
 /// A server with one repository, a mirror of it, and what the caller remembers between updates.
@@ -53,6 +53,7 @@ struct Scene {
     known: Option<Snapshot>,
     published: Vec<String>,
     announced: Vec<String>,
+    host_keys: Vec<HostKey>,
 }
 
 impl Scene {
@@ -79,6 +80,7 @@ impl Scene {
             deadline: Duration::from_secs(60),
             archive_deadline: Duration::from_secs(60),
             limits: Limits::default(),
+            ssh_host_keys: HostKeyPolicy::AcceptNew,
         };
         Self {
             directory,
@@ -89,6 +91,7 @@ impl Scene {
             known: None,
             published: Vec::new(),
             announced: Vec::new(),
+            host_keys: Vec::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Scene {
             known_refs: self.known.as_ref().map_or(0, |known| known.refs.len()),
             published: self.published.clone(),
             announced: self.announced.clone(),
+            host_keys: HostKeys::new(self.host_keys.clone()),
         }
     }
 

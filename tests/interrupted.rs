@@ -29,6 +29,7 @@ async fn open(folder: &Path) -> Result<Appliance, OpenError> {
         deadline: Duration::from_secs(10),
         archive_deadline: Duration::from_secs(10),
         limits: vcs::Limits::default(),
+        ssh_host_keys: packagist_selfhosted::vcs::HostKeyPolicy::AcceptNew,
     });
     Appliance::open(settings, vcs, Clock::system(), Mode::CreateOrUpgrade).await
 }

@@ -1,13 +1,17 @@
 //! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
 
 mod kind;
+mod ssh_key;
 mod trial;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 pub use kind::Kind;
+pub use ssh_key::{NewSecret, PublicKey};
 pub use trial::{Finding, test};
+
+use ssh_key::Prepared;
 
 use super::{Actor, Error, Name, Result, packages as use_packages};
 use crate::appliance::{Appliance, PackageKey};
@@ -17,7 +21,7 @@ use crate::secrets::{Context, KeyRing, seal};
 use crate::store::credentials::{self, Credential};
 use crate::store::ids::{CredentialId, OrgId};
 use crate::store::{Tx, packages};
-use crate::vcs::url::{SourceUrl, UrlPolicy};
+use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
 
 /// How long before its end a credential is called expiring.
 const EXPIRING: std::time::Duration = std::time::Duration::from_secs(14 * 86_400);
@@ -25,9 +29,6 @@ const EXPIRING: std::time::Duration = std::time::Duration::from_secs(14 * 86_400
 const LONGEST_SECRET: usize = 64 * 1024;
 /// Most bytes of a user name.
 const LONGEST_USERNAME: usize = 255;
-/// The port that is meant when none is given.
-const HTTPS: u16 = 443;
-
 /// What a new credential is made of.
 #[derive(Debug)]
 pub struct NewCredential {
@@ -39,8 +40,17 @@ pub struct NewCredential {
     pub host: Option<String>,
     /// The user name sent with it.
     pub username: Option<String>,
-    /// The secret.
-    pub secret: SecretString,
+    /// The secret, or the order to make one.
+    pub secret: NewSecret,
+}
+
+/// A credential that was just added.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// Its row.
+    pub id: CredentialId,
+    /// The public half of an `ssh-key`, for the server.
+    pub public_key: Option<PublicKey>,
 }
 
 /// The organization's credentials, by name.
@@ -66,27 +76,35 @@ pub fn status(credential: &Credential, now: Timestamp) -> &str {
 pub fn host(credential: &Credential) -> Option<String> {
     let host = credential.host.as_ref()?;
     Some(match credential.port {
-        None | Some(HTTPS) => host.clone(),
-        Some(port) => format!("{host}:{port}"),
+        Some(other) if other != usual_port(credential) => format!("{host}:{other}"),
+        _ => host.clone(),
     })
+}
+
+fn usual_port(credential: &Credential) -> u16 {
+    Kind::parse(&credential.kind).map_or(443, Kind::default_port)
+}
+
+fn port(credential: &Credential) -> u16 {
+    credential.port.unwrap_or_else(|| usual_port(credential))
 }
 
 /// Adds a credential.
 ///
 /// # Errors
 /// If the name is taken, or anything given is not acceptable.
-pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<CredentialId> {
+pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<Added> {
     let name = Name::parse("a credential's name", &new.name)?;
     let kind = new.kind.supported()?;
     kind.needs_host(new.host.as_deref())?;
-    let (host, port) = parse_host(new.host.as_deref().or(kind.default_host()).unwrap_or_default())?;
+    let (host, port) = parse_host(kind, new.host.as_deref().or(kind.default_host()).unwrap_or_default())?;
     let username = username(kind, new.username)?;
-    let secret = check_secret(new.secret)?;
+    let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, name.as_str(), new.secret).await?;
     let row = credentials::New {
         name: name.as_str().to_owned(),
         kind: kind.as_str().to_owned(),
         host: Some(host),
-        port: (port != HTTPS).then_some(port),
+        port: (port != kind.default_port()).then_some(port),
         username,
     };
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
@@ -101,9 +119,16 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
             }
             let id = credentials::insert(org, tx, &row, now)?;
             store_secret(org, tx, &keys, id, &secret, None)?;
-            let detail = json!({ "type": row.kind, "host": row.host, "port": row.port.unwrap_or(HTTPS), "username": row.username });
+            credentials::set_public_key(org, tx, id, public_key.as_ref().map(PublicKey::line))?;
+            let detail = json!({
+                "type": row.kind,
+                "host": row.host,
+                "port": port,
+                "username": row.username,
+                "fingerprint": public_key.as_ref().map(PublicKey::fingerprint),
+            });
             actor.record(tx, Some(org), "credential.add", &row.name, detail, now)?;
-            Ok(id)
+            Ok(Added { id, public_key })
         })
         .await
 }
@@ -112,18 +137,34 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
 ///
 /// # Errors
 /// If there is no such credential, or the secret is not acceptable.
-pub async fn rotate(appliance: &Appliance, actor: &Actor, org: OrgId, name: &str, secret: SecretString) -> Result<()> {
-    let secret = check_secret(secret)?;
+pub async fn rotate(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    name: &str,
+    secret: NewSecret,
+) -> Result<Option<PublicKey>> {
+    let wanted = name.to_owned();
+    let found = appliance.database.read(move |db| find(org, db, &wanted)).await?;
+    let kind = Kind::parse(&found.kind)
+        .ok_or_else(|| Error::invalid(format!("credentials of type {} are not known to this version", found.kind)))?;
+    let secret = secret.like(found.public_key.as_deref());
+    let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, &found.name, secret).await?;
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
     let name = name.to_owned();
     appliance
         .database
         .write(move |tx| {
             let found = find(org, tx, &name)?;
+            if found.kind != kind.as_str() {
+                return Err(Error::conflict("the credential was replaced by one of another type meanwhile: try again"));
+            }
             store_secret(org, tx, &keys, found.id, &secret, Some(now))?;
+            credentials::set_public_key(org, tx, found.id, public_key.as_ref().map(PublicKey::line))?;
             update_users(org, tx, found.id, now)?;
-            actor.record(tx, Some(org), "credential.rotate", &found.name, json!({}), now)?;
-            Ok(())
+            let detail = json!({ "fingerprint": public_key.as_ref().map(PublicKey::fingerprint) });
+            actor.record(tx, Some(org), "credential.rotate", &found.name, detail, now)?;
+            Ok(public_key)
         })
         .await
 }
@@ -236,14 +277,29 @@ pub(super) fn require_fit(credential: &Credential, url: &SourceUrl) -> Result<()
     let Some((host, port)) = url.host_port() else {
         return Err(Error::invalid("a repository on this machine needs no credential: leave `--credential` out"));
     };
-    let own = (credential.host.as_deref().unwrap_or_default(), credential.port.unwrap_or(HTTPS));
+    if let Some(kind) = Kind::parse(&credential.kind) {
+        kind.require_opens_git(&credential.name, url.scheme())?;
+    }
+    let own = (credential.host.as_deref().unwrap_or_default(), self::port(credential));
     if own != (host.as_str(), port) {
         return Err(Error::invalid(format!(
             "the credential `{}` is for {}:{} and is never sent to {host}:{port}, where the repository is: choose a credential for that host, or add one with `credential add NAME --type {} --host {host}:{port}`",
             credential.name, own.0, own.1, credential.kind
         )));
     }
-    Kind::parse(&credential.kind).map_or(Ok(()), |kind| kind.require_opens_git(&credential.name))
+    Ok(())
+}
+
+/// Nobody is let in by SSH without a key, so that an address of it needs a credential.
+pub(super) fn require_enough(credential: Option<&Credential>, url: &SourceUrl) -> Result<()> {
+    if url.scheme() != Scheme::Ssh || credential.is_some() {
+        return Ok(());
+    }
+    let (host, port) = url.host_port().unwrap_or_default();
+    let host = if port == Kind::SshKey.default_port() { host } else { format!("{host}:{port}") };
+    Err(Error::invalid(format!(
+        "{url} is reached by SSH, which needs a key: make one with `credential add NAME --type ssh-key --host {host} --generate`, add the public key that it prints to the repository's deploy keys, and give `--credential NAME` here"
+    )))
 }
 
 /// Addresses that are stored were acceptable once; whether they still are is for the update to say.
@@ -284,6 +340,9 @@ fn check_secret(secret: SecretString) -> Result<SecretString> {
 fn username(kind: Kind, username: Option<String>) -> Result<Option<String>> {
     kind.needs_username(username.as_deref())?;
     let Some(username) = username else { return Ok(None) };
+    if kind == Kind::SshKey && SourceUrl::parse(&format!("ssh://{username}@host/x"), &UrlPolicy::default()).is_err() {
+        return Err(Error::invalid("the user name has characters that no user of an SSH server has"));
+    }
     // Basic authentication splits at the first colon (RFC 7617, section 2).
     let wrong = |c: char| c.is_control() || c == ':';
     if username.is_empty() || username.len() > LONGEST_USERNAME || username.chars().any(wrong) {
@@ -295,10 +354,10 @@ fn username(kind: Kind, username: Option<String>) -> Result<Option<String>> {
 }
 
 /// Reads `HOST` or `HOST:PORT` by the rules of addresses, so that it compares with theirs.
-fn parse_host(text: &str) -> Result<(String, u16)> {
+pub(super) fn parse_host(kind: Kind, text: &str) -> Result<(String, u16)> {
     let wrong = || {
         Error::invalid(format!(
-            "`{}` is no host: write HOST or HOST:PORT, like `git.example.com` or `git.example.com:8443`, without https:// and path",
+            "`{}` is no host: write HOST or HOST:PORT, like `git.example.com` or `git.example.com:8443`, without https:// or ssh:// and path",
             text.chars().take(100).collect::<String>().escape_debug()
         ))
     };
@@ -306,7 +365,8 @@ fn parse_host(text: &str) -> Result<(String, u16)> {
     if text.is_empty() || !text.bytes().all(plain) {
         return Err(wrong());
     }
-    SourceUrl::parse(&format!("https://{text}/x"), &UrlPolicy::default())
+    let scheme = if kind == Kind::SshKey { "ssh" } else { "https" };
+    SourceUrl::parse(&format!("{scheme}://{text}/x"), &UrlPolicy::default())
         .ok()
         .and_then(|url| url.host_port())
         .ok_or_else(wrong)
@@ -315,7 +375,7 @@ fn parse_host(text: &str) -> Result<(String, u16)> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests {
-    use super::{Credential, Kind, check_secret, parse_host, require_fit, status, username};
+    use super::{Credential, Kind, check_secret, host, parse_host, require_enough, require_fit, status, username};
     use crate::clock::Timestamp;
     use crate::store::ids::CredentialId;
     use crate::vcs::url::{SourceUrl, UrlPolicy};
@@ -331,16 +391,19 @@ mod tests {
             status: "untested".to_owned(),
             expires_at: None,
             used_by: 0,
+            public_key: None,
         }
     }
 
     #[test]
     fn hosts_are_read_as_addresses_have_them() {
-        assert_eq!(parse_host("Git.Example.com").unwrap(), ("git.example.com".to_owned(), 443));
-        assert_eq!(parse_host("git.example.com:8443").unwrap(), ("git.example.com".to_owned(), 8443));
-        assert_eq!(parse_host("[::1]:8443").unwrap(), ("[::1]".to_owned(), 8443));
+        assert_eq!(parse_host(Kind::HttpBasic, "Git.Example.com").unwrap(), ("git.example.com".to_owned(), 443));
+        assert_eq!(parse_host(Kind::HttpBasic, "git.example.com:8443").unwrap(), ("git.example.com".to_owned(), 8443));
+        assert_eq!(parse_host(Kind::SshKey, "git.example.com").unwrap(), ("git.example.com".to_owned(), 22));
+        assert_eq!(parse_host(Kind::SshKey, "git.example.com:443").unwrap(), ("git.example.com".to_owned(), 443));
+        assert_eq!(parse_host(Kind::HttpBasic, "[::1]:8443").unwrap(), ("[::1]".to_owned(), 8443));
         for wrong in ["", "https://git.example.com", "a/b", "u@a", "a:0", "a:99999", "a b", "-a", "a?b", "a#b"] {
-            assert!(parse_host(wrong).is_err(), "{wrong}");
+            assert!(parse_host(Kind::HttpBasic, wrong).is_err(), "{wrong}");
         }
     }
 
@@ -364,6 +427,27 @@ mod tests {
     }
 
     #[test]
+    fn keys_open_ssh_addresses_and_nothing_else_does() {
+        let policy = UrlPolicy::default();
+        let fits = |credential: &Credential, url: &str| {
+            require_fit(credential, &SourceUrl::parse(url, &policy).unwrap()).map_err(|error| error.to_string())
+        };
+        let key = Credential { kind: "ssh-key".to_owned(), ..credential("git.example.com", None) };
+        for url in ["git@git.example.com:a/b", "ssh://git.example.com/a", "ssh://x@GIT.example.com:22/a"] {
+            fits(&key, url).unwrap();
+        }
+        assert!(fits(&key, "ssh://git.example.com:2222/a").unwrap_err().contains("git.example.com:2222"));
+        assert!(fits(&key, "https://git.example.com/a").unwrap_err().contains("ssh addresses only"));
+        let basic = credential("git.example.com", Some(22));
+        assert!(fits(&basic, "git@git.example.com:a/b").unwrap_err().contains("--type ssh-key"));
+        let refused = require_enough(None, &SourceUrl::parse("git@h.example:a/b", &policy).unwrap()).unwrap_err();
+        assert!(refused.to_string().contains("--host h.example --generate"), "{refused}");
+        assert_eq!(host(&key).as_deref(), Some("git.example.com"));
+        let elsewhere = Credential { port: Some(443), ..key };
+        assert_eq!(host(&elsewhere).as_deref(), Some("git.example.com:443"));
+    }
+
+    #[test]
     fn secrets_stand_on_one_line() {
         assert!(check_secret("hunter2".into()).is_ok());
         for wrong in ["", "  ", "a\nb", "a\0b"] {
@@ -377,6 +461,10 @@ mod tests {
         assert!(username(Kind::HttpBasic, None).is_err());
         assert!(username(Kind::HttpBasic, Some("a:b".to_owned())).is_err());
         assert!(username(Kind::HttpBearer, Some("ci".to_owned())).is_err());
+        assert!(username(Kind::SshKey, Some("git".to_owned())).is_ok());
+        for wrong in ["-oProxyCommand=x", "a;b", "a b", "%2dl"] {
+            assert!(username(Kind::SshKey, Some(wrong.to_owned())).is_err(), "{wrong}");
+        }
         assert!(username(Kind::BitbucketCloudAppPassword, None).is_err());
         assert!(username(Kind::GithubToken, None).is_ok());
     }

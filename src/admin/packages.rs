@@ -178,6 +178,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
             if let Some(credential) = &credential {
                 use_credentials::require_fit(credential, &url)?;
             }
+            use_credentials::require_enough(credential.as_ref(), &url)?;
             let row = packages::New {
                 url: url.as_str().to_owned(),
                 url_key: url.key(),

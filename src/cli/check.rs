@@ -14,9 +14,8 @@ use super::{owner, settings};
 use crate::config::{Config, Overrides};
 
 /// Programs that some packages need, with what tells their version.
-const PROGRAMS: [(&str, &str, &str); 4] = [
+const PROGRAMS: [(&str, &str, &str); 3] = [
     ("git", "--version", "to look at a mirror by hand"),
-    ("ssh", "-V", "for packages at ssh addresses"),
     ("hg", "--version", "for Mercurial repositories"),
     ("svn", "--version", "for Subversion repositories"),
 ];
@@ -72,6 +71,7 @@ fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsStrin
     configuration(findings, &config);
     data_directory::look(findings, &config);
     programs(findings);
+    ssh(findings, data_directory::has_ssh_keys(&config));
     Ok(())
 }
 
@@ -100,6 +100,23 @@ fn programs(findings: &mut Findings) {
             Some(version) => findings.ok(version),
             None => findings.warning(format!("{name} is not installed: it is needed {purpose}")),
         }
+    }
+}
+
+/// The programs of OpenSSH are an error where credentials wait for them.
+fn ssh(findings: &mut Findings, in_use: bool) {
+    let mut missing = |name: &str, purpose: &str| {
+        let text =
+            format!("{name} is not installed: it is needed {purpose} (mostly in a package called openssh-client)");
+        if in_use { findings.error(text) } else { findings.warning(text) }
+    };
+    let started = Command::new("ssh-keygen").arg("-?").stdin(Stdio::null()).output();
+    if started.is_err() {
+        missing("ssh-keygen", "to read private keys of credentials");
+    }
+    match version("ssh", "-V") {
+        Some(version) => findings.ok(version),
+        None => missing("ssh", "for packages at ssh addresses"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `credential`: secrets that open source repositories.
 
 use clap::builder::PossibleValuesParser;
-use clap::{Subcommand, builder::TypedValueParser};
+use clap::{Args, Subcommand, builder::TypedValueParser};
 use serde_json::json;
 
 use super::args::{ListFormat, OrgArgument};
@@ -9,19 +9,20 @@ use super::failure::Failure;
 use super::input::{SecretArguments, Source};
 use super::session::{ACTOR, Session};
 use super::table::table;
-use crate::admin::credentials::{self, Finding, Kind, NewCredential};
+use crate::admin::credentials::{self, Finding, Kind, NewCredential, NewSecret, PublicKey};
+use crate::vcs::ssh::KeyType;
 
 /// Commands about credentials.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a credential and print its id
+    /// Add a credential and print its id, or of an ssh-key the public key
     Add {
         /// Its name
         name: String,
         /// Its type
         #[arg(long = "type", value_name = "TYPE", value_parser = kinds())]
         kind: Kind,
-        /// The one host and port that it is sent to [default: the platform's public service]
+        /// The one host and port that it is sent to [default: the platform's public service; port 22 for ssh-key]
         #[arg(long, value_name = "HOST[:PORT]")]
         host: Option<String>,
         /// The user name sent with it
@@ -29,6 +30,8 @@ pub enum Command {
         username: Option<String>,
         #[command(flatten)]
         secret: SecretArguments,
+        #[command(flatten)]
+        key: KeyArguments,
         #[command(flatten)]
         org: OrgArgument,
     },
@@ -53,6 +56,8 @@ pub enum Command {
         #[command(flatten)]
         secret: SecretArguments,
         #[command(flatten)]
+        key: KeyArguments,
+        #[command(flatten)]
         org: OrgArgument,
     },
     /// Remove a credential
@@ -71,18 +76,52 @@ impl Command {
     /// Where its secret is.
     pub fn input(&self) -> Option<Source> {
         match self {
-            Self::Add { secret, .. } | Self::Rotate { secret, .. } => Some(secret.source()),
+            Self::Add { secret, .. } | Self::Rotate { secret, .. } => secret.source(),
             _ => None,
         }
     }
 
     /// Refuses a type without the options that it needs.
     pub fn require_sense(&self) -> Result<(), Failure> {
-        let Self::Add { kind, host, username, .. } = self else { return Ok(()) };
+        let Self::Add { kind, host, username, secret, .. } = self else { return Ok(()) };
         let kind = kind.supported()?;
+        if secret.generate && kind != Kind::SshKey {
+            return Err(Failure::Usage(format!(
+                "--generate makes keys for `--type ssh-key`; give the secret of a credential of type {kind} with --secret-stdin or --secret-file"
+            )));
+        }
         let needs = kind.needs_host(host.as_deref()).and_then(|()| kind.needs_username(username.as_deref()));
         needs.map_err(|error| Failure::Usage(error.to_string()))
     }
+}
+
+/// How a private key is made.
+#[derive(Debug, Args)]
+pub struct KeyArguments {
+    /// The kind of key that is made; AWS CodeCommit and Azure DevOps take rsa only [default: ed25519, or the old key's]
+    #[arg(long, value_name = "KIND", value_parser = ["ed25519", "rsa"], requires = "generate",
+        conflicts_with_all = ["secret_stdin", "secret_file"])]
+    key_type: Option<String>,
+}
+
+impl KeyArguments {
+    /// What is stored: what was given, or a new key.
+    fn secret(&self, arguments: &SecretArguments, session: &Session) -> Result<NewSecret, Failure> {
+        if !arguments.generate {
+            return Ok(NewSecret::Given(session.secret()?));
+        }
+        let key_type = self.key_type.as_deref().map(|kind| if kind == "rsa" { KeyType::Rsa } else { KeyType::Ed25519 });
+        Ok(NewSecret::Generate(key_type))
+    }
+}
+
+/// Shows what belongs on the server: alone on standard output, so that it can go on to where keys are kept.
+fn show(session: &Session, public_key: &PublicKey) {
+    session.output.line(public_key.line());
+    session.output.note(format!(
+        "This is the public key, with the fingerprint {}: add it to the repository's deploy keys, or to an account that may read it.",
+        public_key.fingerprint()
+    ));
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {
@@ -93,11 +132,14 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let appliance = &session.appliance;
     match command {
-        Command::Add { name, kind, host, username, org, .. } => {
+        Command::Add { name, kind, host, username, secret, key, org } => {
             let org = session.organization(&org).await?;
-            let new = NewCredential { name, kind, host, username, secret: session.secret()? };
-            let id = credentials::add(appliance, &ACTOR, org.id, new).await?;
-            session.output.line(id.to_string());
+            let new = NewCredential { name, kind, host, username, secret: key.secret(&secret, session)? };
+            let added = credentials::add(appliance, &ACTOR, org.id, new).await?;
+            match &added.public_key {
+                Some(public_key) => show(session, public_key),
+                None => session.output.line(added.id.to_string()),
+            }
         }
         Command::List { org, format } => {
             let org = session.organization(&org).await?;
@@ -107,9 +149,12 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let org = session.organization(&org).await?;
             test(session, org.id, &name).await?;
         }
-        Command::Rotate { name, org, .. } => {
+        Command::Rotate { name, secret, key, org } => {
             let org = session.organization(&org).await?;
-            credentials::rotate(appliance, &ACTOR, org.id, &name, session.secret()?).await?;
+            let secret = key.secret(&secret, session)?;
+            if let Some(public_key) = credentials::rotate(appliance, &ACTOR, org.id, &name, secret).await? {
+                show(session, &public_key);
+            }
         }
         Command::Remove { name, replace_with, org } => {
             let org = session.organization(&org).await?;
@@ -147,6 +192,8 @@ async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFor
                     "expires_at": one.expires_at,
                     "used_by": one.used_by,
                     "status": credentials::status(one, now),
+                    "public_key": one.public_key,
+                    "fingerprint": one.public_key.as_deref().map(|line| PublicKey::stored(line).fingerprint()),
                 })
             })
             .collect();

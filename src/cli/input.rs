@@ -32,12 +32,15 @@ pub struct SecretArguments {
     /// Read the secret from a file
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+    /// Make a private key here, and print its public half (ssh-key)
+    #[arg(long)]
+    pub generate: bool,
 }
 
 impl SecretArguments {
-    /// What they mean.
-    pub fn source(&self) -> Source {
-        self.secret_file.clone().map_or(Source::Stdin, Source::File)
+    /// Where the secret is read; nowhere if it is made.
+    pub fn source(&self) -> Option<Source> {
+        (!self.generate).then(|| self.secret_file.clone().map_or(Source::Stdin, Source::File))
     }
 }
 

@@ -12,7 +12,6 @@ use crate::admin::packages::{self, NewPackage};
 use crate::appliance::PackageKey;
 use crate::store::ids::OrgId;
 use crate::store::organizations::Organization;
-use crate::vcs::url::{Scheme, SourceUrl};
 
 /// Commands about packages. A package's NAME may also be its id or address.
 #[derive(Debug, Subcommand)]
@@ -155,19 +154,7 @@ async fn find(session: &Session, org: &Organization, name: &str) -> Result<crate
     Ok(packages::find(&session.appliance, org.id, &name).await?)
 }
 
-/// Refuses an address that is right and leads where this version cannot go, before a package is made of it.
-fn require_reachable(session: &Session, url: &str) -> Result<(), Failure> {
-    // What is wrong with it otherwise is said where it is added.
-    match SourceUrl::parse(url, &session.appliance.settings.url_policy).map(|url| url.scheme()) {
-        Ok(Scheme::Ssh) => Err(Failure::new(
-            "reaching repositories by ssh is not supported by this version: give the repository's https:// address, with `--credential NAME` if it is private",
-        )),
-        _ => Ok(()),
-    }
-}
-
 async fn add(session: &Session, org: &Organization, new: NewPackage, wait: bool) -> Result<(), Failure> {
-    require_reachable(session, &new.url)?;
     let url = new.url.clone();
     let added = packages::add(&session.appliance, &ACTOR, org.id, new).await?;
     if !wait {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::config::{Config, Problem, Storage};
+use crate::config::{Config, Problem, SshHostKeys, Storage};
 use crate::outbound::{self, Guard, HostRule, Own, SetupFailed};
 use crate::vcs::url::UrlPolicy;
-use crate::vcs::{self, Limits};
+use crate::vcs::{self, HostKeyPolicy, Limits};
 use crate::{appliance, http};
 
 /// How long one archive may take: long enough to compress as much as one may hold.
@@ -64,6 +64,10 @@ pub fn vcs(config: &Config) -> Result<vcs::Settings, Failure> {
         deadline: config.vcs.deadline,
         archive_deadline: ARCHIVE_DEADLINE,
         limits: Limits { memory: config.vcs.memory, transfer: config.vcs.max_repository_size, ..Limits::default() },
+        ssh_host_keys: match config.vcs.ssh_host_keys {
+            SshHostKeys::AcceptNew => HostKeyPolicy::AcceptNew,
+            SshHostKeys::Strict => HostKeyPolicy::Strict,
+        },
     })
 }
 

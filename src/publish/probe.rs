@@ -1,7 +1,8 @@
-//! The question: does a package's repository open with the package's credential? Nothing is published or stored.
+//! The question: does a package's repository open with the package's credential? Nothing is published; of an
+//! SSH server that is seen for the first time, the host key is remembered.
 
-use super::source;
 use super::update::UpdateError;
+use super::{host_keys, source};
 use crate::appliance::{Appliance, PackageKey};
 
 /// How many branches and tags the repository lists; none if the package was removed meanwhile.
@@ -11,5 +12,8 @@ use crate::appliance::{Appliance, PackageKey};
 pub async fn probe(appliance: &Appliance, key: PackageKey) -> Result<Option<usize>, UpdateError> {
     let Some(source) = source::find(appliance, key, Vec::new()).await? else { return Ok(None) };
     let request = source.request;
-    Ok(Some(appliance.vcs.probe(request.url, request.credential).await?))
+    let url = request.url.clone();
+    let answer = appliance.vcs.probe(request.url, request.credential, &request.host_keys).await;
+    host_keys::learn(appliance, &url, request.host_keys.learned()).await?;
+    Ok(Some(answer?))
 }

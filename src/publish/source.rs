@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use secrecy::SecretString;
 
+use super::host_keys;
 use super::update::UpdateError;
 use crate::appliance::{Appliance, PackageKey};
 use crate::composer::derive::{NoManifest, RefKind, RefSource};
@@ -49,6 +50,7 @@ pub(super) async fn find(
     };
     let url = SourceUrl::parse(&package.url, &appliance.settings.url_policy)
         .map_err(|error| UpdateError::Refused(error.to_string()))?;
+    let host_keys = host_keys::known(appliance, &url).await?;
     let credential = credential.map(|(row, sealed)| unseal(appliance, &row, &sealed)).transpose()?;
     let request = UpdateRequest {
         mirror: appliance.mirror(package.id),
@@ -58,6 +60,7 @@ pub(super) async fn find(
         known_refs: usize::try_from(package.refs).unwrap_or(0),
         published,
         announced,
+        host_keys,
     };
     Ok(Some(Source { package, request }))
 }
@@ -69,14 +72,16 @@ fn unseal(appliance: &Appliance, row: &credentials::Credential, sealed: &[u8]) -
     let authentication = match row.kind.as_str() {
         "http-basic" => Authentication::Basic { username: row.username.clone().unwrap_or_default(), secret },
         "http-bearer" => Authentication::Bearer { secret },
+        "ssh-key" => Authentication::SshKey { username: row.username.clone(), private_key: secret },
         other => {
             return Err(UpdateError::Refused(format!(
-                "Credential `{}` has the type {other}, which does not open Git repositories over HTTPS: choose one of type http-basic or http-bearer.",
+                "Credential `{}` has the type {other}, which does not open Git repositories: choose one of type http-basic, http-bearer or ssh-key.",
                 row.name
             )));
         }
     };
-    Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(443), authentication })
+    let usual = if matches!(authentication, Authentication::SshKey { .. }) { 22 } else { 443 };
+    Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(usual), authentication })
 }
 
 /// The refs of a snapshot as the rules of versions take them.

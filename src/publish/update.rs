@@ -1,7 +1,7 @@
 //! The verb: list the remote, fetch what changed, derive versions, publish them.
 
 use super::import::{self, Import};
-use super::{render, source};
+use super::{host_keys, render, source};
 use crate::appliance::{Appliance, PackageKey};
 use crate::composer::derive::{self, Repository, SourceTemplate};
 use crate::composer::name::PackageName;
@@ -60,11 +60,13 @@ pub async fn update(appliance: &Appliance, key: PackageKey, announced: Vec<Strin
     let now = appliance.now();
     appliance.database.write(move |tx| packages::set_started(org, tx, package, now)).await?;
     let credential = source.package.credential;
+    let (url, host_keys) = (source.request.url.clone(), source.request.host_keys.clone());
     let read = appliance.vcs.update_of(org.0, source.request).await;
+    host_keys::learn(appliance, &url, host_keys.learned()).await?;
     if let Some(credential) = credential {
         let status = match &read {
             Ok(_) => "ok",
-            Err(VcsError::AuthFailed { .. } | VcsError::Forbidden { .. }) => "refused",
+            Err(VcsError::AuthFailed { .. } | VcsError::Forbidden { .. } | VcsError::SshDenied { .. }) => "refused",
             // What else went wrong says nothing about the credential.
             Err(_) => "",
         };

@@ -17,7 +17,7 @@ pub struct Credential {
     pub kind: String,
     /// The one host that it is sent to.
     pub host: Option<String>,
-    /// The one port that it is sent to; none: the default port of https.
+    /// The one port that it is sent to; none: the usual one of its type, 22 for an `ssh-key` and else that of https.
     pub port: Option<u16>,
     /// The user name sent with it.
     pub username: Option<String>,
@@ -27,10 +27,13 @@ pub struct Credential {
     pub expires_at: Option<Timestamp>,
     /// How many packages use it.
     pub used_by: i64,
+    /// The public half of an `ssh-key`.
+    pub public_key: Option<String>,
 }
 
 const SELECT: &str = "SELECT id, name, type, host, port, username, status, expires_at,
-        (SELECT count(*) FROM package p WHERE p.org_id = c.org_id AND p.credential_id = c.id)
+        (SELECT count(*) FROM package p WHERE p.org_id = c.org_id AND p.credential_id = c.id),
+        public_key
     FROM credential c";
 
 fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
@@ -44,6 +47,7 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         status: row.get(6)?,
         expires_at: row.get(7)?,
         used_by: row.get(8)?,
+        public_key: row.get(9)?,
     })
 }
 
@@ -91,6 +95,23 @@ pub fn set_secret(
         (org, id, sealed, rotated_at),
     )?;
     Ok(())
+}
+
+/// Stores the public half of an `ssh-key`.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_public_key(org: OrgId, tx: &Tx<'_>, id: CredentialId, public_key: Option<&str>) -> Result<()> {
+    tx.execute("UPDATE credential SET public_key = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, public_key))?;
+    Ok(())
+}
+
+/// Whether any organization has a credential of this type.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn any_of_type(connection: &Connection, kind: &str) -> Result<bool> {
+    Ok(connection.query_row("SELECT EXISTS (SELECT 1 FROM credential WHERE type = ?1)", [kind], |row| row.get(0))?)
 }
 
 /// The sealed secret.

@@ -38,6 +38,49 @@ pub enum VcsError {
         /// The repository's address.
         url: String,
     },
+    /// The server lets nobody in with this key.
+    #[error(
+        "The SSH server {host} does not let {user} in with the credential's key. Add its public half (`credential list --json` \
+         shows it) to the repository's deploy keys or the account there, and check the user name."
+    )]
+    SshDenied {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// Who tried to log in.
+        user: String,
+    },
+    /// The server shows a key that nobody has accepted yet.
+    #[error("{}", unknown_host_key(host, presented))]
+    HostKeyUnknown {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// Kinds and fingerprints of the keys that it showed.
+        presented: Vec<String>,
+    },
+    /// The server shows another key than it is known by.
+    #[error("{}", changed_host_key(host, known, presented))]
+    HostKeyChanged {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// Kinds and fingerprints of the keys that it is known by.
+        known: Vec<String>,
+        /// Kinds and fingerprints of the keys that it showed.
+        presented: Vec<String>,
+    },
+    /// The ssh program failed for another reason.
+    #[error("The SSH connection to {host} failed: {reason}.")]
+    SshFailed {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// What the ssh program or the server said.
+        reason: String,
+    },
+    /// A private key that SSH cannot be spoken with.
+    #[error("The private key cannot be used: {reason}.")]
+    UnusableKey {
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// The server sends us elsewhere, where the package's credential does not go.
     #[error(
         "{from} redirects to {to}, where the package's credential is never sent. If that is right, remove the package and \
@@ -222,6 +265,10 @@ impl VcsError {
             | Self::Forbidden { .. }
             | Self::NotFoundOrNoAccess { .. }
             | Self::Redirected { .. }
+            | Self::SshDenied { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::UnusableKey { .. }
             | Self::Tls { .. }
             | Self::Proxy { permanent: true, .. }
             | Self::NotAGitEndpoint { .. }
@@ -236,6 +283,7 @@ impl VcsError {
             Self::Dns { .. }
             | Self::Unreachable { .. }
             | Self::Proxy { permanent: false, .. }
+            | Self::SshFailed { .. }
             | Self::Timeout { .. }
             | Self::RateLimited { .. }
             | Self::Unavailable { .. }
@@ -296,4 +344,36 @@ impl From<Shortage> for VcsError {
     fn from(shortage: Shortage) -> Self {
         Self::NoRoom { shortage: shortage.to_string() }
     }
+}
+
+fn unknown_host_key(host: &str, presented: &[String]) -> String {
+    format!(
+        "The SSH server {host} is not known, and `ssh_host_keys = \"strict\"` under [vcs] in config.toml lets nobody be \
+         believed at first sight. It shows {}. If that is right, accept it with `host-key add {host} --scan --fingerprint \
+         {}` and update the package.",
+        listed(presented),
+        fingerprint(presented)
+    )
+}
+
+fn changed_host_key(host: &str, known: &[String], presented: &[String]) -> String {
+    format!(
+        "The SSH server {host} shows another host key than before, so nothing was sent to it: it is known by {}, and \
+         shows {}. Somebody may stand between us and the server. Only if its administrator says that the new key is right, \
+         accept it with `host-key add {host} --scan --fingerprint {}`, and remove the old one with `host-key remove {host} \
+         --fingerprint {}`.",
+        listed(known),
+        listed(presented),
+        fingerprint(presented),
+        fingerprint(known)
+    )
+}
+
+fn listed(keys: &[String]) -> String {
+    if keys.is_empty() { "a key that could not be read again".to_owned() } else { keys.join(", ") }
+}
+
+/// The fingerprint of the first key, for a command to copy.
+fn fingerprint(keys: &[String]) -> &str {
+    keys.first().and_then(|key| key.split(' ').nth(1)).unwrap_or("SHA256:…")
 }

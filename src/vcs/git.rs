@@ -16,6 +16,7 @@ mod mirror;
 mod read;
 pub(super) mod refs;
 mod repair;
+mod ssh;
 mod tree;
 
 use std::collections::HashSet;
@@ -27,6 +28,7 @@ use gix::ObjectId;
 use super::error::VcsError;
 use super::request::{Limits, Update, WireCredential, WireUpdate};
 use super::room;
+use super::ssh::{HostKeyPolicy, HostKeys};
 use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 use connect::{Listing, Session};
@@ -34,6 +36,7 @@ use mirror::Mirror;
 use refs::{Refs, Stored};
 
 pub(super) use archive::archive;
+pub(super) use daemon::meaning as no_stream;
 
 /// Bytes of all names that a remote may list; the mirror's file of refs may be larger by what stands beside each.
 const MAX_NAMES: usize = 16 << 20;
@@ -41,17 +44,22 @@ const MAX_NAMES: usize = 16 << 20;
 /// A manifest on its way to the parent: its blob id and its bytes.
 pub(super) type Blob = (String, Arc<[u8]>);
 
+/// What holds for every conversation of an operation.
+pub(super) struct Surroundings<'a> {
+    pub(super) outbound: &'a outbound::Settings,
+    pub(super) policy: &'a UrlPolicy,
+    pub(super) limits: &'a Limits,
+    pub(super) host_keys: &'a HostKeys,
+    pub(super) ssh_host_keys: HostKeyPolicy,
+}
+
 /// Brings a mirror up to date. See [`crate::vcs::Vcs::update`].
-pub(super) fn update(
-    request: &WireUpdate,
-    outbound: &outbound::Settings,
-    policy: &UrlPolicy,
-    limits: &Limits,
-) -> Result<(Update, Vec<Blob>), VcsError> {
+pub(super) fn update(request: &WireUpdate, surroundings: &Surroundings<'_>) -> Result<(Update, Vec<Blob>), VcsError> {
+    let limits = surroundings.limits;
     // Before anything is made or asked for; the directory above is there.
     limits.headroom.check(request.mirror.parent().unwrap_or(&request.mirror), 0)?;
     let mirror = Mirror::lock(&request.mirror)?;
-    let mut run = Run { request, outbound, policy, limits, mirror, lost: Vec::new() };
+    let mut run = Run { request, surroundings, limits, mirror, lost: Vec::new() };
     let outcome = match run.attempt(false) {
         Err(VcsError::Corrupt { what }) => run.repair(what),
         outcome => outcome,
@@ -66,11 +74,9 @@ pub(super) fn update(
 pub(super) fn probe(
     url: &SourceUrl,
     credential: Option<&WireCredential>,
-    outbound: &outbound::Settings,
-    policy: &UrlPolicy,
-    limits: &Limits,
+    surroundings: &Surroundings<'_>,
 ) -> Result<usize, VcsError> {
-    let listing = Session::open(url, credential, outbound, policy, limits)?.list()?;
+    let listing = Session::open(url, credential, surroundings)?.list()?;
     Ok(listing.refs.len())
 }
 
@@ -97,8 +103,7 @@ pub(super) fn drop_kept(path: &Path, commit: &str) -> Result<(), VcsError> {
 /// One update of one mirror, whose lock it holds.
 struct Run<'a> {
     request: &'a WireUpdate,
-    outbound: &'a outbound::Settings,
-    policy: &'a UrlPolicy,
+    surroundings: &'a Surroundings<'a>,
     limits: &'a Limits,
     mirror: Mirror,
     lost: Vec<String>,
@@ -131,13 +136,7 @@ impl Run<'_> {
     /// Lists, fetches what is missing, and reads. `afresh` trusts nothing that the mirror holds.
     fn attempt(&mut self, afresh: bool) -> Result<(Update, Vec<Blob>), VcsError> {
         let repository = self.mirror.open()?;
-        let mut session = Session::open(
-            &self.request.url,
-            self.request.credential.as_ref(),
-            self.outbound,
-            self.policy,
-            self.limits,
-        )?;
+        let mut session = Session::open(&self.request.url, self.request.credential.as_ref(), self.surroundings)?;
         let listing = session.list()?;
         self.check_listing(&listing)?;
         let stored = Refs::read(self.mirror.path())?;

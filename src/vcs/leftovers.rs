@@ -24,7 +24,11 @@ impl Leftovers {
                 directory: archive.out.parent()?.to_owned(),
                 prefix: unfinished_prefix(&archive.out).into_string().ok()?,
             }),
-            Operation::DropKept { .. } | Operation::Probe { .. } | Operation::Knock { .. } => None,
+            Operation::DropKept { .. }
+            | Operation::Probe { .. }
+            | Operation::Knock { .. }
+            | Operation::ScanHostKeys { .. }
+            | Operation::InspectKey(_) => None,
         }
     }
 

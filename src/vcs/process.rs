@@ -18,12 +18,16 @@ use super::memory::{Memory, Reserved};
 use super::request::{Answer, Operation, Request, Response, Update};
 use super::room::bytes;
 use super::spare::{Kind, Spares};
+use super::ssh::HostKeys;
 use super::{Settings, pipe};
 
 /// Largest answer without its manifests: every ref that a listing may have, with a name of ordinary length.
 const MAX_RESPONSE: u32 = 128 << 20;
 /// How much of the worker's standard error is remembered, from its end.
 const STDERR_TAIL: usize = 8 << 10;
+
+/// How long a look at a host or a key may take.
+const LOOK: Duration = Duration::from_secs(90);
 
 /// Runs one operation: in a worker that waits for this kind, or in a new one.
 pub(super) async fn run(
@@ -33,9 +37,22 @@ pub(super) async fn run(
     kind: Option<Kind>,
     operation: Operation,
 ) -> Result<Answer, VcsError> {
+    run_learning(settings, spares, memory, kind, operation, &HostKeys::default()).await
+}
+
+/// The same, and remembers the host keys that it learned, also if it failed.
+pub(super) async fn run_learning(
+    settings: &Settings,
+    spares: &Spares,
+    memory: &Memory,
+    kind: Option<Kind>,
+    operation: Operation,
+    host_keys: &HostKeys,
+) -> Result<Answer, VcsError> {
     let deadline = match &operation {
         // Somebody waits for the answer.
         Operation::Archive(_) | Operation::Probe { .. } | Operation::Knock { .. } => settings.archive_deadline,
+        Operation::ScanHostKeys { .. } | Operation::InspectKey(_) => settings.deadline.min(LOOK),
         Operation::Update(_) | Operation::DropKept { .. } => settings.deadline,
     };
     let leftovers = Leftovers::of(&operation);
@@ -44,13 +61,15 @@ pub(super) async fn run(
         policy: settings.policy.clone(),
         limits: settings.limits.clone(),
         deadline,
+        ssh_host_keys: settings.ssh_host_keys,
         operation,
     };
     let message = Zeroizing::new(serde_json::to_vec(&request).map_err(|error| VcsError::Io {
         doing: "Writing the worker's request".to_owned(),
         reason: error.to_string(),
     })?);
-    let result = talk(settings, spares, memory, kind, &message, deadline).await;
+    let call = Call { settings, spares, memory, message: &message, deadline, host_keys };
+    let result = call.talk(kind).await;
     // Killed, a worker could not clean up, and the next one may be hours away.
     if let Some(leftovers) = leftovers.filter(|_| result.is_err()) {
         leftovers.remove().await;
@@ -58,48 +77,48 @@ pub(super) async fn run(
     result
 }
 
-/// Finds a worker for the message.
-async fn talk(
-    settings: &Settings,
-    spares: &Spares,
-    memory: &Memory,
-    kind: Option<Kind>,
-    message: &[u8],
+/// What a worker is asked.
+struct Call<'a> {
+    settings: &'a Settings,
+    spares: &'a Spares,
+    memory: &'a Memory,
+    message: &'a [u8],
     deadline: Duration,
-) -> Result<Answer, VcsError> {
-    // One that waited may have been killed meanwhile, which is no fault of this operation: a new one shows whose it is.
-    if let Some((kind, worker)) = kind.and_then(|kind| spares.take(kind).map(|worker| (kind, worker)))
-        && let Ok(result) = converse(settings, (spares, memory), Some(kind), worker, message, deadline).await
-    {
-        return result;
-    }
-    let worker = Worker::start(settings)?;
-    converse(settings, (spares, memory), kind, worker, message, deadline).await.unwrap_or_else(Err)
+    host_keys: &'a HostKeys,
 }
 
-/// Has a worker do what the message asks for. The outer error means that it ended without an answer.
-async fn converse(
-    settings: &Settings,
-    (spares, memory): (&Spares, &Memory),
-    kind: Option<Kind>,
-    mut worker: Worker,
-    message: &[u8],
-    deadline: Duration,
-) -> Result<Result<Answer, VcsError>, VcsError> {
-    let conversation =
-        tokio::time::timeout(deadline, worker.converse(message, settings.limits.manifests, memory)).await;
-    let conversation = match (conversation, kind) {
-        (Ok(Ok(Ok(answer @ Answer::Update(Update::Unchanged { .. })))), Some(kind)) => {
-            spares.keep(kind, worker);
-            return Ok(Ok(answer));
+impl Call<'_> {
+    /// Finds a worker for the message.
+    async fn talk(&self, kind: Option<Kind>) -> Result<Answer, VcsError> {
+        // One that waited may have been killed meanwhile, which is no fault of this operation: a new one shows whose it is.
+        if let Some((kind, worker)) = kind.and_then(|kind| self.spares.take(kind).map(|worker| (kind, worker)))
+            && let Ok(result) = self.converse(Some(kind), worker).await
+        {
+            return result;
         }
-        (conversation, _) => conversation,
-    };
-    let status = worker.end().await;
-    match conversation {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(broken)) => Err(autopsy(status, &worker.last_words(), &broken, settings)),
-        Err(_) => Ok(Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds: deadline.as_secs() })),
+        let worker = Worker::start(self.settings)?;
+        self.converse(kind, worker).await.unwrap_or_else(Err)
+    }
+
+    /// Has a worker do what the message asks for. The outer error means that it ended without an answer.
+    async fn converse(&self, kind: Option<Kind>, mut worker: Worker) -> Result<Result<Answer, VcsError>, VcsError> {
+        let asked = worker.converse(self.message, self.settings.limits.manifests, self.memory, self.host_keys);
+        let conversation = match (tokio::time::timeout(self.deadline, asked).await, kind) {
+            (Ok(Ok(Ok(answer @ Answer::Update(Update::Unchanged { .. })))), Some(kind)) => {
+                self.spares.keep(kind, worker);
+                return Ok(Ok(answer));
+            }
+            (conversation, _) => conversation,
+        };
+        let status = worker.end().await;
+        match conversation {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(broken)) => Err(autopsy(status, &worker.last_words(), &broken, self.settings)),
+            Err(_) => {
+                let seconds = self.deadline.as_secs();
+                Ok(Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds }))
+            }
+        }
     }
 }
 
@@ -155,6 +174,7 @@ impl Worker {
         message: &[u8],
         manifests: u64,
         memory: &Memory,
+        host_keys: &HostKeys,
     ) -> std::io::Result<Result<Answer, VcsError>> {
         self.stdin.write_all(&pipe::header(message)?).await?;
         self.stdin.write_all(message).await?;
@@ -162,6 +182,7 @@ impl Worker {
         let frame = pipe::read_async(&mut self.stdout, MAX_RESPONSE).await?;
         let response: Response = serde_json::from_slice(&frame)?;
         drop(frame);
+        host_keys.learn(response.learned);
         // The worker holds the manifests until there is room for them here.
         let reserved = match &response.result {
             Ok(Answer::Update(Update::Changed(snapshot))) => memory.reserve(snapshot, &response.blobs).await,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::error::VcsError;
 use super::memory::Reserved;
 use super::room::Headroom;
+use super::ssh::{HostKey, HostKeyPolicy, HostKeys};
 use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 
@@ -90,6 +91,13 @@ pub enum Authentication {
         /// The token.
         secret: SecretString,
     },
+    /// A private key for SSH.
+    SshKey {
+        /// Who logs in where the address does not say it.
+        username: Option<String>,
+        /// The key, as [`super::ssh::normalize`] gives it.
+        private_key: SecretString,
+    },
 }
 
 /// What an update needs to know.
@@ -109,6 +117,8 @@ pub struct UpdateRequest {
     pub published: Vec<String>,
     /// Commits that somebody (a webhook) says should be there.
     pub announced: Vec<String>,
+    /// By which keys the host is known, where SSH is spoken; what is learned of it is found here afterwards.
+    pub host_keys: HostKeys,
 }
 
 /// What an update found.
@@ -206,19 +216,29 @@ pub struct ArchiveStats {
 pub(super) struct WireCredential {
     pub(super) host: String,
     pub(super) port: u16,
-    /// None for Bearer.
+    pub(super) kind: WireKind,
     pub(super) username: Option<String>,
     pub(super) secret: String,
 }
 
 impl WireCredential {
     pub(super) fn new(credential: Credential) -> Self {
-        let (username, secret) = match credential.authentication {
-            Authentication::Basic { username, secret } => (Some(username), secret),
-            Authentication::Bearer { secret } => (None, secret),
+        let (kind, username, secret) = match credential.authentication {
+            Authentication::Basic { username, secret } => (WireKind::Basic, Some(username), secret),
+            Authentication::Bearer { secret } => (WireKind::Bearer, None, secret),
+            Authentication::SshKey { username, private_key } => (WireKind::SshKey, username, private_key),
         };
-        Self { host: credential.host, port: credential.port, username, secret: secret.expose_secret().to_owned() }
+        let secret = secret.expose_secret().to_owned();
+        Self { host: credential.host, port: credential.port, kind, username, secret }
     }
+}
+
+/// How a credential on the pipe is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum WireKind {
+    Basic,
+    Bearer,
+    SshKey,
 }
 
 /// Keeps the secret out of anything that prints a request.
@@ -238,16 +258,29 @@ pub(super) struct WireUpdate {
     pub(super) known_refs: usize,
     pub(super) published: Vec<String>,
     pub(super) announced: Vec<String>,
+    pub(super) known_host_keys: Vec<HostKey>,
+}
+
+/// A private key on its way to who looks at it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireKey(pub(super) String);
+
+/// Keeps the key out of anything that prints a request.
+impl fmt::Debug for WireKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WireKey(…)")
+    }
 }
 
 /// What the worker is to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Operation {
-    Update(WireUpdate),
+    Update(Box<WireUpdate>),
     /// Only list what is there.
     Probe {
         url: SourceUrl,
         credential: Option<WireCredential>,
+        known_host_keys: Vec<HostKey>,
     },
     /// Only see whether anybody answers.
     Knock {
@@ -261,11 +294,16 @@ pub(super) enum Operation {
         mirror: PathBuf,
         commit: String,
     },
+    ScanHostKeys {
+        host: String,
+        port: u16,
+    },
+    InspectKey(WireKey),
 }
 
 impl Operation {
     pub(super) fn update(request: UpdateRequest) -> Self {
-        Self::Update(WireUpdate {
+        Self::Update(Box::new(WireUpdate {
             mirror: request.mirror,
             url: request.url,
             credential: request.credential.map(WireCredential::new),
@@ -273,7 +311,12 @@ impl Operation {
             known_refs: request.known_refs,
             published: request.published,
             announced: request.announced,
-        })
+            known_host_keys: request.host_keys.known,
+        }))
+    }
+
+    pub(super) fn inspect(private_key: String) -> Self {
+        Self::InspectKey(WireKey(private_key))
     }
 }
 
@@ -284,6 +327,7 @@ pub(super) struct Request {
     pub(super) policy: UrlPolicy,
     pub(super) limits: Limits,
     pub(super) deadline: Duration,
+    pub(super) ssh_host_keys: HostKeyPolicy,
     pub(super) operation: Operation,
 }
 
@@ -293,6 +337,8 @@ pub(super) enum Answer {
     Update(Update),
     Archive(ArchiveStats),
     Listed(usize),
+    HostKeys(Vec<HostKey>),
+    PublicKey(String),
     Done,
 }
 
@@ -302,4 +348,6 @@ pub(super) struct Response {
     pub(super) result: Result<Answer, VcsError>,
     /// Their ids and sizes.
     pub(super) blobs: Vec<(String, u64)>,
+    /// Host keys that were seen for the first time and believed, whatever else came of it.
+    pub(super) learned: Vec<HostKey>,
 }

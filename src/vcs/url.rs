@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use parts::percent_decoded;
 use parts::{
     check_characters, check_decoded, check_host, check_path, check_user, codecommit, is_local, is_scheme,
-    looks_like_token, percent_decoded, split_port, word,
+    looks_like_token, split_port, word,
 };
 
 /// Longest address that is accepted, in bytes.
@@ -75,10 +76,12 @@ pub enum InvalidUrl {
     #[error("The {0} of the address begins with a hyphen, which could be taken for a program's option.")]
     Option(&'static str),
     /// It names a transport helper or a scheme that is not known.
-    #[error("`{0}` is no way to reach a Git repository here: use https://.")]
+    #[error("`{0}` is no way to reach a Git repository here: use https:// or ssh://.")]
     Scheme(String),
     /// It is unencrypted, and the instance does not accept that.
-    #[error("{0}:// is not encrypted. Use https://, or set `allow_insecure = true` under [vcs] in config.toml.")]
+    #[error(
+        "{0}:// is not encrypted. Use https:// or ssh://, or set `allow_insecure = true` under [vcs] in config.toml."
+    )]
     Insecure(&'static str),
     /// A password stands in it.
     #[error(

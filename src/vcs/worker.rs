@@ -9,6 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, getpid, getrlimit,
 use secrecy::zeroize::Zeroizing;
 
 use super::request::{Answer, Limits, Operation, Request, Response};
+use super::ssh::{self, HostKey, HostKeys};
 use super::{VcsError, git, pipe};
 
 /// Serves requests on standard input, one after the other: what the hidden command `vcs-worker` does.
@@ -42,10 +43,10 @@ fn serve() -> io::Result<()> {
 fn answer(request: Request) -> io::Result<()> {
     limit(&request.limits);
     let _watched = end_after(request.deadline);
-    let (result, blobs) = perform(request);
+    let (result, blobs, learned) = perform(request);
     let (ids, contents): (Vec<_>, Vec<_>) =
         blobs.into_iter().map(|(id, content)| ((id, content.len() as u64), content)).unzip();
-    let response = serde_json::to_vec(&Response { result, blobs: ids })?;
+    let response = serde_json::to_vec(&Response { result, blobs: ids, learned })?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     pipe::write(&mut out, &response)?;
     for content in contents {
@@ -54,22 +55,40 @@ fn answer(request: Request) -> io::Result<()> {
     out.flush()
 }
 
-fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>) {
-    let Request { outbound, policy, limits, operation, .. } = request;
-    match operation {
-        Operation::Update(update) => match git::update(&update, &outbound, &policy, &limits) {
-            Ok((snapshot, blobs)) => (Ok(Answer::Update(snapshot)), blobs),
-            Err(error) => (Err(error), Vec::new()),
-        },
-        Operation::Archive(archive) => (git::archive(&archive, &limits).map(Answer::Archive), Vec::new()),
-        Operation::Probe { url, credential } => {
-            (git::probe(&url, credential.as_ref(), &outbound, &policy, &limits).map(Answer::Listed), Vec::new())
+/// The answer, the manifests beside it, and the host keys that were learned on the way.
+fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<HostKey>) {
+    let Request { outbound, policy, limits, mut operation, ssh_host_keys, .. } = request;
+    let known = match &mut operation {
+        Operation::Update(update) => std::mem::take(&mut update.known_host_keys),
+        Operation::Probe { known_host_keys, .. } => std::mem::take(known_host_keys),
+        _ => Vec::new(),
+    };
+    let host_keys = HostKeys::new(known);
+    let surroundings = git::Surroundings {
+        outbound: &outbound,
+        policy: &policy,
+        limits: &limits,
+        host_keys: &host_keys,
+        ssh_host_keys,
+    };
+    let mut blobs = Vec::new();
+    let answer = match operation {
+        Operation::Update(update) => git::update(&update, &surroundings).map(|(snapshot, manifests)| {
+            blobs = manifests;
+            Answer::Update(snapshot)
+        }),
+        Operation::Archive(archive) => git::archive(&archive, &limits).map(Answer::Archive),
+        Operation::Probe { url, credential, .. } => {
+            git::probe(&url, credential.as_ref(), &surroundings).map(Answer::Listed)
         }
-        Operation::Knock { host, port, web } => {
-            (git::knock(&host, port, web, &outbound).map(|()| Answer::Done), Vec::new())
+        Operation::Knock { host, port, web } => git::knock(&host, port, web, &outbound).map(|()| Answer::Done),
+        Operation::DropKept { mirror, commit } => git::drop_kept(&mirror, &commit).map(|()| Answer::Done),
+        Operation::ScanHostKeys { host, port } => {
+            ssh::scan(&ssh::Target::host(&host, port), &outbound).map(Answer::HostKeys)
         }
-        Operation::DropKept { mirror, commit } => (git::drop_kept(&mirror, &commit).map(|()| Answer::Done), Vec::new()),
-    }
+        Operation::InspectKey(key) => ssh::inspect(&key.0).map(Answer::PublicKey),
+    };
+    (answer, blobs, host_keys.learned())
 }
 
 /// Limits what this process may take. A limit that cannot be set leaves the stricter one that is there already.

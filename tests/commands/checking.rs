@@ -94,3 +94,16 @@ fn what_this_release_does_not_do_is_said() {
     let said = with(&[("PACKAGIST_SELFHOSTED__RETENTION__DEV_DISTS", "90d")], "check").done();
     assert!(said.out.contains("no effect yet"), "{said:?}");
 }
+
+#[test]
+fn a_missing_ssh_is_an_error_only_where_a_key_waits_for_it() {
+    let world = World::with_organization();
+    let without_programs = || Said::of(world.command(&["check"]).env("PATH", "/nonexistent").output().unwrap());
+    let said = without_programs().done();
+    assert!(said.out.contains("warning: ssh is not installed"), "{said:?}");
+    world.run("credential add key --type ssh-key --host git.example.com --generate").done();
+    let said = without_programs();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(errors(&said).len(), 2, "{said:?}");
+    assert!(errors(&said)[1].contains("openssh-client"), "{said:?}");
+}

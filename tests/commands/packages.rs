@@ -109,7 +109,7 @@ fn addresses_with_secrets_are_refused_without_repeating_them() {
     world.run("package add /etc").refused(1, "file_roots");
     world.run("package add https://svn.example.com/a/b --vcs svn").refused(1, "not supported");
     for way in ["ssh://git@git.example.com/a/b", "git@git.example.com:a/b"] {
-        world.run(&format!("package add {way}")).refused(1, "not supported by this version");
+        world.run(&format!("package add {way}")).refused(1, "--type ssh-key --host git.example.com --generate");
     }
     assert_eq!(world.run("package list --json").json(), json!([]));
 }

@@ -19,10 +19,11 @@ fn secrets_are_read_from_input_and_never_shown() {
         list,
         json!([{
             "name": "git", "type": "http-basic", "host": "git.example.com:8443", "username": "ci",
-            "expires_at": null, "used_by": 0, "status": "untested",
+            "expires_at": null, "used_by": 0, "status": "untested", "public_key": null, "fingerprint": null,
         }])
     );
-    assert_eq!(keys(&list[0]), ["name", "type", "host", "username", "expires_at", "used_by", "status"]);
+    let expected = ["name", "type", "host", "username", "expires_at", "used_by", "status", "public_key", "fingerprint"];
+    assert_eq!(keys(&list[0]), expected);
     world.run_with_input("credential rotate git --secret-stdin", "s3cret-of-today").done();
     let bytes = bytes_below(&world.data());
     assert!(contains(&bytes, "git.example.com"));

@@ -179,6 +179,7 @@ async fn open(folder: &TempDir, clock: Clock) -> Appliance {
         deadline: Duration::from_secs(10),
         archive_deadline: Duration::from_secs(10),
         limits: vcs::Limits::default(),
+        ssh_host_keys: vcs::HostKeyPolicy::AcceptNew,
     });
     Appliance::open(settings, vcs, clock, Mode::CreateOrUpgrade).await.expect("the instance opens")
 }

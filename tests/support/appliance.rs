@@ -40,6 +40,7 @@ impl TestAppliance {
             deadline: Duration::from_secs(60),
             archive_deadline: Duration::from_secs(60),
             limits: Limits::default(),
+            ssh_host_keys: packagist_selfhosted::vcs::HostKeyPolicy::AcceptNew,
         });
         let settings = Settings {
             data_dir,

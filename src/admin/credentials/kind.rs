@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::{Error, Result};
+use crate::vcs::url::Scheme;
 
 /// The type of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,15 @@ impl Kind {
         }
     }
 
+    /// The port that is meant when none is given: that of the protocol that the type belongs to.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::SshKey => 22,
+            _ => 443,
+        }
+    }
+
     /// Refuses to go without a host where the type has no usual one.
     ///
     /// # Errors
@@ -113,17 +123,23 @@ impl Kind {
     /// [`Error::Invalid`].
     pub fn supported(self) -> Result<Self> {
         match self {
-            Self::GithubApp | Self::SshKey => Err(Error::invalid(format!(
+            Self::GithubApp => Err(Error::invalid(format!(
                 "credentials of type {self} are not supported by this version: reach the repository by https:// with http-basic or http-bearer"
             ))),
             _ => Ok(self),
         }
     }
 
-    /// Refuses a type that does not open Git repositories over HTTPS.
-    pub(super) fn require_opens_git(self, name: &str) -> Result<()> {
-        match self {
-            Self::HttpBasic | Self::HttpBearer => Ok(()),
+    /// Refuses a type that does not open Git repositories at addresses of this scheme.
+    pub(super) fn require_opens_git(self, name: &str, scheme: Scheme) -> Result<()> {
+        match (self, scheme) {
+            (Self::SshKey, Scheme::Ssh) | (Self::HttpBasic | Self::HttpBearer, Scheme::Https | Scheme::Http) => Ok(()),
+            (_, Scheme::Ssh) => Err(Error::invalid(format!(
+                "the credential `{name}` is of type {self}, and ssh addresses are opened by keys only: make one with `credential add NAME --type ssh-key --host HOST --generate`"
+            ))),
+            (Self::SshKey, _) => Err(Error::invalid(format!(
+                "the credential `{name}` is an SSH key, which opens ssh addresses only: give the repository's ssh address, or a credential of type http-basic or http-bearer"
+            ))),
             _ => Err(Error::invalid(format!(
                 "the credential `{name}` is of type {self}, which does not open Git repositories in this version: add one of type http-basic or http-bearer with the same token"
             ))),

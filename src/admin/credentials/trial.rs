@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{HTTPS, Kind, find, host};
+use super::{Kind, find, host, port};
 use crate::admin::{Actor, Result, packages as use_packages};
 use crate::appliance::{Appliance, PackageKey};
 use crate::publish::probe::probe;
@@ -104,7 +104,7 @@ fn said(package: &Package, answer: Answer) -> Finding {
 async fn knock(appliance: &Appliance, credential: &Credential) -> Finding {
     let name = &credential.name;
     let shown = host(credential).unwrap_or_default();
-    let (host, port) = (credential.host.clone().unwrap_or_default(), credential.port.unwrap_or(HTTPS));
+    let (host, port) = (credential.host.clone().unwrap_or_default(), port(credential));
     let web = credential.kind != Kind::SshKey.as_str();
     match appliance.vcs.knock(host, port, web).await {
         Ok(()) => Finding::Good(format!(
@@ -130,7 +130,7 @@ impl Verdict {
         self.asked += 1;
         match answer {
             Ok(_) => self.opened = true,
-            Err(UpdateError::Vcs(VcsError::AuthFailed { .. })) => self.refused = true,
+            Err(UpdateError::Vcs(VcsError::AuthFailed { .. } | VcsError::SshDenied { .. })) => self.refused = true,
             Err(UpdateError::Vcs(VcsError::Forbidden { .. })) => self.forbidden = true,
             // What else went wrong says nothing about the credential.
             Err(_) => {}

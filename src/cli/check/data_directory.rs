@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::Findings;
 use crate::config::Config;
 use crate::secrets::keyring::{CREDENTIAL_NAME, FILE_NAME, KeyRing};
-use crate::store::{self, Database, audit, instance};
+use crate::store::{self, Database, audit, credentials, instance};
 
 /// Less free space than this is an error.
 const TOO_LITTLE: u64 = 100 << 20;
@@ -52,6 +52,13 @@ pub fn look(findings: &mut Findings, config: &Config) {
         Ok(()) => {}
         Err(error) => findings.error(format!("{}: {error}", database.display())),
     }
+}
+
+/// Whether an organization has credentials that need the programs of OpenSSH; what cannot be read is told by [`look`].
+pub fn has_ssh_keys(config: &Config) -> bool {
+    let database = config.server.data_dir.join(DATABASE);
+    database.exists()
+        && instance::inspect(&database).is_ok_and(|db| credentials::any_of_type(&db, "ssh-key").unwrap_or(false))
 }
 
 /// Whether the rest of the directory can be looked at and worked on.

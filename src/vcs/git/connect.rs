@@ -18,13 +18,14 @@ use gix::protocol::transport::{Protocol, Service};
 use gix::protocol::{Handshake, handshake};
 use sha2::{Digest, Sha256};
 
+use super::Surroundings;
 use super::http::{Failure, Git};
 use super::mirror::git;
+use super::ssh::Remote;
 use super::{daemon, local};
-use crate::outbound;
 use crate::vcs::error::VcsError;
-use crate::vcs::request::{Limits, WireCredential};
-use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
+use crate::vcs::request::WireCredential;
+use crate::vcs::url::{Scheme, SourceUrl};
 
 /// What a remote ref names, and what an annotated tag leads to, as the remote says.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +92,7 @@ pub(super) struct Session {
     local: Option<Local>,
     /// What the worker may have, for a message.
     memory: u64,
+    remote: Option<Remote>,
 }
 
 impl Session {
@@ -98,31 +100,34 @@ impl Session {
     pub(super) fn open(
         url: &SourceUrl,
         credential: Option<&WireCredential>,
-        outbound: &outbound::Settings,
-        policy: &UrlPolicy,
-        limits: &Limits,
+        surroundings: &Surroundings<'_>,
     ) -> Result<Self, VcsError> {
+        let Surroundings { outbound, policy, limits, .. } = surroundings;
         url.recheck(policy).map_err(|error| VcsError::Policy { reason: error.to_string() })?;
         let failure = Failure::default();
-        let (transport, local): (Box<dyn Transport>, _) = match url.scheme() {
+        let (mut local, mut remote) = (None, None);
+        let transport: Box<dyn Transport> = match url.scheme() {
             Scheme::Https | Scheme::Http => {
                 let client = Git::new(url, credential, outbound, limits, failure.clone())?;
                 let parsed = gix::url::parse(BStr::new(url.as_str()))
                     .map_err(|error| VcsError::Policy { reason: format!("The address cannot be used: {error}.") })?;
-                (Box::new(http::Transport::new_http(client, parsed, Protocol::V2, false)), None)
+                Box::new(http::Transport::new_http(client, parsed, Protocol::V2, false))
             }
             Scheme::File => {
                 let directory = git_directory(url.path());
                 local::check(&directory, policy)?;
-                let (connection, local) = Local::spawn(url, &directory)?;
-                (connection, Some(local))
+                let (connection, child) = Local::spawn(url, &directory)?;
+                local = Some(child);
+                connection
             }
-            Scheme::Git => (daemon::open(url, outbound, limits, &failure)?, None),
+            Scheme::Git => daemon::open(url, outbound, limits, &failure)?,
             Scheme::Ssh => {
-                return Err(VcsError::Unsupported { what: format!("Reaching {url} (ssh:// addresses)") });
+                let (connection, ssh) = Remote::open(url, credential, surroundings, failure.clone())?;
+                remote = Some(ssh);
+                connection
             }
         };
-        Ok(Self { transport, handshake: None, url: url.clone(), failure, local, memory: limits.memory })
+        Ok(Self { transport, handshake: None, url: url.clone(), failure, local, memory: limits.memory, remote })
     }
 
     /// Asks for branches, tags and the default branch; nothing else is transferred where the server speaks version 2.
@@ -176,6 +181,9 @@ impl Session {
         }
         if self.url.scheme() == Scheme::Git && denied(&whole) {
             return VcsError::NotFoundOrNoAccess { url: self.url.to_string() };
+        }
+        if let Some(remote) = self.remote.take() {
+            return remote.explain(&text);
         }
         match self.handshake {
             None => VcsError::NotAGitEndpoint { url: self.url.to_string(), reason: text },

@@ -59,8 +59,8 @@ pub(super) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Res
     opened.map(drop).map_err(failed)
 }
 
-/// What it means that there is no stream.
-fn meaning(error: TunnelError, host: &str, proxy: Option<&ProxyAddress>) -> VcsError {
+/// What it means that there is no stream, for whoever wanted one to `host`.
+pub(in crate::vcs) fn meaning(error: TunnelError, host: &str, proxy: Option<&ProxyAddress>) -> VcsError {
     let host = host.to_owned();
     let way = proxy.map(|proxy| format!(" (through the proxy {proxy})")).unwrap_or_default();
     match error {
@@ -120,6 +120,8 @@ impl Write for Watched {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.stream.write(bytes) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            // The other side hung up: what it said before tells why, and is read next.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
             outcome => outcome.map_err(|error| self.interrupted(&error)),
         }
     }

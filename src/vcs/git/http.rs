@@ -19,7 +19,7 @@ use reqwest::{Method, Url};
 
 use crate::outbound::{self, ProxyAddress, blocking_client};
 use crate::vcs::error::VcsError;
-use crate::vcs::request::{Limits, Pace, WireCredential};
+use crate::vcs::request::{Limits, Pace, WireCredential, WireKind};
 use crate::vcs::url::SourceUrl;
 use exchange::{Body, Exchange, Head, Limited, Upload};
 
@@ -286,12 +286,17 @@ pub(super) fn knock(host: &str, port: u16, settings: &outbound::Settings) -> Res
 }
 
 fn own(credential: &WireCredential) -> Result<Own, VcsError> {
-    let text = match &credential.username {
-        Some(username) => {
-            let pair = format!("{username}:{}", credential.secret);
+    let text = match credential.kind {
+        WireKind::Basic => {
+            let pair = format!("{}:{}", credential.username.as_deref().unwrap_or_default(), credential.secret);
             format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
         }
-        None => format!("Bearer {}", credential.secret),
+        WireKind::Bearer => format!("Bearer {}", credential.secret),
+        WireKind::SshKey => {
+            return Err(VcsError::Policy {
+                reason: "The package's credential is an SSH key, which opens ssh addresses only.".to_owned(),
+            });
+        }
     };
     let mut value = HeaderValue::from_str(&text).map_err(|_| VcsError::Policy {
         reason: "The credential's token has characters that HTTP cannot carry.".to_owned(),

@@ -40,11 +40,13 @@ pub(super) fn check_user(user: &str) -> Result<(), InvalidUrl> {
     if user.contains(':') {
         return Err(InvalidUrl::Secret);
     }
-    if percent_decoded(user)?.starts_with('-') {
+    let decoded = percent_decoded(user)?;
+    if decoded.starts_with('-') {
         return Err(InvalidUrl::Option("user name"));
     }
-    let plain = !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+%@-".contains(&b));
-    if plain { Ok(()) } else { Err(InvalidUrl::User) }
+    // What stands behind a percent sign is looked at too: the ssh program gets it.
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~+%@-".contains(&b));
+    if !user.is_empty() && plain(user) && plain(&decoded) { Ok(()) } else { Err(InvalidUrl::User) }
 }
 
 pub(super) fn check_path(path: &str) -> Result<(), InvalidUrl> {
@@ -81,7 +83,7 @@ pub(super) fn split_port(host_port: &str) -> Result<(&str, Option<u16>), Invalid
 }
 
 /// Undoes percent-encoding; control characters that come out of it are refused (CVE-2021-40330's class).
-pub(super) fn percent_decoded(text: &str) -> Result<String, InvalidUrl> {
+pub(in crate::vcs) fn percent_decoded(text: &str) -> Result<String, InvalidUrl> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
