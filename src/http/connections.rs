@@ -28,6 +28,8 @@ pub(super) use streams::LONGEST_HEADERS;
 
 /// How long a connection may be without a request, in every state of HTTP; a little more than what keep-alive grants.
 const IDLE: Duration = Duration::from_secs(80);
+/// How long a connection may be without its first request, and with it the agreement on TLS.
+const FIRST: Duration = Duration::from_secs(20);
 /// How long a client may take nothing of an answer. Composer itself gives up after as long.
 const STALLED: Duration = Duration::from_secs(300);
 /// A connection that was idle for less is not cut to make room: it may just be about to ask.
@@ -115,6 +117,8 @@ pub struct Link {
     id: u64,
     /// Whether it came when the table was full.
     crowded: bool,
+    /// Whether a request ever came.
+    served: AtomicBool,
     requests: AtomicU32,
     bodies: AtomicU32,
     /// When something last happened, in milliseconds since the table was made.
@@ -200,6 +204,7 @@ impl Connections {
             connections: Arc::clone(self),
             id,
             crowded: self.staying(&table) >= self.limits.connections,
+            served: AtomicBool::new(false),
             requests: AtomicU32::new(0),
             bodies: AtomicU32::new(0),
             active: AtomicU64::new(now),
@@ -272,7 +277,7 @@ impl Connections {
             if link.requests.load(Ordering::Relaxed) == 0 {
                 if stopping {
                     link.cut(Cut::Stopping);
-                } else if quiet > IDLE {
+                } else if quiet > if link.served.load(Ordering::Relaxed) { IDLE } else { FIRST } {
                     link.cut(Cut::Idle);
                 }
             } else if link.bodies.load(Ordering::Relaxed) > 0 && quiet > STALLED {
@@ -361,6 +366,7 @@ impl Link {
             self.cut(Cut::Streams);
         }
         self.connections.requests.fetch_add(1, Ordering::Relaxed);
+        self.served.store(true, Ordering::Relaxed);
         self.touch();
         InFlight { link: Arc::clone(self), sends: false }
     }

@@ -24,8 +24,6 @@ use super::request::Observe;
 use super::tls::{Certificate, TlsError};
 use super::{State, routes};
 
-/// How long a client may take to send the head of its first request.
-const SLOW_REQUEST: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept; longer than common proxies keep theirs, so that they close first.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a connection may take to close.
@@ -188,7 +186,9 @@ fn protocol(
     let app = map_config(application(state.clone()), |()| AppConfig::default());
     HttpService::build()
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-        .client_request_timeout(SLOW_REQUEST)
+        // Its way to end a wait is a `408` that nobody asked for, which clients that connect ahead take for the answer
+        // to their first request. Whoever asks nothing is cut by the sweep.
+        .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(CLOSING)
         .on_connect_ext(|io: &Stream, data| {
             data.insert(io.link());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{Connections, Limits, Link, STALLED};
+use super::{Connections, FIRST, Limits, Link, STALLED};
 
 const LIMITS: Limits = Limits { connections: 4, reserve: 2, downloads: 1 };
 
@@ -82,6 +82,18 @@ fn useless_connections_are_swept() {
     drop((idle, waiting, sending, moving));
     assert_eq!(connections.leaving.load(Ordering::Relaxed), 0);
     assert!(connections.lock().links.is_empty());
+}
+
+#[test]
+fn a_first_request_is_waited_for_less_long_than_the_next() {
+    let connections = aged();
+    let [new, known] = [0; 2].map(|_| connections.enter().expect("room"));
+    drop(known.0.begin());
+    for seat in [&new, &known] {
+        quiet_for(&seat.0, FIRST + Duration::from_secs(1));
+    }
+    connections.sweep();
+    assert!(new.0.is_cut() && !known.0.is_cut());
 }
 
 #[tokio::test]
