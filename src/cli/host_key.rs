@@ -58,7 +58,7 @@ pub struct Origin {
     #[arg(long, requires = "fingerprint")]
     scan: bool,
     /// The fingerprint that the server's administrator names
-    #[arg(long, value_name = "SHA256:…", requires = "scan")]
+    #[arg(long, value_name = "SHA256:…", requires = "scan", conflicts_with = "key_stdin")]
     fingerprint: Option<String>,
 }
 
