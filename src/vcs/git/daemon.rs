@@ -71,6 +71,8 @@ pub(in crate::vcs) fn meaning(error: TunnelError, host: &str, proxy: Option<&Pro
         TunnelError::ProxyRefused { .. } | TunnelError::Tls { .. } => {
             VcsError::Proxy { host, reason: error.to_string(), permanent: false }
         }
+        // Without a proxy, the peer is the host, which is named already.
+        TunnelError::Unreachable { reason, .. } if proxy.is_none() => VcsError::Unreachable { host, reason },
         TunnelError::Unreachable { .. } | TunnelError::Timeout { .. } => {
             VcsError::Unreachable { host, reason: format!("{error}{way}") }
         }
