@@ -254,6 +254,10 @@ impl SourceUrl {
         if url.port() == Some(0) {
             return Err(InvalidUrl::Port);
         }
+        // What is kept can be three times as long as what was typed, and will be read again.
+        if url.as_str().len() > MAX_LENGTH {
+            return Err(InvalidUrl::TooLong);
+        }
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         check_host(&host)?;
         check_decoded(url.path())?;

@@ -227,3 +227,20 @@ fn local_paths_stay_below_their_roots() {
     std::os::unix::fs::symlink(&outside, root.join("repo")).unwrap();
     assert_eq!(kept.recheck(&policy).unwrap_err(), InvalidUrl::OutsideFileRoots);
 }
+
+#[test]
+fn what_is_kept_is_never_longer_than_what_may_be_read_again() {
+    let lenient = UrlPolicy { allow_insecure: true, ..UrlPolicy::default() };
+    // An `ä` is two bytes as it is typed and six in an HTTP address as it is kept; the other forms keep it as it is.
+    for start in ["https://h.example/", "http://h.example/", "ssh://h.example/", "git://h.example/", "u@h.example:"] {
+        for count in [330, 340, 350, 1010, 1020] {
+            let typed = format!("{start}{}", "ä".repeat(count));
+            match SourceUrl::parse(&typed, &lenient) {
+                Ok(url) => assert_eq!(SourceUrl::parse(url.as_str(), &lenient), Ok(url), "{start} and {count}"),
+                Err(error) => assert_eq!(error, InvalidUrl::TooLong, "{start} and {count}"),
+            }
+        }
+    }
+    let refused = SourceUrl::parse(&format!("https://h.example/{}", "ä".repeat(350)), &lenient);
+    assert_eq!(refused, Err(InvalidUrl::TooLong));
+}

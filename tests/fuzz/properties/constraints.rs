@@ -38,7 +38,7 @@ pub fn check(data: &[u8]) {
         // Brackets are Composer's way of showing groups, and no part of the language.
         let shown = constraint.to_string();
         let Ok(again) = Constraint::parse(&shown.replace(['[', ']'], "")) else { continue };
-        if text.contains(['[', ']', '@', '#']) || shown.contains(" as ") || gains_a_suffix(&shown) {
+        if text.contains(['[', ']', '@', '#']) || shown.contains(" as ") || !reads_back(&shown) {
             continue;
         }
         for (version, expected) in versions.iter().zip(&matched) {
@@ -52,14 +52,14 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whether a bound is shown without a stability, which reading it would add; or with two, which Composer gives to release
-/// candidates and cannot read.
-fn gains_a_suffix(shown: &str) -> bool {
-    if shown.contains("-dev-dev") {
-        return true;
-    }
+/// Whether all that is shown is read as it is shown. Composer reads a date a second time as a version, puts two stabilities behind
+/// release candidates, and gives one to bounds that are shown without.
+fn reads_back(shown: &str) -> bool {
     let words: Vec<&str> = shown.split_ascii_whitespace().map(|word| word.trim_matches(['[', ']'])).collect();
-    words.windows(2).any(|pair| matches!(pair[0], "<" | ">=") && !pair[1].contains('-'))
+    words.windows(2).filter(|pair| matches!(pair[0], "==" | "!=" | "<" | "<=" | ">" | ">=")).all(|pair| {
+        let is_normal = normalize(pair[1]).is_ok_and(|version| version.as_str() == pair[1]);
+        is_normal && (!matches!(pair[0], "<" | ">=") || pair[1].contains('-'))
+    })
 }
 
 fn either(left: &str, right: &str, versions: &[NormalizedVersion]) {
