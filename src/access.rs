@@ -2,5 +2,6 @@
 //!
 //! Nothing here knows a database, a clock or a request: instants and random bytes are arguments.
 
+pub mod role;
 pub mod set;
 pub mod token;

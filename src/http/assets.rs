@@ -1,4 +1,4 @@
-//! The style sheet and the icon, built into the executable. Their addresses name their content, so they may be kept for good.
+//! The style sheet, the script and the icon, built into the executable. Their addresses name their content, so they may be kept for good.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -30,10 +30,14 @@ struct Asset {
 
 /// All of them; read once, compressed once.
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    [("style.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml")]
-        .into_iter()
-        .filter_map(|(name, content_type)| load(name, content_type))
-        .collect()
+    [
+        ("style.css", "text/css; charset=utf-8"),
+        ("app.js", "text/javascript; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+    ]
+    .into_iter()
+    .filter_map(|(name, content_type)| load(name, content_type))
+    .collect()
 });
 
 fn load(name: &'static str, content_type: &'static str) -> Option<Asset> {

