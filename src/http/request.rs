@@ -77,7 +77,7 @@ where
             let mut response = request.into_response(error.response());
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             // Not each in the log: there may be thousands a second. They are counted, and summed up from time to time.
-            state.routes.record(routes::name_of(response.request()), response.status().as_u16(), started.elapsed());
+            state.routes.record(response.request(), response.status().as_u16(), started.elapsed());
             return Either::Left(ready(Ok(Sent::of(response, in_flight))));
         }
         if let Some(response) = composer::at_once(request.request(), &state) {
@@ -147,7 +147,7 @@ fn observe(state: &State, response: &mut ServiceResponse, took: Duration, is_bus
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let status = response.status().as_u16();
-    state.routes.record(routes::name_of(response.request()), status, took);
+    state.routes.record(response.request(), status, took);
     if status < 400 && is_busy && took < SLOW {
         let request = response.request();
         tracing::debug!(

@@ -1,5 +1,7 @@
 //! THE list of addresses. What is not in it does not exist: it is registered from here, counted by these patterns,
-//! and a test walks all of it with every kind of credentials.
+//! and a test walks all of it with every kind of credentials. Those for people are in [`pages`].
+
+pub mod pages;
 
 use std::time::Duration;
 
@@ -8,14 +10,13 @@ use actix_web::guard::fn_guard;
 use actix_web::{HttpRequest, HttpResponse, Route as Handler, web};
 
 use super::composer::address::Address;
-use super::{Error, assets, composer, hooks, pages, probes};
+use super::{Error, assets, composer, hooks, probes};
 use crate::telemetry::metrics::RouteMetrics;
+use pages::PAGES;
 
-/// An address by what it is for.
+/// An address for programs by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Name {
-    /// Where a person begins.
-    Landing,
     /// Style sheet and icon.
     Asset,
     /// Whether the process lives.
@@ -58,7 +59,7 @@ enum Way {
     Rest,
 }
 
-/// One address.
+/// One address for programs.
 pub struct Route {
     /// What it is for.
     pub name: Name,
@@ -71,9 +72,8 @@ pub struct Route {
 
 const READ: &str = "GET, HEAD";
 
-/// All addresses, in the order of [`Name`].
-pub static ROUTES: [Route; 16] = [
-    Route { name: Name::Landing, pattern: "/", methods: READ, way: Way::Pattern(|| web::to(pages::landing)) },
+/// All addresses for programs, in the order of [`Name`].
+pub static ROUTES: [Route; 15] = [
     Route {
         name: Name::Asset,
         pattern: "/assets/{hash}/{file}",
@@ -135,22 +135,25 @@ pub fn configure(config: &mut web::ServiceConfig) {
                 .default_service(web::to(move || wrong_method(route.methods))),
         );
     }
-    config.default_service(web::to(pages::not_found));
+    for page in PAGES {
+        page.configure(config);
+    }
+    config.default_service(web::to(super::pages::not_found));
 }
 
 async fn wrong_method(allowed: &'static str) -> HttpResponse {
     Error::Method(allowed).response()
 }
 
-/// The address that a request went to.
-#[must_use]
-pub fn name_of(request: &HttpRequest) -> Name {
+/// The place of the address that a request went to, in the list of all: those for programs, then pages.
+fn place_of(request: &HttpRequest) -> usize {
     if let Some(rest) = below_repo(request.path()) {
-        return Address::parse(&composer::address::decoded(rest)).1.name();
+        return Address::parse(&composer::address::decoded(rest)).1.name() as usize;
     }
     let pattern = request.match_pattern();
-    let found = pattern.and_then(|pattern| ROUTES.iter().find(|route| route.pattern == pattern));
-    found.map_or(Name::Nothing, |route| route.name)
+    let patterns = ROUTES.iter().map(|route| route.pattern).chain(PAGES.iter().map(|page| page.pattern));
+    let found = pattern.and_then(|wanted| patterns.into_iter().position(|pattern| pattern == wanted));
+    found.unwrap_or(Name::Nothing as usize)
 }
 
 /// What follows `/repo/` in a path.
@@ -168,11 +171,12 @@ pub(super) struct RouteTable(Vec<RouteMetrics>);
 
 impl RouteTable {
     pub(super) fn new() -> Self {
-        Self(ROUTES.iter().map(|route| RouteMetrics::new(route.pattern)).collect())
+        let patterns = ROUTES.iter().map(|route| route.pattern).chain(PAGES.iter().map(|page| page.pattern));
+        Self(patterns.map(RouteMetrics::new).collect())
     }
 
-    pub(super) fn record(&self, name: Name, status: u16, took: Duration) {
-        if let Some(metrics) = self.0.get(name as usize) {
+    pub(super) fn record(&self, request: &HttpRequest, status: u16, took: Duration) {
+        if let Some(metrics) = self.0.get(place_of(request)) {
             metrics.record(status, took);
         }
     }

@@ -12,8 +12,6 @@ const PUBLIC: [u16; 4] = [200; 4];
 const REPOSITORY: [u16; 4] = [401, 401, 404, 200];
 
 const GOLDEN: &[Row] = &[
-    (Name::Landing, "GET", "/", PUBLIC),
-    (Name::Landing, "POST", "/", [405; 4]),
     (Name::Asset, "GET", "/assets/none/style.css", [404; 4]),
     (Name::Liveness, "GET", "/healthz", PUBLIC),
     (Name::Readiness, "GET", "/readyz", PUBLIC),

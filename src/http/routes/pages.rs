@@ -1,0 +1,91 @@
+//! THE list of pages: their addresses, their methods, and who gets in.
+//!
+//! What [`Opens`] says is what the handlers' argument types enforce; the test that walks all addresses as everybody holds
+//! one against the other.
+
+use actix_web::{Route as Handler, web};
+
+use crate::http::pages;
+
+/// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opens {
+    /// Everybody.
+    Anyone,
+    /// Whoever is signed in.
+    SignedIn,
+    /// Whoever may look at something of the organization.
+    Readers,
+    /// The organization's members.
+    Members,
+    /// The organization's admins and owners.
+    Admins,
+    /// The organization's owners.
+    Owners,
+    /// The instance's administrators.
+    Administrators,
+}
+
+/// One address with what it answers.
+pub struct Page {
+    /// Its pattern, which is also its name in metrics.
+    pub pattern: &'static str,
+    /// Who it opens to.
+    pub opens: Opens,
+    get: Option<fn() -> Handler>,
+    post: Option<fn() -> Handler>,
+}
+
+const fn page(pattern: &'static str, opens: Opens, get: fn() -> Handler) -> Page {
+    Page { pattern, opens, get: Some(get), post: None }
+}
+
+#[expect(dead_code, reason = "the first form comes with the first page that has one")]
+const fn form(pattern: &'static str, opens: Opens, get: fn() -> Handler, post: fn() -> Handler) -> Page {
+    Page { pattern, opens, get: Some(get), post: Some(post) }
+}
+
+#[expect(dead_code, reason = "the first action comes with the first page that has one")]
+const fn action(pattern: &'static str, opens: Opens, post: fn() -> Handler) -> Page {
+    Page { pattern, opens, get: None, post: Some(post) }
+}
+
+/// All pages, by what they belong to.
+pub static PAGES: &[Page] = &[page("/", Opens::Anyone, || web::to(pages::landing))];
+
+impl Page {
+    /// The methods it has, as `Allow` says them.
+    #[must_use]
+    pub const fn methods(&self) -> &'static str {
+        match (self.get.is_some(), self.post.is_some()) {
+            (true, true) => "GET, HEAD, POST",
+            (true, false) => super::READ,
+            _ => "POST",
+        }
+    }
+
+    /// Registers it.
+    pub(super) fn configure(&'static self, config: &mut web::ServiceConfig) {
+        let mut resource = web::resource(self.pattern).name(self.pattern);
+        if let Some(get) = self.get {
+            let reads = actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head());
+            resource = resource.route(get().guard(reads));
+        }
+        if let Some(post) = self.post {
+            resource = resource.route(post().guard(actix_web::guard::Post()));
+        }
+        config.service(resource.default_service(web::to(|| super::wrong_method(self.methods()))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PAGES;
+
+    #[test]
+    fn patterns_are_unique() {
+        for page in PAGES {
+            assert_eq!(PAGES.iter().filter(|other| other.pattern == page.pattern).count(), 1, "{}", page.pattern);
+        }
+    }
+}
