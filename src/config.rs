@@ -33,9 +33,11 @@ use crate::telemetry::{LogFormat, LogLevel};
 
 pub use environment::{FILE_VARIABLE, PREFIX as VARIABLE_PREFIX};
 pub use example::example;
-pub use integration::{GitHubApp, Integration, LoginApp, PlatformKind};
+pub use integration::{GitHubApp, Integration};
 pub use place::{ConfigErrors, Place, Problem};
 pub use values::{ProxyUrl, PublicUrl};
+
+pub use crate::platform::{LoginApp, PlatformKind};
 
 use environment::Variables;
 use keys::TypedConfig;

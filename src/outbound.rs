@@ -7,6 +7,7 @@
 mod client;
 mod failure;
 mod guard;
+mod platform;
 mod proxy;
 mod tls;
 pub mod tunnel;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use client::{InvalidCaBundle, SetupFailed, blocking_client, client};
 pub use failure::{Failed, explain};
 pub use guard::{Guard, HostRule, InvalidRule, Own, Refused, ResolveFailed};
+pub use platform::{Answer, CallFailed, PlatformClient};
 pub use proxy::ProxyAddress;
 pub use tls::CertificateRefused;
 

@@ -1,4 +1,20 @@
-//! What the platforms that host source repositories have in common with us: how they call, and what they say.
+//! What the platforms that host source repositories have in common with us: how people log in with them, how they call,
+//! and what they say.
+//!
+//! Whoever needs a platform makes a [`Connection`] of an [`App`]; what differs between platforms hides behind it, in one
+//! directory each.
 
+mod answer;
+mod app;
 pub mod bitbucket_datacenter;
+mod code_flow;
+mod diagnosis;
 pub mod generic;
+mod github;
+mod gitlab;
+mod kind;
+mod login;
+
+pub use app::{App, Connection, LoginApp};
+pub use kind::PlatformKind;
+pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};

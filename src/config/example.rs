@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
-use crate::config::integration::PlatformKind;
+use crate::config::integration::only_for;
 use crate::config::keys::{IntegrationKeys, TypedConfig};
 use crate::config::section::{Kind, Section};
+use crate::platform::PlatformKind;
 
 const HEADING: &str = "\
 # Configuration of packagist-selfhosted.
@@ -72,7 +73,7 @@ fn shown(section: &dyn Section, name: &str) -> String {
 fn integration(text: &mut String, platform: PlatformKind) {
     let section = IntegrationKeys::default();
     let is_first = platform == PlatformKind::GitHub;
-    let fits = |key: &str| PlatformKind::only_for(key).is_none_or(|only| only == platform);
+    let fits = |key: &str| only_for(key).is_none_or(|only| only == platform);
     if is_first {
         block(text, &section, "#[[integration]]", |key| fits(key).then(|| shown(&section, key)));
         return;
@@ -87,7 +88,7 @@ fn integration(text: &mut String, platform: PlatformKind) {
             "name" | "login" => continue,
             name => shown(&section, name),
         };
-        if PlatformKind::only_for(key.name).is_some() {
+        if only_for(key.name).is_some() {
             // These exclude others above: prose, so that all settings of the file can stand together.
             comment(text, key.help);
             push_line(text, &format!("# {line}"));

@@ -1,7 +1,5 @@
 //! `[[integration]]`: a platform with its apps. Which keys a platform takes, and which belong together.
 
-use std::fmt;
-
 use secrecy::SecretString;
 use url::Url;
 
@@ -12,73 +10,7 @@ use crate::config::resolver::{Resolver, place_of};
 use crate::config::section::Section;
 use crate::config::suggestion::{hint, shown};
 use crate::config::values;
-
-/// The platforms that an integration can be of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PlatformKind {
-    /// github.com or GitHub Enterprise Server.
-    GitHub,
-    /// gitlab.com or self-managed GitLab.
-    GitLab,
-    /// bitbucket.org.
-    BitbucketCloud,
-    /// Bitbucket Data Center.
-    BitbucketDataCenter,
-}
-
-impl PlatformKind {
-    /// All platforms.
-    pub const ALL: [Self; 4] = [Self::GitHub, Self::GitLab, Self::BitbucketCloud, Self::BitbucketDataCenter];
-
-    /// The word for `platform`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::GitHub => "github",
-            Self::GitLab => "gitlab",
-            Self::BitbucketCloud => "bitbucket-cloud",
-            Self::BitbucketDataCenter => "bitbucket-datacenter",
-        }
-    }
-
-    /// The name that people know, the default of `name`.
-    #[must_use]
-    pub const fn display_name(self) -> &'static str {
-        match self {
-            Self::GitHub => "GitHub",
-            Self::GitLab => "GitLab",
-            Self::BitbucketCloud => "Bitbucket",
-            Self::BitbucketDataCenter => "Bitbucket Data Center",
-        }
-    }
-
-    /// Address of the public service, the default of `url`; Bitbucket Data Center has none.
-    #[must_use]
-    pub const fn public_url(self) -> Option<&'static str> {
-        match self {
-            Self::GitHub => Some("https://github.com"),
-            Self::GitLab => Some("https://gitlab.com"),
-            Self::BitbucketCloud => Some("https://bitbucket.org"),
-            Self::BitbucketDataCenter => None,
-        }
-    }
-
-    /// The only platform that a key is for, or nothing where all take it.
-    #[must_use]
-    pub fn only_for(key: &str) -> Option<Self> {
-        match key {
-            "app_id" | "app_private_key" | "app_slug" | "webhook_secret" => Some(Self::GitHub),
-            "oauth_version" | "consumer_key" | "private_key" => Some(Self::BitbucketDataCenter),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for PlatformKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::platform::{App, LoginApp, PlatformKind};
 
 /// A platform as it was configured.
 #[derive(Clone, Debug)]
@@ -101,23 +33,18 @@ pub struct Integration {
     pub place: Place,
 }
 
-/// What the platform knows us by at a login.
-#[derive(Clone, Debug)]
-pub enum LoginApp {
-    /// An OAuth 2 app.
-    OAuth2 {
-        /// Public.
-        client_id: String,
-        /// Secret.
-        client_secret: SecretString,
-    },
-    /// An OAuth 1 consumer of an old Bitbucket Data Center.
-    OAuth1 {
-        /// Public.
-        consumer_key: String,
-        /// RSA key, PEM.
-        private_key: SecretString,
-    },
+impl Integration {
+    /// The app that people log in by, as the platform's room wants it; nothing where there is none.
+    #[must_use]
+    pub fn app(&self) -> Option<App> {
+        Some(App {
+            id: self.id.clone(),
+            platform: self.platform,
+            url: Url::parse(&self.url).ok()?,
+            name: self.name.clone(),
+            login: self.login_app.clone()?,
+        })
+    }
 }
 
 /// A GitHub App.
@@ -170,7 +97,7 @@ impl Resolver {
     fn has_only_its_keys(&mut self, keys: &IntegrationKeys, platform: PlatformKind) -> bool {
         let mut is_usual = true;
         for (key, place) in keys.places() {
-            if let Some(only) = PlatformKind::only_for(key).filter(|only| *only != platform) {
+            if let Some(only) = only_for(key).filter(|only| *only != platform) {
                 is_usual = false;
                 self.complain::<()>(
                     place,
@@ -192,7 +119,7 @@ impl Resolver {
             let place = place_of(keys, &keys.url);
             self.warn(place, "tokens and passwords travel unencrypted to an http:// platform");
         }
-        Some(url.as_str().trim_end_matches('/').to_owned())
+        Some(platform.base(&url).as_str().trim_end_matches('/').to_owned())
     }
 
     fn login_app(&mut self, keys: &IntegrationKeys, platform: PlatformKind) -> Option<Option<LoginApp>> {
@@ -284,6 +211,15 @@ impl Resolver {
             return lost.is_empty().then_some(None);
         }
         Some(pair.map(|(id, private_key)| GitHubApp { id, private_key, slug, webhook_secret }))
+    }
+}
+
+/// The only platform that a key is for, or nothing where all take it.
+pub(super) fn only_for(key: &str) -> Option<PlatformKind> {
+    match key {
+        "app_id" | "app_private_key" | "app_slug" | "webhook_secret" => Some(PlatformKind::GitHub),
+        "oauth_version" | "consumer_key" | "private_key" => Some(PlatformKind::BitbucketDataCenter),
+        _ => None,
     }
 }
 

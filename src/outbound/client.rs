@@ -57,18 +57,24 @@ fn innermost(error: &dyn std::error::Error) -> String {
 /// # Errors
 /// [`SetupFailed`] when certificates or proxy are unusable.
 pub fn client(settings: &Settings) -> Result<reqwest::Client, SetupFailed> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
+    let builder = bare(settings)?
         .read_timeout(settings.timeout)
-        .no_proxy()
-        .tls_backend_preconfigured(tls::config(settings.ca_bundle.as_deref())?)
         .dns_resolver(Arc::new(settings.guard.resolver(proxy::host(settings), 0)))
         .redirect(redirects(settings.clone()));
-    if let Some(proxy) = proxy::proxy(settings)? {
-        builder = builder.proxy(proxy);
-    }
     Ok(builder.build()?)
+}
+
+/// What all asynchronous clients have in common: name, proxy and TLS. It is neither guarded nor limited in time yet.
+pub(super) fn bare(settings: &Settings) -> Result<reqwest::ClientBuilder, SetupFailed> {
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .no_proxy()
+        .tls_backend_preconfigured(tls::config(settings.ca_bundle.as_deref())?);
+    Ok(match proxy::proxy(settings)? {
+        Some(proxy) => builder.proxy(proxy),
+        None => builder,
+    })
 }
 
 /// A blocking client for one host and port, for the worker process: no redirects, because the Git client follows them

@@ -1,0 +1,99 @@
+//! The client for one platform's API: it reaches that platform's own addresses and nothing else, so that no token can follow
+//! a link or redirect elsewhere, and it may reach them wherever they are, because the administrator wrote them down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
+use reqwest::{Request, StatusCode, Url};
+
+use super::client::{self, SetupFailed};
+use super::failure::{Failed, explain};
+use super::{HostRule, Settings, proxy};
+
+/// Longest answer that is read, in bytes. A page of a hundred repositories has a quarter of that.
+const LONGEST_ANSWER: usize = 1 << 20;
+/// How long one call may take altogether; `timeout` under `[outbound]` shortens it.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+
+/// Speaks with one platform. It follows no redirects and tries nothing twice; clones share connections.
+#[derive(Clone, Debug)]
+pub struct PlatformClient {
+    client: reqwest::Client,
+    settings: Settings,
+    origins: Vec<url::Origin>,
+}
+
+/// What came back, whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, not decoded in any way.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. Each text is the predicate of a sentence about the platform, without a full stop.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFailed {
+    /// The connection.
+    #[error(transparent)]
+    Failed(#[from] Failed),
+    /// The answer grew too long.
+    #[error("its answer is longer than {} KiB", LONGEST_ANSWER >> 10)]
+    TooLong,
+    /// The address is none of the platform's.
+    #[error("it leads to {0}, which is not its own address")]
+    Elsewhere(String),
+}
+
+impl PlatformClient {
+    /// A client for the platform with these addresses, of which only scheme, host and port count. Their hosts are exempt
+    /// from the guard's refusal of local addresses; `deny` holds for them too.
+    ///
+    /// # Errors
+    /// [`SetupFailed`] when certificates or proxy of the settings are unusable.
+    pub fn new(settings: &Settings, addresses: &[Url]) -> Result<Self, SetupFailed> {
+        let mut settings = settings.clone();
+        let hosts = addresses.iter().filter_map(Url::host_str);
+        settings.guard.allow.extend(hosts.filter_map(|host| host.parse::<HostRule>().ok()));
+        let port = addresses.first().and_then(Url::port_or_known_default).unwrap_or_default();
+        let resolver = settings.guard.resolver(proxy::host(&settings), port);
+        let client = client::bare(&settings)?
+            .timeout(settings.timeout.min(LONGEST_CALL))
+            .dns_resolver(Arc::new(resolver))
+            .redirect(Policy::none())
+            .build()?;
+        let origins = addresses.iter().map(Url::origin).collect();
+        Ok(Self { client, settings, origins })
+    }
+
+    /// Sends a request and reads its answer, of whatever status.
+    ///
+    /// # Errors
+    /// [`CallFailed`]; an answer that says no is none.
+    pub async fn send(&self, request: Request) -> Result<Answer, CallFailed> {
+        let url = request.url().clone();
+        if !self.origins.contains(&url.origin()) {
+            return Err(CallFailed::Elsewhere(url.origin().ascii_serialization()));
+        }
+        self.settings.check_url(&url).map_err(Failed::Refused)?;
+        let via = self.settings.proxy_for(url.host_str().unwrap_or_default());
+        let failed = |error: reqwest::Error| explain(&error, &url, via.as_ref());
+        let mut response = self.client.execute(request).await.map_err(failed)?;
+        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) = (response.status(), &via) {
+            return Err(proxy.wants_password().into());
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LONGEST_ANSWER {
+                return Err(CallFailed::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+    }
+}

@@ -1,0 +1,71 @@
+//! What the test of an integration looks at on every platform.
+
+use url::Url;
+
+use super::answer::{date, trouble};
+use super::app::App;
+use super::login::{Finding, Level, LoginError};
+use crate::clock::Timestamp;
+use crate::outbound::{Answer, CallFailed};
+
+/// Largest difference between the clocks that nobody needs to know about, in seconds.
+const SKEW: u64 = 60;
+
+impl Finding {
+    /// It works.
+    pub(super) fn ok(text: impl Into<String>) -> Self {
+        Self { level: Level::Ok, text: text.into() }
+    }
+
+    /// Somebody should look at it.
+    pub(super) fn warn(text: impl Into<String>) -> Self {
+        Self { level: Level::Warn, text: text.into() }
+    }
+
+    /// It does not work.
+    pub(super) fn fail(text: impl Into<String>) -> Self {
+        Self { level: Level::Fail, text: text.into() }
+    }
+
+    /// It does not work, as an attempt has shown; said to the administrator.
+    pub(super) fn failed(error: LoginError) -> Self {
+        match error {
+            LoginError::Unavailable { name, reason } => Self::fail(format!("{name} cannot be used: {reason}.")),
+            error => Self::fail(format!("{error}.")),
+        }
+    }
+}
+
+/// Whether `url` was reached and answers as the platform does.
+///
+/// # Errors
+/// The finding that ends the test.
+pub(super) fn reached(app: &App, url: &Url, sent: Result<Answer, CallFailed>) -> Result<Answer, Finding> {
+    let answer = sent.map_err(|failed| Finding::fail(format!("{} cannot be reached at {url}: {failed}.", app.name)))?;
+    match trouble(&answer) {
+        None => Ok(answer),
+        Some(trouble) => Err(Finding::failed(app.trouble(trouble))),
+    }
+}
+
+/// What is to be said about the connection itself, once there is an answer.
+pub(super) fn connection(app: &App, answer: &Answer, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if app.url.scheme() == "http" {
+        findings.push(Finding::warn(format!(
+            "{} is spoken to without encryption: tokens and secrets can be read on the way. Give `url` of this integration \
+             as https:// in config.toml.",
+            app.name
+        )));
+    }
+    if let Some(theirs) = date(answer) {
+        let seconds = theirs.since(now).max(now.since(theirs)).as_secs();
+        if seconds > SKEW {
+            findings.push(Finding::warn(format!(
+                "The clocks of {} and of this machine differ by {seconds} seconds: let both follow a time server.",
+                app.name
+            )));
+        }
+    }
+    findings
+}

@@ -1,0 +1,69 @@
+//! GitLab: gitlab.com and self-managed.
+//!
+//! What is odd about it:
+//! - A server may stand below a path (`https://corp.example/gitlab`), which everything has in front of it.
+//! - Callback addresses are compared exactly, at both steps, and a wrong one never comes back to us: GitLab shows a page.
+//! - User names and e-mail addresses change hands: people are known by their number.
+//! - Bots (of project and group tokens, service accounts) are users; only `bot` and `state` tell.
+//! - An address counts as the person's only with `confirmed_at`.
+
+mod diagnosis;
+mod identity;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use oauth2::AuthType;
+use secrecy::SecretString;
+use url::Url;
+
+use super::app::{App, Connection};
+use super::code_flow::CodeFlow;
+use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
+use crate::clock::Timestamp;
+
+/// Logging in with GitLab.
+#[derive(Debug)]
+pub(super) struct GitLab;
+
+impl Login for GitLab {
+    fn depart<'a>(
+        &'a self,
+        at: &'a Connection,
+        callback: &'a Url,
+        _who: Who,
+    ) -> BoxFuture<'a, Result<Departure, LoginError>> {
+        async move { flow(at.app()).depart(at.app(), callback) }.boxed()
+    }
+
+    fn identify<'a>(
+        &'a self,
+        at: &'a Connection,
+        callback: &'a Url,
+        returned: &'a Returned,
+        keep: &'a SecretString,
+    ) -> BoxFuture<'a, Result<Identity, LoginError>> {
+        async move {
+            let token = flow(at.app()).redeem(at, callback, returned, keep).await?;
+            let identity = identity::of(at, &token).await;
+            identity::take_back(at, &token).await;
+            identity
+        }
+        .boxed()
+    }
+
+    fn diagnose<'a>(&'a self, at: &'a Connection, callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
+        diagnosis::diagnose(at, callback, now).boxed()
+    }
+}
+
+fn flow(app: &App) -> CodeFlow {
+    CodeFlow {
+        authorize: app.at("/oauth/authorize"),
+        token: app.at("/oauth/token"),
+        // In a body and not in the address, which ends in logs.
+        auth: AuthType::RequestBody,
+        scopes: &["read_user"],
+        pkce: true,
+        extra: &[],
+    }
+}

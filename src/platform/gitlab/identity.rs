@@ -1,0 +1,123 @@
+//! Who a token belongs to, and giving the token back.
+
+use std::time::Duration;
+
+use oauth2::HttpRequest;
+use oauth2::http::{Method, Request, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::outbound::Answer;
+use crate::platform::answer::{get, json, printable};
+use crate::platform::app::{App, Connection};
+use crate::platform::code_flow::secrets;
+use crate::platform::login::{Email, Identity, LoginError};
+
+/// How long a person waits for a token to be given back.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What `GET /user` tells about the token's owner.
+#[derive(Deserialize)]
+struct User {
+    id: u64,
+    username: String,
+    name: Option<String>,
+    state: String,
+    email: Option<String>,
+    confirmed_at: Option<String>,
+    /// Not told by old servers.
+    #[serde(default)]
+    bot: bool,
+}
+
+/// What errors tell, each in the way of the part of GitLab that it comes from.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: Value,
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    error_description: Value,
+}
+
+/// The person.
+pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity, LoginError> {
+    let app = at.app();
+    let answer = at.ask(get(app, &app.at("/api/v4/user"), "application/json", token)?).await?;
+    if answer.status != StatusCode::OK {
+        return Err(refused(app, &answer));
+    }
+    let user: User = json(app, &answer)?;
+    if user.bot {
+        return Err(app.account(format!("`{}` is a bot's and no person's", printable(&user.username, 100))));
+    }
+    if user.state != "active" {
+        return Err(app.account(inactive(&user.state)));
+    }
+    let verified = user.confirmed_at.is_some();
+    Ok(Identity {
+        subject: user.id.to_string(),
+        login: user.username,
+        display_name: user.name.filter(|name| !name.is_empty()),
+        email: user.email.filter(|email| !email.is_empty()).map(|address| Email { address, verified }),
+    })
+}
+
+fn inactive(state: &str) -> String {
+    match state {
+        "blocked" | "ldap_blocked" => "it is blocked there. Ask whoever administers it".to_owned(),
+        "banned" => "it is banned there. Ask whoever administers it".to_owned(),
+        "deactivated" => "it is deactivated there. Sign in there once, and log in again".to_owned(),
+        "blocked_pending_approval" => "an administrator there has not approved it yet".to_owned(),
+        other => format!("it is not active there but `{}`", printable(other, 40)),
+    }
+}
+
+/// What it means that there is no user for us.
+fn refused(app: &App, answer: &Answer) -> LoginError {
+    let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if refusal.error == "insufficient_scope" {
+        return app.refused(
+            "the application that is registered there lacks the scope `read_user`. Ask an administrator to tick it",
+        );
+    }
+    let said = [&refusal.message, &refusal.error_description].into_iter().find_map(Value::as_str).unwrap_or_default();
+    match answer.status {
+        StatusCode::FORBIDDEN if said.contains("blocked") => app.account(inactive("blocked")),
+        StatusCode::FORBIDDEN if !said.is_empty() => app.account(format!("it says \"{}\"", printable(said, 200))),
+        StatusCode::FORBIDDEN => {
+            app.account("it does not say why. Sign in there, and look whether something is asked of you")
+        }
+        StatusCode::UNAUTHORIZED => app.unavailable("it does not accept the token that it has just given"),
+        status => app.malformed(format!("its API answers with HTTP {}", status.as_u16())),
+    }
+}
+
+/// Gives a token back, which would live for two hours, and its refresh token for longer. Failing at it is no failure of
+/// the login.
+pub(super) async fn take_back(at: &Connection, token: &SecretString) {
+    let app = at.app();
+    let Ok((client_id, client_secret)) = secrets(app) else { return };
+    let fields =
+        [("client_id", client_id), ("client_secret", client_secret.expose_secret()), ("token", token.expose_secret())];
+    let Ok(request) = form(app, &app.at("/oauth/revoke"), &fields) else { return };
+    let outcome = tokio::time::timeout(PATIENCE, at.ask(request)).await;
+    if !matches!(&outcome, Ok(Ok(answer)) if answer.status.is_success()) {
+        tracing::debug!(integration = app.id, "A token of a login could not be given back.");
+    }
+}
+
+/// A form to send.
+pub(super) fn form(app: &App, url: &Url, fields: &[(&str, &str)]) -> Result<HttpRequest, LoginError> {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    Request::builder()
+        .method(Method::POST)
+        .uri(url.as_str())
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(body.into_bytes())
+        .map_err(|_| app.malformed("its address cannot be asked"))
+}
