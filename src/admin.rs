@@ -14,10 +14,12 @@ pub mod jobs;
 mod name;
 pub mod organizations;
 pub mod packages;
+pub mod sessions;
 pub mod tokens;
 pub mod users;
 pub mod vendors;
 
+pub use crate::store::audit::Via;
 pub use actor::Actor;
 pub use error::Error;
 pub use name::Name;

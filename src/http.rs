@@ -8,15 +8,21 @@ pub mod assets;
 pub mod cache;
 pub mod composer;
 pub mod connections;
+pub mod csrf;
 pub mod error;
+pub mod form;
 pub mod guard;
 pub mod hooks;
+pub mod local_path;
+pub mod page_error;
 pub mod pages;
 pub mod probes;
 pub mod request;
 pub mod routes;
 pub mod server;
+pub mod session;
 pub mod tls;
+pub mod visitor;
 
 mod books;
 mod encoding;
@@ -30,6 +36,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use error::Error;
+pub use page_error::PageError;
 pub use server::{Server, StartError};
 pub use tls::TlsFiles;
 
@@ -41,6 +48,7 @@ use books::{Installs, LastUsed};
 use connections::{Connections, Limits};
 use hooks::rate::Rates;
 use routes::RouteTable;
+use session::{Cookies, Seen};
 
 /// What `[server]` of the configuration says about listening and answering.
 #[derive(Clone, Debug)]
@@ -73,6 +81,8 @@ pub struct State {
     host: Arc<str>,
     last_used: Arc<LastUsed>,
     installs: Arc<Installs>,
+    seen: Arc<Seen>,
+    cookies: Cookies,
     rates: Arc<Rates>,
     routes: Arc<RouteTable>,
     connections: Arc<Connections>,
@@ -86,6 +96,7 @@ impl State {
     /// Puts together what answering needs; nothing is started.
     #[must_use]
     pub fn new(appliance: Appliance, dists: Dists, metrics: Metrics, settings: Settings) -> Self {
+        let cookies = Cookies::of(&settings.public_url);
         Self {
             appliance,
             dists,
@@ -95,6 +106,8 @@ impl State {
             settings: Arc::new(settings),
             last_used: Arc::default(),
             installs: Arc::default(),
+            seen: Arc::default(),
+            cookies,
             rates: Arc::default(),
             routes: Arc::new(RouteTable::new()),
             stopping: Arc::default(),
@@ -102,10 +115,16 @@ impl State {
         }
     }
 
-    /// Writes what requests left behind: the last use of tokens, and installations.
+    /// Writes what requests left behind: the last use of tokens and sessions, and installations.
     pub async fn flush(&self) {
         self.last_used.flush(&self.appliance.database).await;
         self.installs.flush(&self.appliance.database).await;
+        self.seen.flush(&self.appliance.database).await;
+    }
+
+    /// What an integration is called; its id if it is not configured any more.
+    fn integration_name(&self, id: &str) -> String {
+        id.to_owned()
     }
 
     fn is_stopping(&self) -> bool {

@@ -6,6 +6,7 @@
 //! [`ids::OrgId`] first (a test reads the signatures); what spans organizations lives in
 //! [`instance`] or says so in its comment.
 
+pub mod accounts;
 pub mod archive_failures;
 pub mod audit;
 pub mod changes;
@@ -23,8 +24,10 @@ pub mod jobs;
 pub mod listings;
 pub mod organizations;
 pub mod packages;
+pub mod recovery_codes;
 pub mod refs;
 pub mod root_dates;
+pub mod sessions;
 pub mod tokens;
 pub mod users;
 pub mod vendors;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::store::audit::Via;
 use crate::store::ids::OrgId;
 use crate::store::{self, Tx, audit};
 
@@ -13,8 +14,15 @@ pub enum Actor {
     Command,
     /// The program itself.
     System,
-    /// A person with an account, by its name.
-    User(String),
+    /// A person with an account.
+    User {
+        /// The account's name.
+        name: String,
+        /// By what way the person does it.
+        via: Via,
+        /// From which address, if it is known.
+        address: Option<String>,
+    },
 }
 
 impl Actor {
@@ -22,7 +30,22 @@ impl Actor {
         match self {
             Self::Command => "command",
             Self::System => "system",
-            Self::User(name) => name,
+            Self::User { name, .. } => name,
+        }
+    }
+
+    const fn via(&self) -> Via {
+        match self {
+            Self::Command => Via::Command,
+            Self::System => Via::System,
+            Self::User { via, .. } => *via,
+        }
+    }
+
+    fn address(&self) -> Option<String> {
+        match self {
+            Self::User { address, .. } => address.clone(),
+            _ => None,
         }
     }
 
@@ -36,7 +59,8 @@ impl Actor {
         detail: Value,
         now: Timestamp,
     ) -> store::Result<()> {
-        let entry = audit::Entry { org, actor: self.text().to_owned(), action, subject: subject.to_owned(), detail };
+        let (actor, subject) = (self.text().to_owned(), subject.to_owned());
+        let entry = audit::Entry { org, actor, action, subject, detail, via: self.via(), address: self.address() };
         audit::append(tx, &entry, now)
     }
 }

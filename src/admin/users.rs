@@ -6,9 +6,9 @@ use serde_json::json;
 use super::{Actor, Error, Name, Result};
 use crate::appliance::Appliance;
 use crate::secrets::password;
-use crate::store::Tx;
 use crate::store::ids::UserId;
 use crate::store::users::{self, User};
+use crate::store::{Tx, sessions};
 
 /// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
@@ -74,6 +74,9 @@ pub async fn set_enabled(appliance: &Appliance, actor: &Actor, name: &str, enabl
                 require_another_administrator(tx, &user, "disabled")?;
             }
             users::set_enabled(tx, user.id, enabled)?;
+            if !enabled {
+                sessions::remove_all(tx, user.id, None)?;
+            }
             let action = if enabled { "user.enable" } else { "user.disable" };
             actor.record(tx, None, action, &user.name, json!({}), now)?;
             Ok(())
@@ -92,7 +95,9 @@ pub async fn set_password(appliance: &Appliance, actor: &Actor, name: &str, pass
         .database
         .write(move |tx| {
             let user = find(tx, &name)?;
-            users::set_password(tx, user.id, &hash)?;
+            users::set_password(tx, user.id, &hash, now)?;
+            // Whoever knew the old one is out, and so is everybody who signed in with it.
+            sessions::remove_all(tx, user.id, None)?;
             actor.record(tx, None, "user.set-password", &user.name, json!({}), now)?;
             Ok(())
         })

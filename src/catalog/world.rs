@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::root::RootMemo;
+use crate::access::role::Role;
 use crate::access::set::AccessSet;
 use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
@@ -206,5 +207,14 @@ impl Organization {
     /// Whether `view` includes the package of this row.
     pub fn includes(&self, package: PackageId, view: &View) -> bool {
         self.numbers.get(&package).is_some_and(|number| view.set.may_read(*number))
+    }
+}
+
+impl World {
+    /// What a person sees of the organization at `slug`, and what it is there; none if the person may not know of it.
+    pub fn access_of(&self, user: UserId, slug: &str) -> Option<(Arc<Organization>, Arc<View>, Role)> {
+        let organization = self.organization(slug)?;
+        let holder = self.users.get(&user).filter(|holder| holder.admin && holder.enabled);
+        holder.map(|_| (Arc::clone(organization), Arc::clone(&organization.everything), Role::Owner))
     }
 }

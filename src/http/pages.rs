@@ -9,6 +9,8 @@ pub mod forms;
 pub mod layout;
 pub mod respond;
 
+pub(super) mod refusals;
+
 mod landing;
 
 use actix_web::http::StatusCode;

@@ -200,8 +200,8 @@ fn shown(path: &str) -> String {
     shown
 }
 
-/// Where a request came from, for the log: what a trusted proxy says, else the other end of the connection.
-fn client(request: &HttpRequest, trusted: &[IpNet]) -> String {
+/// Where a request came from: what a trusted proxy says, else the other end of the connection.
+pub(super) fn client(request: &HttpRequest, trusted: &[IpNet]) -> String {
     let Some(peer) = request.peer_addr() else { return "unknown".to_owned() };
     let forwarded = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();

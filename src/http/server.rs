@@ -228,7 +228,10 @@ async fn keep_books(state: State) {
     loop {
         tokio::select! {
             _ = installs.tick() => state.installs.flush(&state.appliance.database).await,
-            _ = last_used.tick() => state.last_used.flush(&state.appliance.database).await,
+            _ = last_used.tick() => {
+                state.last_used.flush(&state.appliance.database).await;
+                state.seen.flush(&state.appliance.database).await;
+            }
             _ = upkeep.tick() => state.metrics.upkeep(),
             _ = tell.tick() => state.connections.tell(),
         }

@@ -53,6 +53,8 @@ pub(super) async fn learn(appliance: &Appliance, url: &SourceUrl, learned: Vec<H
                     action: "host-key.learn",
                     subject: format!("{host}:{port}"),
                     detail: json!({ "type": row.kind, "fingerprint": row.fingerprint }),
+                    via: audit::Via::System,
+                    address: None,
                 };
                 audit::append(tx, &entry, now)?;
             }

@@ -320,6 +320,8 @@ fn tell_of_renaming(
         action: "package.renamed",
         subject: name.as_str().to_owned(),
         detail: serde_json::json!({ "package": key.package, "before": before }),
+        via: audit::Via::System,
+        address: None,
     };
     audit::append(tx, &entry, now)
 }

@@ -20,6 +20,36 @@ pub struct Entry {
     pub subject: String,
     /// What else is worth knowing: JSON, never a secret.
     pub detail: serde_json::Value,
+    /// By what way.
+    pub via: Via,
+    /// From which address, for what came over the network.
+    pub address: Option<String>,
+}
+
+/// By what way somebody did something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// On a page.
+    Browser,
+    /// By a command on this machine.
+    Command,
+    /// By the API.
+    Api,
+    /// Nobody: the program itself.
+    System,
+}
+
+impl Via {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Browser => "browser",
+            Self::Command => "command",
+            Self::Api => "api",
+            Self::System => "system",
+        }
+    }
 }
 
 /// Appends an entry in the transaction of the change that it tells of.
@@ -33,27 +63,55 @@ pub fn append(tx: &Tx<'_>, entry: &Entry, now: Timestamp) -> Result<()> {
         .optional()?;
     let previous = previous.unwrap_or_default();
     let detail = entry.detail.to_string();
-    let hash = hash(&previous, (now, entry.org, &entry.actor, entry.action, &entry.subject, &detail));
+    let (via, address) = (entry.via.as_str(), entry.address.as_deref());
+    let texts = [&entry.actor, entry.action, &entry.subject, &detail];
+    let hash = hash(&previous, &Content { at: now, org: entry.org, texts, via: Some(via), address });
     tx.prepare_cached(
-        "INSERT INTO audit (at, org_id, actor, action, subject, detail, previous, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO audit (at, org_id, actor, action, subject, detail, previous, hash, via, address)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
-    .execute((now, entry.org, &entry.actor, entry.action, &entry.subject, &detail, previous, hash.as_slice()))?;
+    .execute(rusqlite::params![
+        now,
+        entry.org,
+        &entry.actor,
+        entry.action,
+        &entry.subject,
+        &detail,
+        previous,
+        hash.as_slice(),
+        via,
+        address
+    ])?;
     Ok(())
 }
 
-type Content<'a> = (Timestamp, Option<OrgId>, &'a str, &'a str, &'a str, &'a str);
+/// What an entry's hash covers.
+struct Content<'a> {
+    at: Timestamp,
+    org: Option<OrgId>,
+    /// Who, what, to what, and the detail.
+    texts: [&'a str; 4],
+    via: Option<&'a str>,
+    address: Option<&'a str>,
+}
 
-/// Each field goes in with its length, so that none can borrow from its neighbour.
-fn hash(previous: &[u8], content: Content<'_>) -> [u8; 32] {
-    let (at, org, actor, action, subject, detail) = content;
+/// Each field goes in with its length, so that none can borrow from its neighbour; what not every entry has, with a mark of
+/// its own, so that entries from before there was such a field keep their hash.
+fn hash(previous: &[u8], content: &Content<'_>) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(previous);
-    hash.update(at.as_micros().to_le_bytes());
-    hash.update(org.map_or(0, |org| org.0).to_le_bytes());
-    for field in [actor, action, subject, detail] {
-        hash.update((field.len() as u64).to_le_bytes());
-        hash.update(field.as_bytes());
+    hash.update(content.at.as_micros().to_le_bytes());
+    hash.update(content.org.map_or(0, |org| org.0).to_le_bytes());
+    let mut field = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    content.texts.into_iter().for_each(&mut field);
+    for (mark, text) in [("via", content.via), ("address", content.address)] {
+        if let Some(text) = text {
+            field(mark);
+            field(text);
+        }
     }
     hash.finalize().into()
 }
@@ -63,8 +121,9 @@ fn hash(previous: &[u8], content: Content<'_>) -> [u8; 32] {
 /// # Errors
 /// If the database cannot be read.
 pub fn first_broken(connection: &Connection) -> Result<Option<i64>> {
-    let mut statement = connection
-        .prepare("SELECT id, at, org_id, actor, action, subject, detail, previous, hash FROM audit ORDER BY id")?;
+    let mut statement = connection.prepare(
+        "SELECT id, at, org_id, actor, action, subject, detail, previous, hash, via, address FROM audit ORDER BY id",
+    )?;
     let mut rows = statement.query([])?;
     let mut last = Vec::new();
     while let Some(row) = rows.next()? {
@@ -72,7 +131,17 @@ pub fn first_broken(connection: &Connection) -> Result<Option<i64>> {
         let (subject, detail): (String, String) = (row.get(5)?, row.get(6)?);
         let previous: Vec<u8> = row.get(7)?;
         let stored: Vec<u8> = row.get(8)?;
-        let expected = hash(&previous, (row.get(1)?, row.get(2)?, &actor, &action, &subject, &detail));
+        let (via, address): (Option<String>, Option<String>) = (row.get(9)?, row.get(10)?);
+        let expected = hash(
+            &previous,
+            &Content {
+                at: row.get(1)?,
+                org: row.get(2)?,
+                texts: [&actor, &action, &subject, &detail],
+                via: via.as_deref(),
+                address: address.as_deref(),
+            },
+        );
         if previous != last || stored != expected {
             return Ok(Some(row.get(0)?));
         }
@@ -87,7 +156,7 @@ mod tests {
     use rusqlite::Connection;
     use serde_json::json;
 
-    use super::{Entry, append, first_broken};
+    use super::{Content, Entry, Via, append, first_broken, hash};
     use crate::clock::Timestamp;
     use crate::store::database::{Change, Observer};
     use crate::store::{Database, Error};
@@ -110,6 +179,8 @@ mod tests {
                 action: "test.done",
                 subject: subject.to_owned(),
                 detail: json!({}),
+                via: Via::Browser,
+                address: Some("192.0.2.1".to_owned()),
             };
             database.write(move |tx| append(tx, &entry, Timestamp::from_seconds(1))).await.unwrap();
         }
@@ -123,5 +194,24 @@ mod tests {
             .execute_batch("DROP TRIGGER audit_no_update; UPDATE audit SET subject = 'forged' WHERE subject = 'two'")
             .unwrap();
         assert_eq!(database.read(first_broken).await.unwrap(), Some(2));
+        outside.execute_batch("UPDATE audit SET subject = 'two', address = '192.0.2.2' WHERE id = 2").unwrap();
+        assert_eq!(database.read(first_broken).await.unwrap(), Some(2), "where from is part of it");
+        outside.execute_batch("UPDATE audit SET address = '192.0.2.1', via = 'command' WHERE id = 2").unwrap();
+        assert_eq!(database.read(first_broken).await.unwrap(), Some(2), "and by what way");
+        outside.execute_batch("UPDATE audit SET via = 'browser' WHERE id = 2").unwrap();
+        assert_eq!(database.read(first_broken).await.unwrap(), None);
+    }
+
+    #[test]
+    fn entries_from_before_there_were_ways_keep_their_hash() {
+        let content = Content {
+            at: Timestamp::from_seconds(1),
+            org: None,
+            texts: ["a", "b", "c", "{}"],
+            via: None,
+            address: None,
+        };
+        // What the releases before wrote for this content.
+        assert_eq!(hash(&[], &content)[..8], [0x2e, 0x29, 0xa9, 0x21, 0x85, 0x02, 0x9f, 0xe7]);
     }
 }

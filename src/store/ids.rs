@@ -65,3 +65,11 @@ id!(
     /// A piece of queued work.
     JobId
 );
+id!(
+    /// An account on a platform.
+    AccountId
+);
+id!(
+    /// A browser in which somebody signed in.
+    SessionId
+);

@@ -186,3 +186,15 @@ pub fn remove_rest(org: OrgId, tx: &Tx<'_>, limit: usize) -> Result<bool> {
     tx.execute("DELETE FROM organization WHERE id = ?1 AND removed_at IS NOT NULL", [org])?;
     Ok(true)
 }
+
+/// The integrations of which each member must have signed in by one; without any, every way will do.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn login_rule(org: OrgId, connection: &Connection) -> Result<Vec<String>> {
+    connection
+        .prepare_cached("SELECT integration FROM login_rule WHERE org_id = ?1 ORDER BY integration")?
+        .query_map([org], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}

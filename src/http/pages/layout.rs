@@ -159,7 +159,7 @@ pub fn page_with(status: StatusCode, chrome: &Chrome, here: Here, title: &str, c
     respond::html(status, framed(chrome, here, title, content), chrome.flash.is_some())
 }
 
-fn framed(chrome: &Chrome, here: Here, title: &str, content: &Markup) -> Markup {
+pub(super) fn framed(chrome: &Chrome, here: Here, title: &str, content: &Markup) -> Markup {
     let title = match &chrome.current {
         Some(organization) => format!("{title} · {}", organization.name),
         None => title.to_owned(),
