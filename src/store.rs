@@ -37,6 +37,7 @@ mod connection;
 mod migrate;
 mod row;
 mod trouble;
+mod warm;
 
 pub use database::{Database, Error, Tx};
 pub use row::Result;

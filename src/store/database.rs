@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::ids::{OrgId, PackageId, UserId};
 use super::trouble::Trouble;
-use super::{connection, migrate};
+use super::{connection, migrate, warm};
 
 /// How many ordinary writes may wait.
 const WAITING: usize = 1024;
@@ -209,6 +209,7 @@ impl Database {
     pub fn open(path: &Path, mut observer: Box<dyn Observer>) -> Result<Self, Error> {
         migrate::run(path).map_err(Error::or_damage)?;
         let writer = connection::writer(path)?;
+        warm::up(path);
         observer.committed(&writer, &[]);
         let shared = Arc::new(Shared {
             writes: Queue::default(),
