@@ -4,6 +4,8 @@
 mod client;
 #[path = "http_support/http2.rs"]
 mod http2;
+#[path = "support/instance.rs"]
+mod instance;
 #[path = "http_support/world.rs"]
 mod world;
 

@@ -1,37 +1,23 @@
 //! What a crash leaves half done, and what is unreadable when the instance is opened.
 
+#[path = "support/instance.rs"]
+mod instance;
+
 use std::future::{Future, poll_fn};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
 use packagist_selfhosted::admin::{self, Actor};
-use packagist_selfhosted::appliance::{Appliance, Mode, OpenError, Settings};
+use packagist_selfhosted::appliance::{Appliance, OpenError, PackageKey};
 use packagist_selfhosted::clock::Clock;
 use packagist_selfhosted::jobs::Workers;
-use packagist_selfhosted::store::packages;
-use packagist_selfhosted::store::{self, documents, root_dates};
-use packagist_selfhosted::vcs::{self, UrlPolicy, Vcs};
+use packagist_selfhosted::publish::request::{self, Reason};
+use packagist_selfhosted::store::{self, documents, jobs, packages, root_dates};
 
 async fn open(folder: &Path) -> Result<Appliance, OpenError> {
-    let settings = Settings {
-        data_dir: folder.to_owned(),
-        public_url: "https://packages.example.com".to_owned(),
-        url_policy: UrlPolicy::default(),
-        package_interval: Duration::from_secs(3600),
-        credentials_directory: None,
-    };
-    let vcs = Vcs::new(vcs::Settings {
-        executable: PathBuf::from("/nonexistent"),
-        outbound: packagist_selfhosted::outbound::Settings::default(),
-        policy: UrlPolicy::default(),
-        deadline: Duration::from_secs(10),
-        archive_deadline: Duration::from_secs(10),
-        limits: vcs::Limits::default(),
-        ssh_host_keys: packagist_selfhosted::vcs::HostKeyPolicy::AcceptNew,
-    });
-    Appliance::open(settings, vcs, Clock::system(), Mode::CreateOrUpgrade).await
+    instance::open(folder, Clock::system()).await
 }
 
 async fn count(appliance: &Appliance, question: &'static str) -> i64 {
@@ -132,4 +118,34 @@ async fn what_cannot_be_served_ends_the_start() {
     let error = open(folder.path()).await.err().expect("nothing is served");
     assert!(matches!(error, OpenError::Catalog(_)), "{error}");
     assert!(error.to_string().starts_with("the database cannot be read into memory: "), "{error}");
+}
+
+/// The job's error is one thing; whoever wonders about a package looks at the package.
+#[tokio::test]
+async fn a_package_says_that_the_server_died_with_it_too_often() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let appliance = open(folder.path()).await.expect("a new instance opens");
+    large(&appliance).await;
+    let org = admin::organizations::find(&appliance, "large").await.expect("it is there").id;
+    let now = appliance.now();
+    let left = appliance.database.write(move |tx| {
+        let package = packages::by_url_key(org, tx, "7")?.expect("it was added").id;
+        request::update(tx, PackageKey { org, package }, Reason::Hook, &[], now)?;
+        let job = jobs::claim(tx, "hook", 1, now)?.expect("it is due");
+        // As the eighth process leaves it that was killed in the middle of it.
+        tx.execute("UPDATE job SET attempt = 8 WHERE id = ?1", [job.id])?;
+        Ok::<_, store::Error>(package)
+    });
+    let package = left.await.expect("the database takes it");
+    drop(appliance);
+
+    let appliance = open(folder.path()).await.expect("it opens again");
+    Workers::start(appliance.clone(), 1).await.expect("workers start").stop().await;
+    assert_eq!(count(&appliance, "SELECT count(*) FROM job WHERE state = 'failed'").await, 1);
+    let found = appliance.database.read(move |db| packages::by_id(org, db, package)).await.expect("it answers");
+    let found = found.expect("it is there");
+    assert_eq!(found.status, "failed");
+    let error = found.error.expect("it says why");
+    assert!(error.starts_with("The server ended 8 times during this work") && error.contains("`job retry "), "{error}");
+    assert_eq!(count(&appliance, "SELECT count(*) FROM package WHERE outcome = 'failed'").await, 1);
 }

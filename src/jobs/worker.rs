@@ -16,7 +16,7 @@ use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::publish::request;
 use crate::store::jobs::{self, Job, Return};
-use crate::store::{self};
+use crate::store::{self, Tx, packages};
 use crate::telemetry::names;
 
 /// Lanes by how urgent they are: somebody pushed, somebody waits, nobody does.
@@ -120,8 +120,12 @@ async fn recover(appliance: &Appliance) -> store::Result<usize> {
             for job in &running {
                 request::hand_over(tx, job)?;
                 if job.attempt >= ATTEMPTS {
-                    let reason = format!("the server ended {} times during this job", job.attempt);
-                    jobs::finish(tx, job.id, "failed", Some(&reason), now)?;
+                    let reason = format!(
+                        "The server ended {} times during this work, so that it is left alone now: the logs of those times \
+                         may tell why. `job retry {}` tries it again.",
+                        job.attempt, job.id
+                    );
+                    fail(tx, job, &reason, now)?;
                 } else {
                     let run_at = if job.attempt < 3 { now } else { now + pause(job.attempt) };
                     let why = Return::Failed("the server ended during this job");
@@ -276,12 +280,18 @@ async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome) -> store::R
                 Outcome::Retry { reason, after: None } if attempt < ATTEMPTS => {
                     jobs::put_back(tx, id, now + pause(attempt), Return::Failed(&reason), now)
                 }
-                Outcome::Retry { reason, after: None } | Outcome::GiveUp(reason) => {
-                    jobs::finish(tx, id, "failed", Some(&reason), now)
-                }
+                Outcome::Retry { reason, after: None } | Outcome::GiveUp(reason) => fail(tx, &job, &reason, now),
             }
         })
         .await
+}
+
+/// Ends a job for which nothing more is done by itself. Its package says why, also if the job came to no end of its own.
+fn fail(tx: &Tx<'_>, job: &Job, reason: &str, now: Timestamp) -> store::Result<()> {
+    if let (request::KIND, Some(org), Some(package)) = (job.kind.as_str(), job.org, job.package) {
+        packages::set_unread(org, tx, package, reason, now)?;
+    }
+    jobs::finish(tx, job.id, "failed", Some(reason), now)
 }
 
 /// Doubles with each try, and is scattered so that what failed together is not tried together.

@@ -7,6 +7,8 @@
 #[path = "../http_support/client.rs"]
 #[expect(dead_code, reason = "this program sends bytes that it made before")]
 mod client;
+#[path = "../support/instance.rs"]
+mod instance;
 #[path = "../http_support/world.rs"]
 #[expect(dead_code, reason = "tests use more of it")]
 mod world;

@@ -1,13 +1,11 @@
 //! An instance with two organizations, filled through the store, and a server on a free port.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use packagist_selfhosted::access::token::{TokenKind, TokenText};
-use packagist_selfhosted::appliance::{Appliance, Mode, Settings};
+use packagist_selfhosted::appliance::Appliance;
 use packagist_selfhosted::clock::{Clock, Timestamp};
 use packagist_selfhosted::composer::version::NormalizedVersion;
 use packagist_selfhosted::http::{self, Server, State};
@@ -20,10 +18,10 @@ use packagist_selfhosted::store::packages::{self, Imported};
 use packagist_selfhosted::store::versions::{self, Version};
 use packagist_selfhosted::store::{self, Tx, changes, dists, hooks, listings, organizations, tokens, users, vendors};
 use packagist_selfhosted::telemetry::metrics;
-use packagist_selfhosted::vcs::{self, UrlPolicy, Vcs};
 use tempfile::TempDir;
 
 use crate::client::{Request, Response};
+use crate::instance;
 
 /// When the tests begin.
 pub const START: Timestamp = Timestamp::from_seconds(1_795_348_800);
@@ -67,7 +65,7 @@ pub async fn world() -> World {
 pub async fn world_with(adjust: Adjust) -> World {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = Clock::manual(START);
-    let appliance = open(&folder, clock.clone()).await;
+    let appliance = instance::open(&folder.path().join("data"), clock.clone()).await.expect("the instance opens");
     let acme = write(&appliance, |tx| organizations::insert(tx, "acme", "Acme", START)).await;
     let other = write(&appliance, |tx| organizations::insert(tx, "other", "Other", START)).await;
     write(&appliance, move |tx| vendors::add(acme, tx, "acme", START)).await;
@@ -162,26 +160,6 @@ impl World {
 /// The header's value for a user name and a password.
 pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
-}
-
-async fn open(folder: &TempDir, clock: Clock) -> Appliance {
-    let settings = Settings {
-        data_dir: folder.path().join("data"),
-        public_url: "https://packages.example.com".to_owned(),
-        url_policy: UrlPolicy::default(),
-        package_interval: Duration::from_secs(3600),
-        credentials_directory: None,
-    };
-    let vcs = Vcs::new(vcs::Settings {
-        executable: PathBuf::from("/nonexistent"),
-        outbound: packagist_selfhosted::outbound::Settings::default(),
-        policy: UrlPolicy::default(),
-        deadline: Duration::from_secs(10),
-        archive_deadline: Duration::from_secs(10),
-        limits: vcs::Limits::default(),
-        ssh_host_keys: vcs::HostKeyPolicy::AcceptNew,
-    });
-    Appliance::open(settings, vcs, clock, Mode::CreateOrUpgrade).await.expect("the instance opens")
 }
 
 async fn write<T, F>(appliance: &Appliance, change: F) -> T
