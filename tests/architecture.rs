@@ -193,6 +193,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "organizations::is_taken",
     "organizations::removals",
     "packages::due",
+    "packages::failed",
     "changes::prune",
     "dists::is_used",
     "hooks::addresses",

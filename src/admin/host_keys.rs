@@ -4,9 +4,13 @@ use serde_json::json;
 
 use super::credentials::{Kind, parse_host};
 use super::{Actor, Error, Result};
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
+use crate::publish::request::{self, Reason};
 use crate::store::host_keys::{self, ADMIN, HostKey as Row};
+use crate::store::{self, Tx, packages};
 use crate::vcs::HostKey;
+use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
 
 /// A server, as commands name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,15 @@ pub struct Presented {
     pub key: HostKey,
     /// Whether it is believed.
     pub known: bool,
+}
+
+/// What became of keys that were to be believed.
+#[derive(Clone, Debug)]
+pub struct Believed {
+    /// Those that were not believed before.
+    pub keys: Vec<HostKey>,
+    /// How many packages of the server had failed and are looked at again.
+    pub updates: usize,
 }
 
 /// All keys that are believed, by host.
@@ -87,12 +100,13 @@ pub fn read(text: &str) -> Result<Vec<HostKey>> {
     lines.iter().map(read).collect()
 }
 
-/// Believes keys of a server; those that were not believed before.
+/// Believes keys of a server, and looks again at its packages that failed: most likely for want of them.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub async fn add(appliance: &Appliance, actor: &Actor, server: &Server, keys: Vec<HostKey>) -> Result<Vec<HostKey>> {
+pub async fn add(appliance: &Appliance, actor: &Actor, server: &Server, keys: Vec<HostKey>) -> Result<Believed> {
     let (actor, now, server) = (actor.clone(), appliance.now(), server.clone());
+    let policy = appliance.settings.url_policy.clone();
     appliance
         .database
         .write(move |tx| {
@@ -113,21 +127,30 @@ pub async fn add(appliance: &Appliance, actor: &Actor, server: &Server, keys: Ve
                     added.push(key);
                 }
             }
-            Ok(added)
+            let updates = if added.is_empty() { 0 } else { update_failed(tx, &server, &policy, now)? };
+            Ok(Believed { keys: added, updates })
         })
         .await
+}
+
+/// Queues updates of the packages of all organizations that are read from this server and failed; how many.
+fn update_failed(tx: &Tx<'_>, server: &Server, policy: &UrlPolicy, now: Timestamp) -> store::Result<usize> {
+    let mut updates = 0;
+    for (org, package, url) in packages::failed(tx)? {
+        let Ok(url) = SourceUrl::parse(&url, policy) else { continue };
+        if url.scheme() == Scheme::Ssh && url.host_port() == Some((server.host.clone(), server.port)) {
+            request::update(tx, PackageKey { org, package }, Reason::Command, &[], now)?;
+            updates += 1;
+        }
+    }
+    Ok(updates)
 }
 
 /// Believes the key with this fingerprint, if the server shows it now.
 ///
 /// # Errors
 /// If the server cannot be reached, or shows other keys.
-pub async fn add_scanned(
-    appliance: &Appliance,
-    actor: &Actor,
-    server: &Server,
-    fingerprint: &str,
-) -> Result<Vec<HostKey>> {
+pub async fn add_scanned(appliance: &Appliance, actor: &Actor, server: &Server, fingerprint: &str) -> Result<Believed> {
     let fingerprint = canonical(fingerprint);
     let presented = scan(appliance, server).await?;
     let keys: Vec<HostKey> =

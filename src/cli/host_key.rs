@@ -8,9 +8,9 @@ use super::args::ListFormat;
 use super::failure::Failure;
 use super::input::Source;
 use super::session::{ACTOR, Session};
-use super::table::table;
-use crate::admin::host_keys::{self, Server};
-use crate::vcs::HostKey;
+use super::table::show;
+use crate::admin::host_keys::{self, Believed, Presented, Server};
+use crate::store::host_keys::HostKey;
 
 /// Commands about the host keys of SSH servers, which hold for the whole instance.
 #[derive(Debug, Subcommand)]
@@ -94,70 +94,55 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn tell(session: &Session, server: &Server, added: &[HostKey]) {
-    if added.is_empty() {
+fn tell(session: &Session, server: &Server, believed: &Believed) {
+    if believed.keys.is_empty() {
         session.output.note(format!("{server} was known by this key already."));
     }
-    for key in added {
+    for key in &believed.keys {
         session.output.note(format!("{server} is believed from now on if it shows {key}."));
+    }
+    match believed.updates {
+        0 => {}
+        1 => session.output.note("Its package that failed is looked at again.".to_owned()),
+        count => session.output.note(format!("Its {count} packages that failed are looked at again.")),
     }
 }
 
 async fn list(session: &Session, format: &ListFormat) -> Result<(), Failure> {
     let all = host_keys::list(&session.appliance).await?;
-    if format.json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|one| {
-                json!({
-                    "host": one.host,
-                    "port": one.port,
-                    "type": one.kind,
-                    "key": one.key,
-                    "fingerprint": one.fingerprint,
-                    "source": one.source,
-                    "first_seen": one.first_seen,
-                })
-            })
-            .collect();
-        session.output.json(&rows)?;
-        return Ok(());
-    }
-    let rows: Vec<_> = all
-        .into_iter()
-        .map(|one| {
-            let seen = one.first_seen.map(|seen| seen.to_string()).unwrap_or_default();
-            vec![one.host, one.port.to_string(), one.kind, one.fingerprint, one.source, seen]
+    let json = |one: &HostKey| {
+        json!({
+            "host": one.host,
+            "port": one.port,
+            "type": one.kind,
+            "key": one.key,
+            "fingerprint": one.fingerprint,
+            "source": one.source,
+            "first_seen": one.first_seen,
         })
-        .collect();
-    session.output.line(table(&["HOST", "PORT", "TYPE", "FINGERPRINT", "SOURCE", "FIRST SEEN"], &rows));
-    Ok(())
+    };
+    let cells = |one: &HostKey| {
+        let seen = one.first_seen.map(|seen| seen.to_string()).unwrap_or_default();
+        let HostKey { host, port, kind, fingerprint, source, .. } = one.clone();
+        vec![host, port.to_string(), kind, fingerprint, source, seen]
+    };
+    let heading = ["HOST", "PORT", "TYPE", "FINGERPRINT", "SOURCE", "FIRST SEEN"];
+    Ok(show(&session.output, format, &all, json, &heading, cells)?)
 }
 
 async fn scan(session: &Session, server: &Server, format: &ListFormat) -> Result<(), Failure> {
     let presented = host_keys::scan(&session.appliance, server).await?;
-    if format.json {
-        let rows: Vec<_> = presented
-            .iter()
-            .map(|one| {
-                json!({
-                    "type": one.key.algorithm(),
-                    "key": one.key.key(),
-                    "fingerprint": one.key.fingerprint(),
-                    "known": one.known,
-                })
-            })
-            .collect();
-        session.output.json(&rows)?;
-        return Ok(());
-    }
-    let rows: Vec<_> = presented
-        .iter()
-        .map(|one| {
-            let known = if one.known { "yes" } else { "no" };
-            vec![one.key.algorithm().to_owned(), one.key.fingerprint(), known.to_owned()]
+    let json = |one: &Presented| {
+        json!({
+            "type": one.key.algorithm(),
+            "key": one.key.key(),
+            "fingerprint": one.key.fingerprint(),
+            "known": one.known,
         })
-        .collect();
-    session.output.line(table(&["TYPE", "FINGERPRINT", "KNOWN"], &rows));
-    Ok(())
+    };
+    let cells = |one: &Presented| {
+        let known = if one.known { "yes" } else { "no" };
+        vec![one.key.algorithm().to_owned(), one.key.fingerprint(), known.to_owned()]
+    };
+    Ok(show(&session.output, format, &presented, json, &["TYPE", "FINGERPRINT", "KNOWN"], cells)?)
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::args::ListFormat;
 use super::failure::Failure;
 use super::session::{ACTOR, Session};
-use super::table::table;
-use crate::admin::jobs;
+use super::table::show;
+use crate::admin::jobs::{self, Summary};
 use crate::store::ids::JobId;
 
 /// Commands about the queue.
@@ -38,42 +38,33 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
 
 async fn list(session: &Session, format: &ListFormat) -> Result<(), Failure> {
     let all = jobs::list(&session.appliance).await?;
-    if format.json {
-        let rows: Vec<_> = all
-            .iter()
-            .map(|one| {
-                json!({
-                    "id": one.job.id,
-                    "kind": one.job.kind,
-                    "state": one.job.state,
-                    "org": one.organization,
-                    "package": one.package,
-                    "attempt": one.job.attempt,
-                    "error": one.job.error,
-                    "run_at": one.job.run_at,
-                    "created_at": one.job.created_at,
-                    "started_at": one.job.started_at,
-                    "finished_at": one.job.finished_at,
-                })
-            })
-            .collect();
-        session.output.json(&rows)?;
-        return Ok(());
-    }
-    let rows: Vec<_> = all
-        .into_iter()
-        .map(|one| {
-            vec![
-                one.job.id.to_string(),
-                one.job.kind,
-                one.job.state,
-                one.organization.unwrap_or_default(),
-                one.package.unwrap_or_default(),
-                one.job.run_at.floor_to_second().rfc3339(),
-                one.job.error.unwrap_or_default(),
-            ]
+    let json = |one: &Summary| {
+        json!({
+            "id": one.job.id,
+            "kind": one.job.kind,
+            "state": one.job.state,
+            "org": one.organization,
+            "package": one.package,
+            "attempt": one.job.attempt,
+            "error": one.job.error,
+            "run_at": one.job.run_at,
+            "created_at": one.job.created_at,
+            "started_at": one.job.started_at,
+            "finished_at": one.job.finished_at,
         })
-        .collect();
-    session.output.line(table(&["ID", "KIND", "STATE", "ORG", "PACKAGE", "DUE", "ERROR"], &rows));
-    Ok(())
+    };
+    let cells = |one: &Summary| {
+        let job = one.job.clone();
+        vec![
+            job.id.to_string(),
+            job.kind,
+            job.state,
+            one.organization.clone().unwrap_or_default(),
+            one.package.clone().unwrap_or_default(),
+            job.run_at.floor_to_second().rfc3339(),
+            job.error.unwrap_or_default(),
+        ]
+    };
+    let heading = ["ID", "KIND", "STATE", "ORG", "PACKAGE", "DUE", "ERROR"];
+    Ok(show(&session.output, format, &all, json, &heading, cells)?)
 }

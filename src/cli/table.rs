@@ -1,4 +1,25 @@
-//! Lists for people: columns that stand below each other.
+//! Lists: as JSON for scripts, or for people, in columns that stand below each other.
+
+use serde_json::Value;
+
+use super::args::ListFormat;
+use super::output::Output;
+
+/// Shows a list in the format that was asked for.
+pub fn show<T>(
+    output: &Output,
+    format: &ListFormat,
+    items: &[T],
+    json: impl Fn(&T) -> Value,
+    heading: &[&str],
+    cells: impl Fn(&T) -> Vec<String>,
+) -> Result<(), serde_json::Error> {
+    if format.json {
+        return output.json(&items.iter().map(json).collect::<Vec<_>>());
+    }
+    output.line(table(heading, &items.iter().map(cells).collect::<Vec<_>>()));
+    Ok(())
+}
 
 /// A table with a heading; empty cells are `-`. Without rows there is nothing to show.
 pub fn table(heading: &[&str], rows: &[Vec<String>]) -> String {

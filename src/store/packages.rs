@@ -177,6 +177,18 @@ pub fn held(org: OrgId, connection: &Connection) -> Result<Vec<PackageId>> {
         .map_err(Into::into)
 }
 
+/// The packages of all organizations whose last update failed, with their addresses.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn failed(connection: &Connection) -> Result<Vec<(OrgId, PackageId, String)>> {
+    connection
+        .prepare_cached("SELECT org_id, id, url FROM package WHERE outcome = 'failed'")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// The packages of all organizations that nobody told about for an interval, at most `limit`.
 ///
 /// # Errors

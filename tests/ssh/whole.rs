@@ -64,7 +64,17 @@ fn a_package_behind_ssh_is_served() {
 
     // From here on without a server.
     assert!(installation.stop());
-    installation.command(&format!("host-key add {host} --scan --fingerprint {new}")).done();
+    let jobs = |state: &str| {
+        let all = json(&installation.command("job list --json").done());
+        all.as_array().expect("a list").iter().filter(|job| job["state"] == state).count()
+    };
+    assert_eq!(jobs("ready"), 0);
+    let elsewhere = format!("host-key add 127.0.0.2:{} --key-stdin", server.port);
+    installation.command_with(&elsewhere, &server.host_key("ed25519")).done();
+    assert_eq!(jobs("ready"), 0, "the package is on another server");
+    let added = installation.command(&format!("host-key add {host} --scan --fingerprint {new}"));
+    assert!(added.err.contains("Its package that failed is looked at again."), "{}", added.err);
+    assert_eq!((added.done().as_str(), jobs("ready")), ("", 1));
     installation.command(&format!("host-key remove {host} --fingerprint {old}")).done();
     installation.command("package update acme/lib --wait").done();
 
