@@ -6,7 +6,8 @@
 
 mod answer;
 mod app;
-pub mod bitbucket_datacenter;
+mod bitbucket_cloud;
+mod bitbucket_datacenter;
 mod code_flow;
 mod diagnosis;
 pub mod generic;
@@ -16,5 +17,6 @@ mod kind;
 mod login;
 
 pub use app::{App, Connection, LoginApp};
+pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};

@@ -23,13 +23,29 @@ impl Connection {
     /// # Errors
     /// [`LoginError::Unavailable`] and [`LoginError::RateLimited`].
     pub(super) async fn ask(&self, request: HttpRequest) -> Result<Answer, LoginError> {
-        let app = self.app();
-        let request = request.try_into().map_err(|_| app.malformed("the address of its API cannot be written"))?;
-        let answer = self.client().send(request).await.map_err(|failed| app.unavailable(failed))?;
+        let answer = self.send(request).await?;
         match trouble(&answer) {
             None => Ok(answer),
-            Some(trouble) => Err(app.trouble(trouble)),
+            Some(trouble) => Err(self.app().trouble(trouble)),
         }
+    }
+
+    /// As [`Self::ask`], where the platform says some things in plain text.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(super) async fn ask_in_words(&self, request: HttpRequest) -> Result<Answer, LoginError> {
+        self.app().in_words(self.send(request).await?)
+    }
+
+    /// Sends a request. What comes back may be anything.
+    ///
+    /// # Errors
+    /// [`LoginError::Unavailable`].
+    pub(super) async fn send(&self, request: HttpRequest) -> Result<Answer, LoginError> {
+        let app = self.app();
+        let request = request.try_into().map_err(|_| app.malformed("the address of its API cannot be written"))?;
+        self.client().send(request).await.map_err(|failed| app.unavailable(failed))
     }
 }
 
@@ -72,6 +88,23 @@ pub(super) enum Trouble {
 
 /// Whether an answer is something else than one.
 pub(super) fn trouble(answer: &Answer) -> Option<Trouble> {
+    absence(answer).or_else(|| match kind(answer) {
+        Kind::Data => None,
+        Kind::Words => Some(instead_of_data(answer, "text/plain")),
+        Kind::Other(shown) => Some(instead_of_data(answer, &shown)),
+    })
+}
+
+fn instead_of_data(answer: &Answer, shown: &str) -> Trouble {
+    Trouble::Odd(format!(
+        "its API answers with {shown} instead of data (HTTP {}), as during maintenance, or when a proxy or sign-in page \
+         stands in front of it",
+        answer.status.as_u16()
+    ))
+}
+
+/// Whether the status says already that this is no answer.
+fn absence(answer: &Answer) -> Option<Trouble> {
     let status = answer.status;
     let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let is_spent = header("x-ratelimit-remaining") == Some("0") || header("retry-after").is_some();
@@ -90,17 +123,12 @@ pub(super) fn trouble(answer: &Answer) -> Option<Trouble> {
     if status.is_server_error() {
         return Some(Trouble::Odd(format!("it answers with HTTP {code}, as during maintenance")));
     }
-    match kind(answer) {
-        Kind::Data => None,
-        Kind::Other(shown) => Some(Trouble::Odd(format!(
-            "its API answers with {shown} instead of data (HTTP {code}), as during maintenance, or when a proxy or sign-in \
-             page stands in front of it"
-        ))),
-    }
+    None
 }
 
 enum Kind {
     Data,
+    Words,
     Other(String),
 }
 
@@ -117,6 +145,9 @@ fn kind(answer: &Answer) -> Kind {
     let is_json = media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"));
     if is_json || is_form(answer) || answer.body.is_empty() {
         return Kind::Data;
+    }
+    if media == "text/plain" {
+        return Kind::Words;
     }
     Kind::Other(if media.contains("html") { "a page".to_owned() } else { printable(&media, 60) })
 }
@@ -154,6 +185,21 @@ pub(super) fn printable(text: &str, most: usize) -> String {
 }
 
 impl App {
+    /// Lets an answer pass if it is one, be it in plain text.
+    ///
+    /// # Errors
+    /// [`LoginError::Unavailable`] and [`LoginError::RateLimited`].
+    pub(super) fn in_words(&self, answer: Answer) -> Result<Answer, LoginError> {
+        let trouble = absence(&answer).or_else(|| match kind(&answer) {
+            Kind::Other(shown) => Some(instead_of_data(&answer, &shown)),
+            Kind::Data | Kind::Words => None,
+        });
+        match trouble {
+            None => Ok(answer),
+            Some(trouble) => Err(self.trouble(trouble)),
+        }
+    }
+
     /// For what is no answer.
     pub(super) fn trouble(&self, trouble: Trouble) -> LoginError {
         match trouble {

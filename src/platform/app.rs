@@ -5,7 +5,7 @@ use url::Url;
 
 use super::PlatformKind;
 use super::login::{self, Departure, Finding, Identity, LoginError, Returned, Who};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
 /// An app of ours that is registered on a platform.
@@ -61,22 +61,28 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 pub struct Connection {
     app: App,
     client: PlatformClient,
+    clock: Clock,
 }
 
 impl Connection {
-    /// Makes a connection; nothing is sent yet.
+    /// Makes a connection, which reads the time from `clock`; nothing is sent yet.
     ///
     /// # Errors
     /// [`SetupFailed`] when certificates or proxy of the settings are unusable.
-    pub fn new(app: App, outbound: &outbound::Settings) -> Result<Self, SetupFailed> {
+    pub fn new(app: App, outbound: &outbound::Settings, clock: Clock) -> Result<Self, SetupFailed> {
         let client = PlatformClient::new(outbound, &login::login(app.platform).origins(&app))?;
-        Ok(Self { app, client })
+        Ok(Self { app, client, clock })
     }
 
     /// The app.
     #[must_use]
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// The time, which OAuth 1 signs.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// The client.

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::app::{App, Connection};
 use super::kind::PlatformKind;
-use super::{github, gitlab};
+use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
 use crate::clock::Timestamp;
 
 /// Most characters of a value that comes back with the browser.
@@ -50,34 +50,10 @@ pub(super) fn login(platform: PlatformKind) -> &'static dyn Login {
     match platform {
         PlatformKind::GitHub => &github::GitHub,
         PlatformKind::GitLab => &gitlab::GitLab,
-        PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => &NotYet,
+        PlatformKind::BitbucketCloud => &bitbucket_cloud::BitbucketCloud,
+        PlatformKind::BitbucketDataCenter => &bitbucket_datacenter::BitbucketDataCenter,
     }
 }
-
-/// A platform that this release does not log in with.
-struct NotYet;
-
-impl Login for NotYet {
-    fn depart<'a>(&'a self, at: &'a Connection, _: &'a Url, _: Who) -> BoxFuture<'a, Result<Departure, LoginError>> {
-        Box::pin(async { Err(at.app().refused(NOT_YET)) })
-    }
-
-    fn identify<'a>(
-        &'a self,
-        at: &'a Connection,
-        _: &'a Url,
-        _: &'a Returned,
-        _: &'a SecretString,
-    ) -> BoxFuture<'a, Result<Identity, LoginError>> {
-        Box::pin(async { Err(at.app().refused(NOT_YET)) })
-    }
-
-    fn diagnose<'a>(&'a self, _: &'a Connection, _: &'a Url, _: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
-        Box::pin(async { vec![Finding::fail(format!("It cannot be logged in with: {NOT_YET}."))] })
-    }
-}
-
-const NOT_YET: &str = "this release does not log in with this platform yet";
 
 /// Whom the platform is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

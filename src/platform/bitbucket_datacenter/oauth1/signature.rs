@@ -1,7 +1,5 @@
 //! What is signed, and how the signature travels.
 
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,20 +16,20 @@ fn encoded(text: &str) -> String {
 }
 
 /// What one request is signed with, beside the key.
-pub struct Signature<'a> {
+pub(in crate::platform) struct Signature {
     /// Who we are to the server.
-    pub consumer: &'a str,
+    pub consumer: String,
     /// Seconds since 1970 by our clock; the server refuses what differs by more than some minutes.
     pub timestamp: i64,
     /// Never the same twice with one timestamp.
-    pub nonce: &'a str,
+    pub nonce: String,
     /// The request token or access token, once there is one.
-    pub token: Option<&'a str>,
+    pub token: Option<String>,
     /// Parameters of single steps: `oauth_callback`, `oauth_verifier`.
-    pub step: &'a [(&'a str, &'a str)],
+    pub step: Vec<(&'static str, String)>,
 }
 
-impl Signature<'_> {
+impl Signature {
     /// The value of the `Authorization` header (RFC 5849 section 3.5.1) for a request without a form.
     ///
     /// # Errors
@@ -39,29 +37,24 @@ impl Signature<'_> {
     pub fn header(&self, key: &ConsumerKey, method: &str, url: &Url) -> Result<String, SigningFailed> {
         let timestamp = self.timestamp.to_string();
         let mut parameters = vec![
-            ("oauth_consumer_key", self.consumer),
-            ("oauth_nonce", self.nonce),
+            ("oauth_consumer_key", self.consumer.as_str()),
+            ("oauth_nonce", &self.nonce),
             ("oauth_signature_method", "RSA-SHA1"),
             ("oauth_timestamp", &timestamp),
             ("oauth_version", "1.0"),
         ];
-        parameters.extend(self.token.map(|token| ("oauth_token", token)));
-        parameters.extend(self.step);
+        parameters.extend(self.token.as_deref().map(|token| ("oauth_token", token)));
+        parameters.extend(self.step.iter().map(|(name, value)| (*name, value.as_str())));
         let signature = STANDARD.encode(key.sign(base_string(method, url, &parameters).as_bytes())?);
         parameters.push(("oauth_signature", &signature));
-        let mut header = String::from("OAuth ");
-        for (position, (name, value)) in parameters.into_iter().enumerate() {
-            let comma = if position == 0 { "" } else { ", " };
-            write!(header, "{comma}{}=\"{}\"", encoded(name), encoded(value)).expect("writing to a string works");
-        }
-        Ok(header)
+        let written = parameters.into_iter().map(|(name, value)| format!("{}=\"{}\"", encoded(name), encoded(value)));
+        Ok(format!("OAuth {}", written.collect::<Vec<_>>().join(", ")))
     }
 }
 
 /// The signature base string (RFC 5849 section 3.4.1): method, address and all parameters, those of the address's query
 /// among them; `parameters` are those of the header and of a form.
-#[must_use]
-pub fn base_string(method: &str, url: &Url, parameters: &[(&str, &str)]) -> String {
+fn base_string(method: &str, url: &Url, parameters: &[(&str, &str)]) -> String {
     let query: Vec<_> = url.query_pairs().collect();
     let query = query.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
     let mut pairs: Vec<_> =
