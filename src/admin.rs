@@ -5,6 +5,7 @@
 //! between leaves them behind for [`files::sweep`], never the other way round.
 
 mod actor;
+pub mod audit;
 pub mod credentials;
 mod error;
 pub mod files;

@@ -5,6 +5,7 @@
 //! the same code runs in this process ([`managed`]). One file a command group.
 
 mod args;
+mod audit;
 mod check;
 mod completions;
 mod control;
@@ -105,6 +106,9 @@ enum Managed {
     /// The queue of work
     #[command(subcommand)]
     Job(job::Command),
+    /// Export the audit log
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 impl Managed {
@@ -137,6 +141,7 @@ impl Managed {
             Self::Package(command) => package::run(command, session).await,
             Self::Token(command) => token::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
+            Self::Audit(command) => audit::run(command, session).await,
         }
     }
 }

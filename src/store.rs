@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod archive_failures;
 pub mod audit;
+pub mod audit_log;
 pub mod changes;
 pub mod credentials;
 pub mod database;

@@ -172,6 +172,7 @@ fn only_outbound_builds_http_clients() {
 const SPANNING: &[&str] = &[
     "accounts.rs",
     "audit.rs",
+    "audit_log.rs",
     "database.rs",
     "database_tests.rs",
     "connection.rs",

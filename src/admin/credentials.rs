@@ -61,6 +61,23 @@ pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Credential>> 
     Ok(appliance.database.read(move |db| credentials::all(org, db)).await?)
 }
 
+/// The credential with this name.
+///
+/// # Errors
+/// If there is none.
+pub async fn by_name(appliance: &Appliance, org: OrgId, name: &str) -> Result<Credential> {
+    let name = name.to_owned();
+    appliance.database.read(move |db| find(org, db, &name)).await
+}
+
+/// The packages that use a credential, by name or, before their first import, by address.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn users(appliance: &Appliance, org: OrgId, id: CredentialId) -> Result<Vec<String>> {
+    appliance.database.read(move |db| users_of(org, db, id)).await
+}
+
 /// What lists say of a credential: `ok`, `untested`, `expiring`, `expired` or `refused`.
 #[must_use]
 pub fn status(credential: &Credential, now: Timestamp) -> &str {
@@ -244,10 +261,10 @@ fn update_users(org: OrgId, tx: &Tx<'_>, id: CredentialId, now: Timestamp) -> Re
     Ok(())
 }
 
-fn users_of(org: OrgId, tx: &Tx<'_>, id: CredentialId) -> Result<Vec<String>> {
+fn users_of(org: OrgId, connection: &rusqlite::Connection, id: CredentialId) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for package in packages::using(org, tx, id)? {
-        names.extend(packages::by_id(org, tx, package)?.map(|package| use_packages::title(&package)));
+    for package in packages::using(org, connection, id)? {
+        names.extend(packages::by_id(org, connection, package)?.map(|package| use_packages::title(&package)));
     }
     Ok(names)
 }
@@ -392,6 +409,7 @@ mod tests {
             expires_at: None,
             used_by: 0,
             public_key: None,
+            secret_set_at: None,
         }
     }
 

@@ -33,35 +33,49 @@ pub(super) struct LastUsed {
     adding: Mutex<()>,
 }
 
+/// From where a token was used, and by what.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Visit {
+    /// The client's address.
+    pub(super) address: Option<String>,
+    /// The client as it calls itself, such as `Composer 2.10.1`.
+    pub(super) client: Option<String>,
+}
+
 /// A token's last use, in microseconds.
 struct Use {
     /// When it was; requests write it.
     at: AtomicI64,
+    /// From where; written together with `at`, which is seldom, so that no request pays for it.
+    visit: ArcSwap<Visit>,
     /// What of that is written already; only `flush` touches it. Each token has its own, and any other instant is news, not
     /// only a later one: the clock may have been ahead for a while.
     written: AtomicI64,
 }
 
 impl LastUsed {
-    /// Notes a use.
-    pub(super) fn note(&self, token: TokenId, now: Timestamp) {
+    /// Notes a use; `visit` is asked only when it is news.
+    pub(super) fn note(&self, token: TokenId, now: Timestamp, visit: impl FnOnce() -> Visit) {
         let now = now.as_micros();
         match self.seen.load().get(&token) {
             Some(last) => {
                 if now.abs_diff(last.at.load(Ordering::Relaxed)) >= GRAIN {
                     last.at.store(now, Ordering::Relaxed);
+                    last.visit.store(Arc::new(visit()));
                 }
             }
-            None => self.add(token, now),
+            None => self.add(token, now, visit()),
         }
     }
 
     #[cold]
-    fn add(&self, token: TokenId, now: i64) {
+    fn add(&self, token: TokenId, now: i64, visit: Visit) {
         let _one_at_a_time = lock(&self.adding);
         let mut seen = HashMap::clone(&self.seen.load());
-        seen.entry(token)
-            .or_insert_with(|| Arc::new(Use { at: AtomicI64::new(now), written: AtomicI64::new(i64::MIN) }));
+        seen.entry(token).or_insert_with(|| {
+            let (at, written) = (AtomicI64::new(now), AtomicI64::new(i64::MIN));
+            Arc::new(Use { at, visit: ArcSwap::from_pointee(visit), written })
+        });
         self.seen.store(Arc::new(seen));
     }
 
@@ -75,7 +89,7 @@ impl LastUsed {
             .filter(|(_, at, last)| *at != last.written.load(Ordering::Relaxed))
             .collect();
         for some in news.chunks(ROWS) {
-            let rows: Vec<_> = some.iter().map(|(token, at, _)| (*token, Timestamp::from_micros(*at))).collect();
+            let rows: Vec<_> = some.iter().map(|(token, at, last)| last_use(*token, *at, &last.visit.load())).collect();
             let result: store::Result<()> = database.write(move |tx| tokens::set_last_used(tx, &rows)).await;
             if let Err(error) = result {
                 tracing::warn!(error = %error, "When tokens were last used could not be saved; it is tried again.");
@@ -86,6 +100,11 @@ impl LastUsed {
             }
         }
     }
+}
+
+fn last_use(token: TokenId, at: i64, visit: &Visit) -> tokens::LastUse {
+    let (address, client) = (visit.address.clone(), visit.client.clone());
+    tokens::LastUse { token, at: Timestamp::from_micros(at), address, client }
 }
 
 /// One version of a package, on one day.
@@ -151,7 +170,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::time::Duration;
 
-    use super::LastUsed;
+    use super::{LastUsed, Visit};
     use crate::clock::Timestamp;
     use crate::store::database::{Change, Observer};
     use crate::store::{self, Database, organizations, tokens};
@@ -189,16 +208,16 @@ mod tests {
             .unwrap();
         let used = LastUsed::default();
         let ahead = NOW + Duration::from_secs(3600);
-        used.note(ids[0], ahead);
+        used.note(ids[0], ahead, Visit::default);
         used.flush(&database).await;
-        used.note(ids[1], NOW);
+        used.note(ids[1], NOW, Visit::default);
         used.flush(&database).await;
         let last = || database.read(move |db| tokens::all(org, db));
         let seen: Vec<_> = last().await.unwrap().into_iter().map(|token| token.last_used_at).collect();
         assert_eq!(seen, [Some(ahead), Some(NOW)]);
         let later = NOW + Duration::from_secs(60);
-        used.note(ids[1], later);
-        used.note(ids[1], later + Duration::from_secs(1));
+        used.note(ids[1], later, Visit::default);
+        used.note(ids[1], later + Duration::from_secs(1), Visit::default);
         used.flush(&database).await;
         assert_eq!(last().await.unwrap()[1].last_used_at, Some(later), "a second more is not worth a write");
     }

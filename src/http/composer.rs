@@ -37,7 +37,7 @@ pub(super) fn at_once(request: &HttpRequest, state: &State) -> Option<HttpRespon
     let (org, address) = Address::parse(path);
     let Address::Document { name, dev } = address else { return None };
     let world = state.appliance.catalog.world();
-    let token = guard::admit(state, &world, request.headers()).ok()?;
+    let token = guard::admit(state, &world, request).ok()?;
     let (organization, view) = world.open(org, &token)?;
     require_method(request.method(), address).ok()?;
     let document::Found::Stored(document) = document::find(organization, &view, name, dev).ok()? else { return None };
@@ -61,7 +61,7 @@ async fn answer(request: &HttpRequest, payload: web::Payload, state: &State) -> 
     let path = address::decoded(routes::below_repo(request.path()).unwrap_or(""));
     let (org, address) = Address::parse(&path);
     let world = state.appliance.catalog.world();
-    let token = guard::admit(state, &world, request.headers()).map_err(|refusal| {
+    let token = guard::admit(state, &world, request).map_err(|refusal| {
         ::metrics::counter!(crate::telemetry::names::AUTH_FAILURES, "reason" => refusal.label()).increment(1);
         Error::Unauthorized(refusal, Arc::clone(&state.host))
     })?;

@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::State;
+use super::books::Visit;
+use super::{State, request};
 use crate::access::token::{TokenKind, TokenText, TokenTextError};
 use crate::catalog::{Admission, Organization, Token, View, World};
 use crate::clock::Timestamp;
@@ -108,15 +110,15 @@ impl Refusal {
 ///
 /// # Errors
 /// Why it opens nothing anywhere.
-pub fn admit(state: &State, world: &World, headers: &HeaderMap) -> Result<Arc<Token>, Refusal> {
-    let text = credentials(headers)?;
+pub fn admit(state: &State, world: &World, request: &HttpRequest) -> Result<Arc<Token>, Refusal> {
+    let text = credentials(request.headers())?;
     if matches!(text.kind(), TokenKind::ApiKey | TokenKind::ApiSecret) {
         return Err(Refusal::Api);
     }
     let now = state.appliance.now();
     match world.admit(&text.digest(), now) {
         Admission::Valid(token) => {
-            state.last_used.note(token.id, now);
+            state.last_used.note(token.id, now, || visit(request, state));
             Ok(token)
         }
         Admission::Unknown => Err(Refusal::Unknown),
@@ -124,6 +126,19 @@ pub fn admit(state: &State, world: &World, headers: &HeaderMap) -> Result<Arc<To
         Admission::Expired(at) => Err(Refusal::Expired(at)),
         Admission::Disabled => Err(Refusal::Disabled),
     }
+}
+
+fn visit(request: &HttpRequest, state: &State) -> Visit {
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let address = request::client(request, &state.settings.trusted_proxies);
+    Visit { address: Some(address), client: agent.and_then(client) }
+}
+
+/// The program that a `User-Agent` begins with, as people say it: `Composer/2.10.1 (…)` is Composer 2.10.1.
+fn client(agent: &str) -> Option<String> {
+    const LONGEST: usize = 60;
+    let product = agent.split_ascii_whitespace().next()?.replacen('/', " ", 1);
+    Some(product.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect())
 }
 
 fn credentials(headers: &HeaderMap) -> Result<TokenText, Refusal> {
@@ -180,7 +195,7 @@ impl From<TokenTextError> for Refusal {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests {
-    use super::{Refusal, credentials};
+    use super::{Refusal, client, credentials};
     use crate::access::token::{ENTROPY, TokenKind, TokenText};
     use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
     use base64::Engine;
@@ -194,6 +209,14 @@ mod tests {
 
     fn basic(pair: &str) -> String {
         format!("Basic {}", STANDARD.encode(pair))
+    }
+
+    #[test]
+    fn clients_are_named_as_people_name_them() {
+        let composer = "Composer/2.10.1 (Linux; 6.1; PHP 8.4.1; cURL 8.5; CI)";
+        assert_eq!(client(composer).as_deref(), Some("Composer 2.10.1"));
+        assert_eq!(client(""), None);
+        assert_eq!(client(&"x".repeat(500)).map(|name| name.len()), Some(60));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! [`layout`] has the frames, [`components`] and [`forms`] the parts, [`respond`] the headers; each other module is a
 //! group of pages.
 
+pub mod audit;
 pub mod components;
+pub mod credentials;
 pub mod forms;
 pub mod layout;
 pub mod respond;

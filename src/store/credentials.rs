@@ -29,11 +29,13 @@ pub struct Credential {
     pub used_by: i64,
     /// The public half of an `ssh-key`.
     pub public_key: Option<String>,
+    /// Since when it has its secret.
+    pub secret_set_at: Option<Timestamp>,
 }
 
 const SELECT: &str = "SELECT id, name, type, host, port, username, status, expires_at,
         (SELECT count(*) FROM package p WHERE p.org_id = c.org_id AND p.credential_id = c.id),
-        public_key
+        public_key, coalesce(rotated_at, created_at)
     FROM credential c";
 
 fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
@@ -48,6 +50,7 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         expires_at: row.get(7)?,
         used_by: row.get(8)?,
         public_key: row.get(9)?,
+        secret_set_at: row.get(10)?,
     })
 }
 

@@ -30,6 +30,10 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     /// When it last opened something.
     pub last_used_at: Option<Timestamp>,
+    /// From where.
+    pub last_used_address: Option<String>,
+    /// By what program.
+    pub last_used_client: Option<String>,
 }
 
 /// A token as requests are checked against it.
@@ -69,7 +73,8 @@ pub struct New {
 }
 
 const SELECT: &str = "SELECT t.id, t.kind, t.access, t.prefix, t.last4, t.description,
-        (SELECT name FROM user u WHERE u.id = t.user_id), t.restricted, t.expires_at, t.last_used_at
+        (SELECT name FROM user u WHERE u.id = t.user_id), t.restricted, t.expires_at, t.last_used_at,
+        t.last_used_address, t.last_used_client
     FROM token t";
 
 fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
@@ -84,6 +89,8 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
         restricted: row.get(7)?,
         expires_at: row.get(8)?,
         last_used_at: row.get(9)?,
+        last_used_address: row.get(10)?,
+        last_used_client: row.get(11)?,
     })
 }
 
@@ -198,17 +205,30 @@ pub fn revoke(tx: &Tx<'_>, id: TokenId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Records when tokens were last used.
+/// The last use of a token.
+#[derive(Clone, Debug)]
+pub struct LastUse {
+    /// Which.
+    pub token: TokenId,
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub address: Option<String>,
+    /// By what program.
+    pub client: Option<String>,
+}
+
+/// Records when tokens were last used, from where and by what.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_last_used(tx: &Tx<'_>, used: &[(TokenId, Timestamp)]) -> Result<()> {
+pub fn set_last_used(tx: &Tx<'_>, used: &[LastUse]) -> Result<()> {
     let mut update = tx.prepare_cached(
-        "UPDATE token SET last_used_at = ?2
+        "UPDATE token SET last_used_at = ?2, last_used_address = ?3, last_used_client = ?4
          WHERE id = ?1 AND last_used_at IS NOT ?2",
     )?;
-    for (id, at) in used {
-        update.execute((id, at))?;
+    for last in used {
+        update.execute((last.token, last.at, &last.address, &last.client))?;
     }
     Ok(())
 }

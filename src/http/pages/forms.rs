@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use crate::admin;
+use crate::http::page_error::PageError;
+
 /// What is wrong with a form, by the name of the field; under the empty name what concerns the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(BTreeMap<&'static str, String>);
@@ -52,6 +55,17 @@ impl Faults {
                 }
             }
         }
+    }
+}
+
+/// What a change that was refused means for the form that asked for it: a fault of `field`.
+///
+/// # Errors
+/// What the person can do nothing about.
+pub fn faults_of(error: admin::Error, field: &'static str) -> Result<Faults, PageError> {
+    match error {
+        admin::Error::Invalid(text) | admin::Error::Conflict(text) => Ok(Faults::of(field, text)),
+        other => Err(other.into()),
     }
 }
 

@@ -40,18 +40,43 @@ const fn page(pattern: &'static str, opens: Opens, get: fn() -> Handler) -> Page
     Page { pattern, opens, get: Some(get), post: None }
 }
 
-#[expect(dead_code, reason = "the first form comes with the first page that has one")]
 const fn form(pattern: &'static str, opens: Opens, get: fn() -> Handler, post: fn() -> Handler) -> Page {
     Page { pattern, opens, get: Some(get), post: Some(post) }
 }
 
-#[expect(dead_code, reason = "the first action comes with the first page that has one")]
 const fn action(pattern: &'static str, opens: Opens, post: fn() -> Handler) -> Page {
     Page { pattern, opens, get: None, post: Some(post) }
 }
 
-/// All pages, by what they belong to.
-pub static PAGES: &[Page] = &[page("/", Opens::Anyone, || web::to(pages::landing))];
+/// All pages, by what they belong to. A fixed address stands before a pattern that it fits.
+pub static PAGES: &[Page] = &[
+    // Before and around signing in.
+    page("/", Opens::Anyone, || web::to(pages::landing)),
+    // An organization's packages.
+    // An organization's people.
+    // An organization's secrets and its log.
+    page("/orgs/{org}/credentials", Opens::Admins, || web::to(pages::credentials::list)),
+    form(
+        "/orgs/{org}/credentials/new",
+        Opens::Admins,
+        || web::to(pages::credentials::new),
+        || web::to(pages::credentials::add),
+    ),
+    page("/orgs/{org}/credentials/{credential}", Opens::Admins, || web::to(pages::credentials::show)),
+    action("/orgs/{org}/credentials/{credential}/test", Opens::Admins, || web::to(pages::credentials::test)),
+    action("/orgs/{org}/credentials/{credential}/rotate", Opens::Admins, || web::to(pages::credentials::rotate)),
+    form(
+        "/orgs/{org}/credentials/{credential}/remove",
+        Opens::Admins,
+        || web::to(pages::credentials::remove),
+        || web::to(pages::credentials::remove),
+    ),
+    page("/orgs/{org}/audit", Opens::Admins, || web::to(pages::audit::of_organization)),
+    page("/orgs/{org}/audit/export", Opens::Admins, || web::to(pages::audit::export_of_organization)),
+    // The instance.
+    page("/admin/audit", Opens::Administrators, || web::to(pages::audit::of_instance)),
+    page("/admin/audit/export", Opens::Administrators, || web::to(pages::audit::export_of_instance)),
+];
 
 impl Page {
     /// The methods it has, as `Allow` says them.
