@@ -36,6 +36,7 @@ pub mod versions;
 
 mod connection;
 mod migrate;
+mod place;
 mod row;
 mod trouble;
 mod warm;

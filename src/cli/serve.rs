@@ -14,7 +14,7 @@ use super::control::{self, server::Control};
 use super::failure::Failure;
 use super::{settings, turn};
 use crate::admin::{files, organizations};
-use crate::appliance::Appliance;
+use crate::appliance::{Appliance, NoAnswer};
 use crate::config::{Config, Overrides, PublicUrl};
 use crate::http::{self, Server};
 use crate::jobs::Workers;
@@ -160,8 +160,8 @@ fn tell(state: &NotifyState<'_>) {
     }
 }
 
-/// Tells systemd from time to time that the runtime turns and the database writes and reads, if it wants to know. A catalog
-/// that is behind is left to `/readyz`: a new start would not get further than this process.
+/// Tells systemd from time to time that the runtime turns and the database answers, if it wants to know. That it cannot write
+/// and a catalog that is behind are left to `/readyz`: a new start would not get further than this process, which serves on.
 fn watchdog(appliance: &Appliance) -> Option<JoinHandle<()>> {
     let period = sd_notify::watchdog_enabled()?;
     let appliance = appliance.clone();
@@ -171,8 +171,8 @@ fn watchdog(appliance: &Appliance) -> Option<JoinHandle<()>> {
         loop {
             beats.tick().await;
             match appliance.require_answers(period / 2).await {
-                Ok(()) => tell(&NotifyState::Watchdog),
-                Err(error) => tracing::error!(error = %error, "systemd is not told that all is well."),
+                Ok(()) | Err(NoAnswer::Refused(_)) => tell(&NotifyState::Watchdog),
+                Err(error @ NoAnswer::Silent) => tracing::error!(%error, "systemd is not told that all is well."),
             }
         }
     }))

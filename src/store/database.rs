@@ -17,6 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::ids::{OrgId, PackageId, UserId};
+use super::place::Place;
 use super::trouble::Trouble;
 use super::{connection, migrate, warm};
 
@@ -209,6 +210,7 @@ impl Database {
     pub fn open(path: &Path, mut observer: Box<dyn Observer>) -> Result<Self, Error> {
         migrate::run(path).map_err(Error::or_damage)?;
         let writer = connection::writer(path)?;
+        let place = Place::of(path)?;
         warm::up(path);
         observer.committed(&writer, &[]);
         let shared = Arc::new(Shared {
@@ -221,7 +223,7 @@ impl Database {
         });
         let mut threads = vec![spawn("database-writer", {
             let (queue, trouble) = (shared.writes.clone(), Arc::clone(&shared.trouble));
-            move || write_until_closed(&writer, &queue, observer.as_mut(), &trouble)
+            move || write_until_closed(&writer, &place, &queue, observer.as_mut(), &trouble)
         })?];
         let readers = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
         for _ in 0..readers {
@@ -348,6 +350,7 @@ where
 
 fn write_until_closed(
     connection: &Connection,
+    place: &Place,
     queue: &Queue<(WriteOperation, OwnedSemaphorePermit)>,
     observer: &mut dyn Observer,
     trouble: &Trouble,
@@ -356,7 +359,7 @@ fn write_until_closed(
         let started = Instant::now();
         let written_before = connection.total_changes();
         let mut batch = Batch::default();
-        let committed = match connection.execute_batch("BEGIN IMMEDIATE") {
+        let committed = match begin(connection, place) {
             Ok(()) => {
                 batch.run(connection, first);
                 while batch.lost.is_none() && batch.finishes.len() < BATCH && started.elapsed() < BATCH_TIME {
@@ -376,8 +379,7 @@ fn write_until_closed(
                 }
                 committed.map_err(Unsaved::Undone)
             }
-            Err(error) => {
-                let reason = error.to_string();
+            Err(reason) => {
                 trouble.locked_out(&reason);
                 // Whoever waits has waited long enough; whoever comes next is not to wait as long again.
                 be_patient(connection, WHILE_LOCKED_OUT);
@@ -408,6 +410,11 @@ fn write_until_closed(
 fn be_patient(connection: &Connection, patience: Duration) {
     // Setting it cannot fail: it changes the connection only.
     let _ = connection.busy_timeout(patience);
+}
+
+fn begin(connection: &Connection, place: &Place) -> Result<(), String> {
+    place.check()?;
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())
 }
 
 fn commit(connection: &Connection) -> Result<(), String> {

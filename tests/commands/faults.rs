@@ -113,6 +113,27 @@ fn a_database_that_somebody_else_holds_is_waited_for_with_patience_and_then_with
 }
 
 #[test]
+fn a_data_directory_that_was_moved_away_is_missed_and_not_made_anew() {
+    let scene = Scene::new();
+    let (data, away) = (scene.world.data(), scene.world.path().join("away"));
+    fs::rename(&data, &away).unwrap();
+    for _ in 0..2 {
+        assert_eq!(scene.server.post(&scene.hook).0, 503, "nobody may find what is stored there");
+    }
+    assert_eq!(scene.server.get("/repo/acme/p2/acme/foo.json", &scene.token).0, 200);
+    assert_eq!(scene.server.get("/healthz", "").0, 200);
+    let (status, answer) = scene.server.get("/readyz", "");
+    assert!(status == 503 && answer.contains("the database refused"), "{answer}");
+    for archive in [&scene.stored, &scene.unbuilt] {
+        let (status, answer) = scene.server.get(archive, &scene.token);
+        assert_eq!(status, 503, "{answer}");
+    }
+    assert!(!data.exists(), "something is where the data directory was");
+    fs::rename(&away, &data).unwrap();
+    scene.everything_goes_on();
+}
+
+#[test]
 fn a_damaged_database_ends_the_start_with_a_remedy() {
     let world = World::with_organization();
     let database = world.data().join("packagist.sqlite");

@@ -64,7 +64,13 @@ pub fn has_ssh_keys(config: &Config) -> bool {
 /// Whether the rest of the directory can be looked at and worked on.
 fn usable(findings: &mut Findings, folder: &Path) -> bool {
     let shown = folder.display();
-    match access(folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+    // A file system that a fault has just made read-only still allows it, until something is written in earnest.
+    let written = |()| {
+        tempfile::tempfile_in(folder)
+            .map(drop)
+            .map_err(|error| error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error))
+    };
+    match access(folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).and_then(written) {
         Ok(()) => true,
         Err(Errno::ROFS) => {
             findings.error(format!(
