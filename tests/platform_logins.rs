@@ -1,0 +1,21 @@
+//! Logging in with each platform, by simulators as strict as the platforms: through the same interface as the server, and
+//! what is said when it does not go well.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
+#[path = "support/certificates.rs"]
+mod certificates;
+#[path = "support/forward_proxy.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod forward_proxy;
+#[path = "platform_logins/github.rs"]
+mod github;
+#[path = "platform_logins/github_cloud.rs"]
+mod github_cloud;
+#[path = "platform_logins/gitlab.rs"]
+mod gitlab;
+#[path = "platforms/mod.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod platforms;
+#[path = "platform_logins/world.rs"]
+mod world;

@@ -1,0 +1,203 @@
+//! What a simulator stands on: HTTP with or without TLS, a log of all requests, and faults to order.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use packagist_selfhosted::clock::Timestamp;
+use rustls::ServerConfig;
+
+use super::message::{Asked, Reply, pairs};
+
+/// A platform: state, and what it answers.
+pub trait Simulator: Send + 'static {
+    /// Answers one request.
+    fn answer(&mut self, asked: &Asked) -> Reply;
+}
+
+/// What a stage does instead of asking its simulator.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This answer.
+    Answer(Reply),
+    /// A maintenance page with this status.
+    Page(u16),
+    /// A redirect to this address.
+    Redirect(&'static str),
+    /// Too many requests: 429, with `Retry-After` if there are seconds.
+    RateLimited(Option<u64>),
+    /// JSON without an end.
+    Endless,
+    /// Silence.
+    Mute,
+}
+
+struct Shared<S> {
+    simulator: Mutex<S>,
+    /// Part of the path, and what happens there.
+    faults: Mutex<Vec<(String, Fault)>>,
+    log: Mutex<Vec<Asked>>,
+    violations: Mutex<Vec<String>>,
+    /// Seconds that its clock is ahead of ours.
+    skew: Mutex<i64>,
+}
+
+/// A running simulator; it stops when dropped, and panics then if a request was not as documented.
+pub struct Stage<S: Simulator> {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// `https`, or `http` without TLS.
+    pub scheme: &'static str,
+    shared: Arc<Shared<S>>,
+    handle: ServerHandle,
+}
+
+impl<S: Simulator> Stage<S> {
+    /// Starts on a free port of 127.0.0.1.
+    pub fn start(simulator: S, tls: Option<ServerConfig>) -> Self {
+        let shared = Arc::new(Shared {
+            simulator: Mutex::new(simulator),
+            faults: Mutex::default(),
+            log: Mutex::default(),
+            violations: Mutex::default(),
+            skew: Mutex::default(),
+        });
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let served = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let app = move || {
+                    App::new()
+                        .app_data(web::Data::from(Arc::clone(&served)))
+                        .app_data(web::PayloadConfig::new(1 << 20))
+                        .default_service(web::to(answer::<S>))
+                };
+                let server = HttpServer::new(app).workers(1).disable_signals();
+                let server = match tls {
+                    Some(tls) => server.bind_rustls_0_23(("127.0.0.1", 0), tls),
+                    None => server.bind(("127.0.0.1", 0)),
+                };
+                let server = server.expect("a free port");
+                let address = server.addrs()[0];
+                let server = server.run();
+                sender.send((address, server.handle())).expect("the test waits for it");
+                server.await
+            })
+        });
+        let (address, handle) = receiver.recv().expect("the server starts");
+        Self { address, scheme, shared, handle }
+    }
+
+    /// The simulator, to look at or change. Nobody is answered as long as this is held.
+    pub fn world(&self) -> MutexGuard<'_, S> {
+        self.shared.simulator.lock().expect("no panic")
+    }
+
+    /// An address here, by this host name.
+    pub fn url(&self, host: &str, path: &str) -> url::Url {
+        format!("{}://{host}:{}{path}", self.scheme, self.address.port()).parse().expect("an address")
+    }
+
+    /// Does this from now on wherever the path contains `part`.
+    pub fn fail(&self, part: &str, fault: Fault) {
+        self.shared.faults.lock().expect("no panic").push((part.to_owned(), fault));
+    }
+
+    /// Works again.
+    pub fn heal(&self) {
+        self.shared.faults.lock().expect("no panic").clear();
+    }
+
+    /// Sets its clock so many seconds ahead of ours.
+    pub fn skew(&self, seconds: i64) {
+        *self.shared.skew.lock().expect("no panic") = seconds;
+    }
+
+    /// The requests since the last call.
+    pub fn take_log(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.shared.log.lock().expect("no panic"))
+    }
+
+    /// What was wrong with requests since the last call; what is not taken fails the test.
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.violations.lock().expect("no panic"))
+    }
+}
+
+impl<S: Simulator> Drop for Stage<S> {
+    fn drop(&mut self) {
+        // The future only waits for the end.
+        drop(self.handle.stop(false));
+        let violations = self.take_violations();
+        if !std::thread::panicking() {
+            assert!(violations.is_empty(), "requests that are not as documented: {violations:#?}");
+        }
+    }
+}
+
+async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared<S>>) -> HttpResponse {
+    let asked = asked(&request, &body);
+    shared.log.lock().expect("no panic").push(asked.clone());
+    let fault = shared.faults.lock().expect("no panic").iter().find(|(part, _)| asked.path.contains(part)).cloned();
+    let reply = match fault.map(|(_, fault)| fault) {
+        None => shared.simulator.lock().expect("no panic").answer(&asked),
+        Some(Fault::Mute) => std::future::pending().await,
+        Some(fault) => broken(fault),
+    };
+    if let Some(violation) = &reply.violation {
+        let text = format!("{} {}: {violation}", asked.method, asked.path);
+        shared.violations.lock().expect("no panic").push(text);
+    }
+    let mut response = HttpResponse::build(StatusCode::from_u16(reply.status).expect("a status"));
+    for (name, value) in reply.headers {
+        response.append_header((name, value));
+    }
+    let skew = *shared.skew.lock().expect("no panic");
+    if skew != 0 {
+        response.insert_header(("date", Timestamp::from_seconds(now() + skew).http_date()));
+    }
+    response.body(reply.body)
+}
+
+fn asked(request: &HttpRequest, body: &web::Bytes) -> Asked {
+    let host = request.connection_info().host().to_owned();
+    let host = host.rsplit_once(':').map_or(host.as_str(), |(host, _)| host).to_owned();
+    let headers = request.headers().iter();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    Asked {
+        method: request.method().to_string(),
+        host,
+        path: request.path().to_owned(),
+        query: pairs(request.query_string().as_bytes()),
+        headers: headers.collect(),
+        body: body.to_vec(),
+    }
+}
+
+fn broken(fault: Fault) -> Reply {
+    match fault {
+        Fault::Answer(reply) => reply,
+        Fault::Page(status) => Reply::html(status, "<!doctype html><title>Back soon</title><p>Under maintenance"),
+        Fault::Redirect(to) => Reply::redirect(to),
+        Fault::RateLimited(Some(seconds)) => {
+            Reply::json(429, &serde_json::json!({"message": "slow down"})).with("retry-after", &seconds.to_string())
+        }
+        Fault::RateLimited(None) => Reply::json(429, &serde_json::json!({"message": "slow down"})),
+        Fault::Endless => {
+            let body = format!("{{\"x\": \"{}\"}}", "x".repeat(2 << 20));
+            Reply { body: body.into_bytes(), ..Reply::json(200, &serde_json::Value::Null) }
+        }
+        Fault::Mute => unreachable!("nothing is answered"),
+    }
+}
+
+/// Seconds since the epoch.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
+    i64::try_from(since.as_secs()).expect("not that late")
+}

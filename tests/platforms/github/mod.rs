@@ -1,0 +1,165 @@
+//! GitHub: github.com, which has its API on a host of its own, and GitHub Enterprise Server.
+
+mod api;
+mod apps;
+mod login;
+mod people;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustls::ServerConfig;
+
+pub use apps::{Kind, Registered};
+pub use people::User;
+
+use super::frame::{Simulator, Stage};
+use super::grants::Grants;
+use super::message::{Asked, Reply};
+
+/// Which GitHub it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// `github.com` and `api.github.com`.
+    Cloud,
+    /// An Enterprise Server under any name.
+    Server {
+        /// Its version.
+        version: &'static str,
+        /// Whether it tells nothing to whom it does not know.
+        private: bool,
+    },
+}
+
+/// All that it knows.
+pub struct Site {
+    /// Which GitHub it is.
+    pub flavour: Flavour,
+    /// By their numbers.
+    pub users: BTreeMap<u64, User>,
+    /// By their client ids.
+    pub apps: BTreeMap<String, Registered>,
+    /// Requests, codes and tokens.
+    pub grants: Grants,
+    /// What each person ever granted to each app.
+    pub granted: BTreeMap<(String, u64), BTreeSet<String>>,
+    /// Seconds until the API answers again, if its limit is used up.
+    pub spent: Option<i64>,
+    next_id: u64,
+}
+
+/// A running GitHub with one app.
+pub struct GitHub {
+    /// The server.
+    pub stage: Stage<Site>,
+    /// The app's id.
+    pub client_id: String,
+    /// The app's secret.
+    pub client_secret: String,
+}
+
+impl GitHub {
+    /// An Enterprise Server of a current version, without TLS, with an OAuth App that comes back to `callback`.
+    pub fn server(callback: &str) -> Self {
+        Self::start(Flavour::Server { version: "3.17.2", private: false }, Kind::OAuth, callback, None)
+    }
+
+    /// `github.com`, which needs a proxy or a browser that finds it here, with an OAuth App.
+    pub fn cloud(callback: &str, tls: ServerConfig) -> Self {
+        Self::start(Flavour::Cloud, Kind::OAuth, callback, Some(tls))
+    }
+
+    /// Any.
+    pub fn start(flavour: Flavour, kind: Kind, callback: &str, tls: Option<ServerConfig>) -> Self {
+        let app = Registered::new("Packages", kind, callback);
+        let (client_id, client_secret) = (app.client_id.clone(), app.client_secret.clone());
+        let site = Site {
+            flavour,
+            users: BTreeMap::new(),
+            apps: BTreeMap::from([(client_id.clone(), app)]),
+            grants: Grants::default(),
+            granted: BTreeMap::new(),
+            spent: None,
+            next_id: 1000,
+        };
+        Self { stage: Stage::start(site, tls), client_id, client_secret }
+    }
+
+    /// The address that an administrator configures.
+    pub fn url(&self) -> url::Url {
+        match self.stage.world().flavour {
+            Flavour::Cloud => self.stage.url("github.com", ""),
+            Flavour::Server { .. } => self.stage.url("localhost", ""),
+        }
+    }
+
+    /// A new person with a verified address; its number.
+    pub fn user(&self, login: &str) -> u64 {
+        let mut site = self.stage.world();
+        site.next_id += 7;
+        let id = site.next_id;
+        site.users.insert(id, User::new(id, login));
+        id
+    }
+
+    /// Changes a person.
+    pub fn change(&self, id: u64, change: impl FnOnce(&mut User)) {
+        change(self.stage.world().users.get_mut(&id).expect("a user"));
+    }
+
+    /// Gives a person another login; the old one is free then.
+    pub fn rename(&self, id: u64, login: &str) {
+        self.change(id, |user| login.clone_into(&mut user.login));
+    }
+
+    /// Shuts a person out.
+    pub fn suspend(&self, id: u64) {
+        self.change(id, |user| user.suspended = true);
+    }
+
+    /// Changes the app.
+    pub fn app(&self, change: impl FnOnce(&mut Registered)) {
+        change(self.stage.world().apps.get_mut(&self.client_id).expect("the app"));
+    }
+
+    /// Lets seconds go by.
+    pub fn pass(&self, seconds: u64) {
+        self.stage.world().grants.now += seconds;
+    }
+
+    /// How many tokens live.
+    pub fn tokens(&self) -> usize {
+        self.stage.world().grants.tokens.len()
+    }
+}
+
+impl Site {
+    pub(super) fn is_cloud(&self) -> bool {
+        self.flavour == Flavour::Cloud
+    }
+
+    pub(super) fn user_named(&self, login: &str) -> Option<&User> {
+        self.users.values().find(|user| user.login.eq_ignore_ascii_case(login))
+    }
+}
+
+impl Simulator for Site {
+    fn answer(&mut self, asked: &Asked) -> Reply {
+        let api = match self.flavour {
+            Flavour::Cloud => (asked.host == "api.github.com").then_some(asked.path.as_str()),
+            Flavour::Server { .. } => asked.path.strip_prefix("/api/v3"),
+        };
+        if let Some(path) = api {
+            let path = path.to_owned();
+            return self.api(asked, &path);
+        }
+        if self.is_cloud() && asked.host != "github.com" {
+            return Reply::html(404, "no such host").blamed(format!("nobody is at {}", asked.host));
+        }
+        match (asked.method.as_str(), asked.path.as_str()) {
+            ("GET", "/login/oauth/authorize") => self.authorize(asked),
+            ("POST", "/login/oauth/authorize") => self.decide(asked),
+            ("POST", "/login/oauth/access_token") => self.access_token(asked),
+            _ => Reply::html(404, "<title>Page not found</title>"),
+        }
+    }
+}
