@@ -210,9 +210,9 @@ impl Database {
     pub fn open(path: &Path, mut observer: Box<dyn Observer>) -> Result<Self, Error> {
         migrate::run(path).map_err(Error::or_damage)?;
         let writer = connection::writer(path)?;
-        let place = Place::of(path)?;
         warm::up(path);
         observer.committed(&writer, &[]);
+        let place = Place::of(path)?;
         let shared = Arc::new(Shared {
             writes: Queue::default(),
             reads: Queue::default(),
@@ -413,7 +413,11 @@ fn be_patient(connection: &Connection, patience: Duration) {
 }
 
 fn begin(connection: &Connection, place: &Place) -> Result<(), String> {
-    place.check()?;
+    if let Err(reason) = place.check() {
+        // Commits that only a log holds which has no name any more go where the next start finds them.
+        let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        return Err(reason);
+    }
     connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| error.to_string())
 }
 

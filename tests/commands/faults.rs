@@ -134,6 +134,23 @@ fn a_data_directory_that_was_moved_away_is_missed_and_not_made_anew() {
 }
 
 #[test]
+fn a_log_that_was_deleted_takes_nothing_along() {
+    let scene = Scene::new();
+    assert_eq!(scene.server.post(&scene.hook).0, 202);
+    fs::remove_file(scene.world.data().join("packagist.sqlite-wal")).unwrap();
+    let (status, answer) = scene.server.get("/readyz", "");
+    assert!(status == 503 && answer.contains("the database refused"), "{answer}");
+    assert_eq!(scene.server.post(&scene.hook).0, 503);
+    assert_eq!(scene.server.get("/repo/acme/p2/acme/foo.json", &scene.token).0, 200);
+    let log = scene.server.kill();
+    assert!(log.contains("start the server again"), "{log}");
+    let server = scene.world.serve();
+    assert_eq!(server.get("/repo/acme/p2/acme/foo.json", &scene.token).0, 200, "what was only in the log is there");
+    assert_eq!(server.post(&scene.hook).0, 202);
+    server.stop();
+}
+
+#[test]
 fn a_damaged_database_ends_the_start_with_a_remedy() {
     let world = World::with_organization();
     let database = world.data().join("packagist.sqlite");

@@ -235,10 +235,11 @@ impl Server {
         log
     }
 
-    /// Ends it as a power cut does.
-    pub fn kill(mut self) {
+    /// Ends it as a power cut does; its log.
+    pub fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
     }
 }
 

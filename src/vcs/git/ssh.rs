@@ -120,3 +120,37 @@ impl Read for Watched {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::{Failure, VcsError, Watched};
+
+    #[test]
+    fn a_server_that_stops_in_the_middle_is_given_up() {
+        let mut server =
+            Command::new("sh").args(["-c", "printf half; exec sleep 600"]).stdout(Stdio::piped()).spawn().unwrap();
+        let failure = Failure::default();
+        let mut watched = Watched {
+            inner: server.stdout.take().unwrap(),
+            patience: Duration::from_secs(1),
+            left: 100,
+            limit: 100,
+            host: "git.example.com".to_owned(),
+            failure: failure.clone(),
+        };
+        let mut read = [0; 4];
+        watched.read_exact(&mut read).unwrap();
+        assert_eq!(&read, b"half");
+        watched.read(&mut read).unwrap_err();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let given_up = failure.take().unwrap();
+        assert!(matches!(&given_up, VcsError::Timeout { what, seconds: 1 } if what.contains("git.example.com")));
+        assert!(!given_up.is_permanent());
+    }
+}
