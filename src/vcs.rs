@@ -39,8 +39,8 @@ use memory::Memory;
 pub use error::VcsError;
 pub use memory::Reserved;
 pub use request::{
-    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, RemoteRef, Snapshot, Update,
-    UpdateRequest,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, Readme, RemoteRef, Snapshot,
+    Update, UpdateRequest,
 };
 pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};

@@ -12,11 +12,15 @@ use std::io::Read;
 use appliance::TestAppliance;
 use packagist_selfhosted::access::set::AccessSet;
 use packagist_selfhosted::appliance::PackageKey;
+use packagist_selfhosted::clock::Timestamp;
 use packagist_selfhosted::composer::document;
 use packagist_selfhosted::jobs::Ended;
 use packagist_selfhosted::jobs::build_dist::{DistError, Dists};
 use packagist_selfhosted::store::ids::OrgId;
-use packagist_selfhosted::store::{documents, entries, organizations, refs, vendors};
+use packagist_selfhosted::store::package_lists::{self, Filter, Place};
+use packagist_selfhosted::store::{
+    documents, entries, organizations, readmes, refs, releases, requirements, runs, vendors,
+};
 use serde_json::{Map, Value};
 use work_tree::WorkTree;
 
@@ -273,4 +277,51 @@ async fn documents_follow_the_organizations_address() {
         assert_eq!(&*organization.slug, "after");
     }
     assert!(AccessSet::All.may_read(0));
+}
+
+#[tokio::test]
+async fn pages_can_tell_what_became_of_an_update() {
+    let world = TestAppliance::start().await;
+    let org = world.organization("acme").await;
+    let repository = WorkTree::init(&world.repositories.join("lib"));
+    let manifest = r#"{"name": "acme/lib", "require": {"acme/Core": "^2.0", "php": ">=8.2"}}"#;
+    repository.commit(&[("composer.json", manifest), ("readme.txt", "plain"), ("README.md", "# Lib\n\0x")]);
+    repository.git(&["tag", "1.0.0"]);
+    repository.git(&["tag", "2.0.0-beta1"]);
+    repository.git(&["tag", "final"]);
+    let (key, _) = world.import(org, &repository.url(), false).await;
+    let readme = world.read(move |db| readmes::of_package(org, db, key.package)).await.unwrap();
+    assert_eq!((readme.name.as_str(), readme.text.as_deref()), ("README.md", Some("# Lib\n\u{fffd}x")));
+    let dependents = world.read(move |db| requirements::dependents(org, db, "acme/core")).await;
+    assert_eq!((dependents[0].name.as_str(), dependents[0].range.as_str()), ("acme/lib", "^2.0"));
+    let latest =
+        world.read(move |db| package_lists::page(org, db, &Filter::default(), Place { limit: 5, ..Place::default() }));
+    assert_eq!(latest.await.lines[0].latest.as_deref(), Some("1.0.0"), "the newest stable one");
+
+    let large = "x".repeat(600_000);
+    repository.commit(&[("composer.json", manifest), ("README.md", &large)]);
+    repository.git(&["tag", "-d", "2.0.0-beta1"]);
+    assert_eq!(world.update(key).await, Ended::Done);
+    let readme = world.read(move |db| readmes::of_package(org, db, key.package)).await.unwrap();
+    assert_eq!((readme.size, readme.text), (600_000, None), "too long to be kept");
+    assert_eq!(world.update(key).await, Ended::Done);
+    repository.commit(&[("composer.json", manifest)]);
+    assert_eq!(world.update(key).await, Ended::Done);
+    assert_eq!(world.read(move |db| readmes::of_package(org, db, key.package)).await, None);
+
+    let runs = world.read(move |db| runs::of_package(org, db, key.package, 10)).await;
+    let outcomes: Vec<_> = runs.iter().map(|run| run.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["changed", "unchanged", "changed", "changed"]);
+    assert!(runs.iter().all(|run| run.cause == "asked" && run.ended_at >= run.started_at));
+    let second = runs[2].changes.clone().unwrap();
+    assert_eq!(
+        (second.moved.names, second.removed.names),
+        (vec!["dev-main".to_owned()], vec!["2.0.0-beta1".to_owned()])
+    );
+    let first = runs[3].changes.clone().unwrap();
+    assert_eq!((first.added.count, first.refs), (3, 4));
+
+    let releases = world.read(move |db| releases::newest(org, db, None, Timestamp::from_seconds(0), 5)).await;
+    assert_eq!(releases.len(), 1);
+    assert!(releases[0].served_at.is_some() && releases[0].announced_at.is_none());
 }

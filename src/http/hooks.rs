@@ -78,9 +78,9 @@ async fn deliver(
         .database
         .write_hook(move |tx| {
             let size = i64::try_from(body.size).unwrap_or(i64::MAX);
-            hooks::record_delivery(hook.org, tx, hook.id, (provider, event.as_deref(), size), now)?;
             let key = PackageKey { org: hook.org, package: hook.package };
-            request::update(tx, key, reason, &announced, now)
+            let job = request::update(tx, key, reason, &announced, now)?;
+            hooks::record_delivery(hook.org, tx, hook.id, (provider, event.as_deref(), size), job, now)
         })
         .await;
     match stored {

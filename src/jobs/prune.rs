@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::appliance::Appliance;
-use crate::store::{self, changes, hooks, jobs, tokens};
+use crate::store::{self, changes, hooks, installs, jobs, tokens};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,6 +29,7 @@ async fn prune(appliance: &Appliance) -> store::Result<()> {
             tokens::prune(tx, now - 90 * DAY)?;
             // A replaced webhook address works for a day, that of a removed package answers for 90.
             hooks::prune(tx, now - 90 * DAY, now - DAY)?;
+            installs::count_recent(tx, (now - 30 * DAY).as_seconds().div_euclid(86_400))?;
             jobs::prune(tx, now - DAY, now - 30 * DAY)
         })
         .await

@@ -6,9 +6,11 @@ use metrics::histogram;
 
 use super::worker::Outcome;
 use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
 use crate::publish::request::{self, Payload};
 use crate::publish::update::{self, Report, UpdateError};
 use crate::store::jobs::Job;
+use crate::store::runs::{self, Run};
 use crate::store::{self, packages};
 use crate::telemetry::names;
 
@@ -26,8 +28,10 @@ pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
     };
     let key = PackageKey { org, package };
     let payload: Payload = serde_json::from_str(&job.payload).unwrap_or_default();
-    let result = update::update(appliance, key, payload.announced.clone()).await;
-    if let Err(error) = record(appliance, key, &payload, &result).await {
+    let announced_at = (job.lane == "hook").then(|| payload.announced_at.unwrap_or(job.created_at));
+    let began = appliance.now();
+    let result = update::update(appliance, key, payload.announced.clone(), announced_at).await;
+    if let Err(error) = record(appliance, key, job, &payload, began, &result).await {
         let reason = error.to_string();
         return if error.is_trouble() { Outcome::Unwell(reason) } else { Outcome::Retry { reason, after: None } };
     }
@@ -64,7 +68,9 @@ fn failed(error: &UpdateError) -> Outcome {
 async fn record(
     appliance: &Appliance,
     key: PackageKey,
+    job: &Job,
     payload: &Payload,
+    began: Timestamp,
     result: &Result<Report, UpdateError>,
 ) -> store::Result<()> {
     let now = appliance.now();
@@ -74,16 +80,19 @@ async fn record(
     let repeat = match result {
         Ok(Report::Unchanged { unseen } | Report::Imported { unseen, .. }) if !unseen.is_empty() => {
             REPEATS.get(payload.repeated).map(|pause| {
-                let next = Payload { announced: unseen.clone(), repeated: payload.repeated + 1 };
+                let announced_at = Some(payload.announced_at.unwrap_or(job.created_at));
+                let next = Payload { announced: unseen.clone(), repeated: payload.repeated + 1, announced_at };
                 (next, now + *pause)
             })
         }
         _ => None,
     };
+    let run = run_of(job, payload, (began, now), result);
     let PackageKey { org, package } = key;
     appliance
         .database
         .write(move |tx| {
+            runs::record(org, tx, package, &run)?;
             packages::set_next_check(org, tx, package, next_check)?;
             match &state {
                 State::Gone => {}
@@ -99,6 +108,36 @@ async fn record(
             Ok(())
         })
         .await
+}
+
+/// The run as the package's page tells of it.
+fn run_of(
+    job: &Job,
+    payload: &Payload,
+    (started_at, ended_at): (Timestamp, Timestamp),
+    result: &Result<Report, UpdateError>,
+) -> Run {
+    let (outcome, changes) = match result {
+        Ok(Report::Imported { changes, .. }) => ("changed", Some(changes.clone())),
+        Ok(Report::Unchanged { .. } | Report::Gone) => ("unchanged", None),
+        Err(UpdateError::Held(_)) => ("held", None),
+        Err(_) => ("failed", None),
+    };
+    let cause = match job.lane.as_str() {
+        "hook" => "hook",
+        "prompt" => "asked",
+        _ => "schedule",
+    };
+    Run {
+        job: job.id,
+        cause: cause.to_owned(),
+        asked_at: payload.announced_at.unwrap_or(job.created_at),
+        started_at,
+        ended_at,
+        outcome: outcome.to_owned(),
+        error: result.as_ref().err().map(ToString::to_string),
+        changes,
+    }
 }
 
 /// What a run says about the package.

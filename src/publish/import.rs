@@ -11,13 +11,17 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::derive::{Derivation, PublishedVersion, RefSource};
 use crate::composer::name::PackageName;
+use crate::composer::stability::Stability;
 use crate::composer::version::{self, NormalizedVersion};
 use crate::store::documents::{self, Document};
 use crate::store::ids::ListingId;
 use crate::store::listings::{self, Listing};
 use crate::store::packages::{self, Imported, Package};
+use crate::store::readmes::{self, Readme};
 use crate::store::refs::{self, Ref};
-use crate::store::versions::{self, Version};
+use crate::store::requirements::{self, Requirement};
+use crate::store::runs::Changes;
+use crate::store::versions::{self, Arrival, Version};
 use crate::store::{self, Tx, audit, changes, dists, vendors};
 use crate::vcs::RemoteRef;
 
@@ -30,6 +34,18 @@ pub(super) struct Import {
     pub(super) refs_digest: String,
     pub(super) default_branch: Option<String>,
     pub(super) derivation: Derivation,
+    pub(super) readme: Option<Readme>,
+    /// When whoever pushed told us.
+    pub(super) announced_at: Option<Timestamp>,
+}
+
+/// What an import came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Whether any document changed.
+    pub(super) published: bool,
+    /// What became of the versions.
+    pub(super) changes: Changes,
 }
 
 /// A name with what is stored for it.
@@ -47,10 +63,11 @@ struct Change {
     put: Vec<Version>,
     remove: Vec<NormalizedVersion>,
     renderings: [Rendering; 2],
+    news: Changes,
 }
 
-/// Publishes what was derived; whether any document changed.
-pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<bool, UpdateError> {
+/// Publishes what was derived.
+pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outcome, UpdateError> {
     let key = import.key;
     let refs = refs_of(&import);
     let Some(name) = import.derivation.name.clone().filter(|_| !import.derivation.versions.is_empty()) else {
@@ -60,23 +77,26 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<bool
     };
     let (package, names) = read_before(appliance, key).await?;
     let Some(package) = package else {
-        return Ok(false);
+        return Ok(Outcome::default());
     };
     // Former names change only when the name they point at does.
     let renamed = package.name.as_deref() != Some(name.as_str());
     let repository_url = import.repository_url.clone();
     let render_key = render::key(&repository_url);
     let target = name.clone();
-    let (changes, imported, references) = tokio::task::spawn_blocking(move || {
+    let announced_at = import.announced_at;
+    let (changes, imported, needs, readme, references) = tokio::task::spawn_blocking(move || {
         let imported = imported(&name, &import);
+        let needs = latest(&import.derivation.versions).map(needs).unwrap_or_default();
         let references: Vec<String> =
             import.derivation.versions.iter().map(|version| version.reference.clone()).collect();
         let changes = plan(name, import.derivation.versions, names, renamed, &repository_url);
-        (changes, imported, references)
+        (changes, imported, needs, import.readme, references)
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
     let now = appliance.now();
+    let arrival = Arrival { announced_at, served_at: now };
     appliance
         .database
         .write(move |tx| {
@@ -85,17 +105,23 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<bool
                 tell_of_renaming(tx, key, before, &target, now)?;
             }
             let current = listings::make_current(key.org, tx, key.package, target.as_str())?;
-            let mut published = false;
-            for change in &changes {
+            let mut outcome = Outcome::default();
+            for change in changes {
                 let listing = change.former.unwrap_or(current);
-                published |= apply(tx, key, listing, change, &render_key, now)?;
+                outcome.published |= apply(tx, key, listing, &change, &render_key, arrival)?;
+                if change.former.is_none() {
+                    outcome.changes = change.news;
+                }
             }
+            outcome.changes.refs = refs.len();
             for reference in references.iter().collect::<HashSet<_>>() {
                 dists::publish(key.org, tx, key.package, reference, reference)?;
             }
             refs::replace(key.org, tx, key.package, &refs)?;
+            requirements::replace(key.org, tx, key.package, &needs)?;
+            readmes::set(key.org, tx, key.package, readme.as_ref())?;
             packages::set_imported(key.org, tx, key.package, &imported, now)?;
-            Ok(published)
+            Ok(outcome)
         })
         .await
 }
@@ -122,7 +148,8 @@ pub(super) async fn rerender(
         .write(move |tx| {
             for change in &changes {
                 if let Some(listing) = change.former {
-                    apply(tx, key, listing, change, &render_key, now)?;
+                    let arrival = Arrival { announced_at: None, served_at: now };
+                    apply(tx, key, listing, change, &render_key, arrival)?;
                 }
             }
             tx.changed(store::database::Change::Package(key.org, key.package));
@@ -197,6 +224,7 @@ fn imported(name: &PackageName, import: &Import) -> Imported {
                 .then_with(|| version::compare(a.version_normalized.as_str(), b.version_normalized.as_str()))
         })
     });
+    let latest = latest(versions);
     let text =
         |field: &str| head.and_then(|version| version.metadata.get(field)).and_then(Value::as_str).map(str::to_owned);
     Imported {
@@ -211,7 +239,36 @@ fn imported(name: &PackageName, import: &Import) -> Imported {
         default_branch: import.default_branch.clone(),
         refs_digest: import.refs_digest.clone(),
         refs: i64::try_from(import.refs.len()).unwrap_or(i64::MAX),
+        latest: latest.map(|version| version.version.clone()),
+        latest_at: latest.and_then(|version| version.time),
     }
+}
+
+/// The version that people mean who name none: the newest stable one, else the newest release of any stability, else the
+/// default branch.
+fn latest(versions: &[PublishedVersion]) -> Option<&PublishedVersion> {
+    let newest = |stable: bool| {
+        versions
+            .iter()
+            .filter(|version| !version.dev && (!stable || version.version_normalized.stability() == Stability::Stable))
+            .max_by(|a, b| version::compare(a.version_normalized.as_str(), b.version_normalized.as_str()))
+    };
+    newest(true).or_else(|| newest(false)).or_else(|| versions.iter().find(|version| version.default_branch))
+}
+
+/// What a version needs, as far as there is a bound to it.
+fn needs(version: &PublishedVersion) -> Vec<Requirement> {
+    const MOST: usize = 500;
+    let of = |field: &str, dev: bool| {
+        let links = version.metadata.get(field).and_then(Value::as_object).into_iter().flatten();
+        let needs = links.filter_map(move |(target, range)| {
+            Some(Requirement { target: target.to_lowercase(), dev, range: range.as_str()?.to_owned() })
+        });
+        needs.take(MOST).collect::<Vec<_>>()
+    };
+    let mut needs = of("require", false);
+    needs.extend(of("require-dev", true));
+    needs
 }
 
 fn plan(
@@ -245,12 +302,24 @@ fn current_change(
     let renderings = render::halves(&name, &metadata, &documents, repository_url, None);
     let mut known: HashMap<NormalizedVersion, Version> =
         known.into_iter().map(|known| (known.version_normalized.clone(), known)).collect();
-    let put = derived
-        .into_iter()
-        .map(stored)
-        .filter(|version| known.remove(&version.version_normalized).as_ref() != Some(version))
-        .collect();
-    Change { name, former: None, put, remove: known.into_keys().collect(), renderings }
+    let mut news = Changes::default();
+    let mut put = Vec::new();
+    for version in derived.into_iter().map(stored) {
+        let before = known.remove(&version.version_normalized);
+        if before.as_ref() == Some(&version) {
+            continue;
+        }
+        match before {
+            None => news.added.push(&version.version),
+            Some(before) if before.reference != version.reference => news.moved.push(&version.version),
+            Some(_) => {}
+        }
+        put.push(version);
+    }
+    for gone in known.values() {
+        news.removed.push(&gone.version);
+    }
+    Change { name, former: None, put, remove: known.into_keys().collect(), renderings, news }
 }
 
 fn stored(version: PublishedVersion) -> Version {
@@ -274,7 +343,14 @@ fn rendered_again(before: Before, current: &str, repository_url: &str) -> Option
     let metadata: Vec<&Metadata> = metadata.iter().collect();
     let successor = (before.listing.name != current).then_some(current);
     let renderings = render::halves(&name, &metadata, &before.documents, repository_url, successor);
-    Some(Change { name, former: Some(before.listing.id), put: Vec::new(), remove: Vec::new(), renderings })
+    Some(Change {
+        name,
+        former: Some(before.listing.id),
+        put: Vec::new(),
+        remove: Vec::new(),
+        renderings,
+        news: Changes::default(),
+    })
 }
 
 /// Whether the package may have `name` without anybody being asked; a first package brings its vendor.
@@ -333,14 +409,15 @@ fn apply(
     listing: ListingId,
     change: &Change,
     render_key: &str,
-    now: Timestamp,
+    arrival: Arrival,
 ) -> store::Result<bool> {
     let PackageKey { org, package } = key;
+    let now = arrival.served_at;
     for version in &change.remove {
         versions::remove(org, tx, listing, version)?;
     }
     for version in &change.put {
-        versions::put(org, tx, listing, version)?;
+        versions::put(org, tx, listing, version, arrival)?;
     }
     let name = change.name.as_str();
     for rendering in &change.renderings {

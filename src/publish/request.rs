@@ -44,6 +44,9 @@ pub struct Payload {
     /// How often it was repeated for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeated: usize,
+    /// When a webhook announced them, if that was before the job was queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_at: Option<Timestamp>,
 }
 
 /// How many announced commits one job waits for: the newest.
@@ -51,7 +54,9 @@ const ANNOUNCED: usize = 20;
 
 impl Payload {
     /// The arguments of work that does both.
-    fn and(mut self, waiting: Self) -> Self {
+    fn and(mut self, mut waiting: Self) -> Self {
+        let earliest = self.announced_at.into_iter().chain(waiting.announced_at).min();
+        (self.announced_at, waiting.announced_at) = (earliest, earliest);
         if self.announced.is_empty() {
             return waiting;
         }
@@ -94,7 +99,7 @@ pub fn update(
         Reason::HookOverRate => now + OVER_RATE,
         Reason::Command | Reason::Damage | Reason::Interval | Reason::Rerender => now,
     };
-    let payload = Payload { announced: announced.to_vec(), repeated: 0 };
+    let payload = Payload { announced: announced.to_vec(), repeated: 0, announced_at: None };
     enqueue(tx, key, reason, |waiting| payload.and(waiting), run_at, now)
 }
 
@@ -165,7 +170,11 @@ mod tests {
     use super::{ANNOUNCED, Payload};
 
     fn payload(announced: &[&str], repeated: usize) -> Payload {
-        Payload { announced: announced.iter().map(|commit| (*commit).to_owned()).collect(), repeated }
+        Payload {
+            announced: announced.iter().map(|commit| (*commit).to_owned()).collect(),
+            repeated,
+            announced_at: None,
+        }
     }
 
     #[test]
@@ -174,7 +183,7 @@ mod tests {
         assert_eq!(merged, payload(&["b", "a"], 0));
         assert_eq!(payload(&[], 0).and(payload(&["a"], 2)), payload(&["a"], 2), "nothing new to wait for");
         let many: Vec<String> = (0..50).map(|n| n.to_string()).collect();
-        let many = Payload { announced: many, repeated: 0 };
+        let many = Payload { announced: many, repeated: 0, announced_at: None };
         assert_eq!(payload(&["x"], 0).and(many).announced.len(), ANNOUNCED);
     }
 }

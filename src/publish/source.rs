@@ -10,9 +10,9 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::composer::derive::{NoManifest, RefKind, RefSource};
 use crate::secrets::sealed::{self, Context};
 use crate::store::packages::Package;
-use crate::store::{self, credentials, dists, organizations, packages};
+use crate::store::{self, credentials, dists, organizations, packages, readmes};
 use crate::vcs::url::SourceUrl;
-use crate::vcs::{Authentication, Credential, Manifest, Snapshot, UpdateRequest};
+use crate::vcs::{self, Authentication, Credential, Manifest, Snapshot, UpdateRequest};
 
 /// A package, and how to reach its source.
 pub(super) struct Source {
@@ -113,4 +113,16 @@ pub(super) fn refs(snapshot: &Snapshot) -> Vec<RefSource> {
             })
         })
         .collect()
+}
+
+/// A README as it is kept. What is no UTF-8 in it is replaced, and so are the bytes that no text has.
+pub(super) fn readme(found: &vcs::Readme, snapshot: &Snapshot) -> readmes::Readme {
+    let text =
+        snapshot.manifests.get(&found.blob).map(|bytes| String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}"));
+    readmes::Readme {
+        name: found.name.clone(),
+        blob: found.blob.clone(),
+        size: i64::try_from(found.bytes).unwrap_or(i64::MAX),
+        text,
+    }
 }

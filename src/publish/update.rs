@@ -3,8 +3,10 @@
 use super::import::{self, Import};
 use super::{host_keys, render, source};
 use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
 use crate::composer::derive::{self, Repository, SourceTemplate};
 use crate::composer::name::PackageName;
+use crate::store::runs::Changes;
 use crate::store::{self, credentials, documents, organizations, packages};
 use crate::vcs::{Snapshot, Update, VcsError};
 
@@ -24,6 +26,8 @@ pub enum Report {
         unseen: Vec<String>,
         /// Whether a document is served that was not before.
         published: bool,
+        /// What became of the versions.
+        changes: Changes,
     },
 }
 
@@ -47,11 +51,17 @@ pub enum UpdateError {
     Interrupted,
 }
 
-/// Brings what is served for a package up to date with its repository.
+/// Brings what is served for a package up to date with its repository. `announced`: commits that whoever pushed told us of,
+/// at `announced_at`.
 ///
 /// # Errors
 /// [`UpdateError`]; what was served before is served on, and the package says why.
-pub async fn update(appliance: &Appliance, key: PackageKey, announced: Vec<String>) -> Result<Report, UpdateError> {
+pub async fn update(
+    appliance: &Appliance,
+    key: PackageKey,
+    announced: Vec<String>,
+    announced_at: Option<Timestamp>,
+) -> Result<Report, UpdateError> {
     let PackageKey { org, package } = key;
     rerender(appliance, key).await?;
     let Some(source) = source::find(appliance, key, announced).await? else {
@@ -80,7 +90,7 @@ pub async fn update(appliance: &Appliance, key: PackageKey, announced: Vec<Strin
             appliance.database.write(move |tx| packages::set_unchanged(org, tx, package, now)).await?;
             Ok(Report::Unchanged { unseen })
         }
-        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot).await,
+        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot, announced_at).await,
     }
 }
 
@@ -89,6 +99,7 @@ async fn publish(
     key: PackageKey,
     package: &packages::Package,
     snapshot: Snapshot,
+    announced_at: Option<Timestamp>,
 ) -> Result<Report, UpdateError> {
     let unseen = snapshot.unseen.clone();
     // Held until everything that is made of the snapshot is gone.
@@ -117,6 +128,7 @@ async fn publish(
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
+    let readme = snapshot.readme.as_deref().map(|readme| source::readme(readme, &snapshot));
     let slug = organization_slug(appliance, key).await?;
     let import = Import {
         key,
@@ -126,9 +138,11 @@ async fn publish(
         refs_digest: snapshot.digest,
         default_branch,
         derivation,
+        readme,
+        announced_at,
     };
-    let published = import::import(appliance, import).await?;
-    Ok(Report::Imported { unseen, published })
+    let import::Outcome { published, changes } = import::import(appliance, import).await?;
+    Ok(Report::Imported { unseen, published, changes })
 }
 
 async fn organization_slug(appliance: &Appliance, key: PackageKey) -> Result<String, UpdateError> {

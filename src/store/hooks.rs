@@ -6,7 +6,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::database::Change;
-use super::ids::{HookId, OrgId, PackageId};
+use super::ids::{HookId, JobId, OrgId, PackageId};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
 
@@ -102,7 +102,49 @@ pub fn retire(org: OrgId, tx: &Tx<'_>, package: PackageId, now: Timestamp) -> Re
     Ok(())
 }
 
-/// Records a delivery; the hook's oldest go.
+/// A delivery as shown to people.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Who sent it, as far as its headers say.
+    pub provider: String,
+    /// What it says that happened.
+    pub event: Option<String>,
+    /// Bytes of its body.
+    pub size: i64,
+    /// Whether it came to an address that was replaced.
+    pub retired: bool,
+    /// What it caused.
+    pub job: Option<JobId>,
+}
+
+/// The package's newest deliveries, newest first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn deliveries(org: OrgId, connection: &Connection, package: PackageId, limit: i64) -> Result<Vec<Delivery>> {
+    connection
+        .prepare_cached(
+            "SELECT d.received_at, d.provider, d.event, d.size, h.retired_at IS NOT NULL, d.job_id
+             FROM hook h JOIN delivery d ON d.hook_id = h.id
+             WHERE h.org_id = ?1 AND h.package_id = ?2 ORDER BY d.received_at DESC, d.id DESC LIMIT ?3",
+        )?
+        .query_map((org, package, limit), |row| {
+            Ok(Delivery {
+                received_at: row.get(0)?,
+                provider: row.get(1)?,
+                event: row.get(2)?,
+                size: row.get(3)?,
+                retired: row.get(4)?,
+                job: row.get(5)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Records a delivery and the work that it caused; the hook's oldest go.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -111,14 +153,20 @@ pub fn record_delivery(
     tx: &Tx<'_>,
     hook: HookId,
     delivery: (&str, Option<&str>, i64),
+    job: JobId,
     now: Timestamp,
 ) -> Result<()> {
     let (provider, event, size) = delivery;
     tx.prepare_cached(
-        "INSERT INTO delivery (org_id, hook_id, received_at, provider, event, size)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO delivery (org_id, hook_id, received_at, provider, event, size, job_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute((org, hook, now, provider, event, size))?;
+    .execute((org, hook, now, provider, event, size, job))?;
+    tx.prepare_cached(
+        "UPDATE package SET hook_called_at = ?3
+         WHERE org_id = ?1 AND id = (SELECT package_id FROM hook WHERE org_id = ?1 AND id = ?2)",
+    )?
+    .execute((org, hook, now))?;
     tx.prepare_cached(
         "DELETE FROM delivery WHERE hook_id = ?1 AND id <=
              (SELECT id FROM delivery WHERE hook_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",

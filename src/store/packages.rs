@@ -242,7 +242,7 @@ pub fn set_unchanged(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> 
 pub fn set_unread(org: OrgId, tx: &Tx<'_>, id: PackageId, error: &str, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
         "UPDATE package SET checked_at = ?4, error = CASE outcome WHEN 'held' THEN error ELSE ?3 END,
-             outcome = CASE outcome WHEN 'held' THEN 'held' ELSE 'failed' END
+             outcome = CASE outcome WHEN 'held' THEN 'held' ELSE 'failed' END, failing_since = coalesce(failing_since, ?4)
          WHERE org_id = ?1 AND id = ?2",
     )?
     .execute((org, id, error, now))?;
@@ -256,7 +256,8 @@ pub fn set_unread(org: OrgId, tx: &Tx<'_>, id: PackageId, error: &str, now: Time
 /// If the database cannot be written.
 pub fn set_refused(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error: &str, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5, refs_digest = NULL
+        "UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5, refs_digest = NULL,
+             failing_since = coalesce(failing_since, ?5)
          WHERE org_id = ?1 AND id = ?2",
     )?
     .execute((org, id, outcome, error, now))?;
@@ -270,7 +271,7 @@ pub fn set_refused(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error:
 /// If the database cannot be written.
 pub fn set_recovered(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE package SET outcome = 'ok', error = NULL
+        "UPDATE package SET outcome = 'ok', error = NULL, failing_since = NULL
          WHERE org_id = ?1 AND id = ?2 AND outcome = 'failed'",
     )?
     .execute((org, id))?;
@@ -296,6 +297,10 @@ pub struct Imported {
     pub refs_digest: String,
     /// How many refs there are.
     pub refs: i64,
+    /// Its newest release, or its default branch where there is none.
+    pub latest: Option<String>,
+    /// The date of that: seconds since the epoch.
+    pub latest_at: Option<i64>,
 }
 
 /// Records a successful import.
@@ -306,7 +311,7 @@ pub fn set_imported(org: OrgId, tx: &Tx<'_>, id: PackageId, imported: &Imported,
     tx.prepare_cached(
         "UPDATE package SET outcome = 'ok', error = NULL, name = ?3, type = ?4, description = ?5,
              abandoned = ?6, versions = ?7, default_branch = ?8, refs_digest = ?9, refs = ?10,
-             checked_at = ?11, updated_at = ?11
+             checked_at = ?11, updated_at = ?11, failing_since = NULL, latest = ?12, latest_at = ?13
          WHERE org_id = ?1 AND id = ?2",
     )?
     .execute((
@@ -321,6 +326,8 @@ pub fn set_imported(org: OrgId, tx: &Tx<'_>, id: PackageId, imported: &Imported,
         &imported.refs_digest,
         imported.refs,
         now,
+        &imported.latest,
+        imported.latest_at,
     ))?;
     tx.changed(Change::Package(org, id));
     Ok(())

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row};
 
 use super::ids::{ListingId, OrgId, PackageId};
 use super::{Result, Tx};
+use crate::clock::Timestamp;
 use crate::composer::version::NormalizedVersion;
 
 /// A published version as stored.
@@ -71,16 +72,28 @@ pub fn references(org: OrgId, connection: &Connection, id: PackageId) -> Result<
         .map_err(Into::into)
 }
 
-/// Publishes a version, or replaces what it was.
+/// When a version's commit came to be served, and when somebody told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When whoever pushed told us; none where nobody did.
+    pub announced_at: Option<Timestamp>,
+    /// When it is served.
+    pub served_at: Timestamp,
+}
+
+/// Publishes a version, or replaces what it was. When it arrived is told of its commit: other metadata of the same does not
+/// change it.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn put(org: OrgId, tx: &Tx<'_>, listing: ListingId, version: &Version) -> Result<()> {
+pub fn put(org: OrgId, tx: &Tx<'_>, listing: ListingId, version: &Version, arrival: Arrival) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO version (org_id, listing_id, version_normalized, version, reference, ref,
-             released_at, dev, default_branch, metadata)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             released_at, dev, default_branch, metadata, announced_at, served_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (org_id, listing_id, version_normalized) DO UPDATE SET
+             announced_at = CASE WHEN reference = excluded.reference THEN announced_at ELSE excluded.announced_at END,
+             served_at = CASE WHEN reference = excluded.reference THEN served_at ELSE excluded.served_at END,
              version = excluded.version, reference = excluded.reference, ref = excluded.ref,
              released_at = excluded.released_at, dev = excluded.dev,
              default_branch = excluded.default_branch, metadata = excluded.metadata",
@@ -96,6 +109,8 @@ pub fn put(org: OrgId, tx: &Tx<'_>, listing: ListingId, version: &Version) -> Re
         version.dev,
         version.default_branch,
         &version.metadata,
+        arrival.announced_at,
+        arrival.served_at,
     ))?;
     Ok(())
 }

@@ -142,7 +142,9 @@ pub struct Snapshot {
     pub default_branch: Option<String>,
     /// Branches and tags, sorted by name.
     pub refs: Vec<RemoteRef>,
-    /// The manifests' contents by blob id.
+    /// The README of the default branch, if there is one.
+    pub readme: Option<Box<Readme>>,
+    /// The manifests' contents by blob id, and the README's.
     #[serde(skip)]
     pub manifests: HashMap<String, Arc<[u8]>>,
     /// Announced commits that are not in the mirror yet.
@@ -185,6 +187,17 @@ pub enum Manifest {
         /// How large.
         bytes: u64,
     },
+}
+
+/// The README at the root of the default branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readme {
+    /// The file's name.
+    pub name: String,
+    /// Its blob id; the content is in [`Snapshot::manifests`], unless the file is larger than 512 KiB.
+    pub blob: String,
+    /// How large it is.
+    pub bytes: u64,
 }
 
 /// What an archive is made of.

@@ -191,6 +191,8 @@ async fn package(appliance: &Appliance, org: OrgId, name: &'static str, fork: bo
             default_branch: None,
             refs_digest: "x".to_owned(),
             refs: 1,
+            latest: Some("1.0.0".to_owned()),
+            latest_at: Some(START.as_seconds()),
         };
         packages::set_imported(org, tx, id, &imported, START)?;
         let listing = listings::make_current(org, tx, id, name)?;
@@ -199,7 +201,8 @@ async fn package(appliance: &Appliance, org: OrgId, name: &'static str, fork: bo
             let date = documents::next_date(org, tx, name, dev, START.as_seconds())?;
             let document = Document { body: gzip(&json(name, dev)), last_modified: date };
             documents::put(org, tx, listing, dev, &document, "test")?;
-            versions::put(org, tx, listing, &version(dev))?;
+            let arrival = versions::Arrival { announced_at: None, served_at: START };
+            versions::put(org, tx, listing, &version(dev), arrival)?;
             changes::record(org, tx, id, &file, "update", START)?;
         }
         tx.changed(Change::Package(org, id));

@@ -11,11 +11,17 @@ use super::Blob;
 use super::connect::{Listing, brief, out_of_memory};
 use super::refs::Refs;
 use crate::vcs::error::VcsError;
-use crate::vcs::request::{Limits, Manifest, RemoteRef, Snapshot};
+use crate::vcs::request::{Limits, Manifest, Readme, RemoteRef, Snapshot};
 use crate::vcs::room::bytes as size;
 
 /// Largest `composer.json` that is read.
 const MAX_MANIFEST: u64 = 1 << 20;
+/// Largest README that is read.
+const MAX_README: u64 = 512 << 10;
+/// What a README is called, whatever the case of its letters; the best first.
+const READMES: [&str; 6] = ["readme.md", "readme.markdown", "readme.mdown", "readme", "readme.txt", "readme.rst"];
+/// The branches that hold the README where the server names no default branch.
+const USUAL_BRANCHES: [&str; 3] = ["refs/heads/main", "refs/heads/master", "refs/heads/trunk"];
 /// How many tags may name one another.
 const MAX_TAG_DEPTH: usize = 10;
 /// The last second of the year 9999.
@@ -116,7 +122,8 @@ pub(super) fn snapshot(
             manifest: facts.manifest,
         });
     }
-    let snapshot = Snapshot { default_branch: listing.head.clone(), refs, ..Snapshot::default() };
+    let readme = reader.readme(listing.head.as_deref(), &refs)?;
+    let snapshot = Snapshot { default_branch: listing.head.clone(), refs, readme, ..Snapshot::default() };
     Ok((snapshot, reader.blobs.into_iter().map(|(id, bytes)| (id.to_string(), bytes)).collect()))
 }
 
@@ -172,6 +179,42 @@ impl Reader<'_> {
         self.blobs.insert(id, Arc::from(blob.data.as_slice()));
         Ok(Manifest::Blob(id.to_string()))
     }
+
+    /// The README of the default branch. Nothing depends on it: where it cannot be had, there is none.
+    fn readme(&mut self, head: Option<&str>, refs: &[RemoteRef]) -> Result<Option<Box<Readme>>, VcsError> {
+        let mut branches = head.into_iter().chain(USUAL_BRANCHES);
+        let commit = branches.find_map(|branch| refs.iter().find(|listed| listed.name == branch)?.commit.as_deref());
+        let Some(commit) = commit.and_then(|commit| ObjectId::from_hex(commit.as_bytes()).ok()) else {
+            return Ok(None);
+        };
+        let commit = self.repository.find_commit(commit).map_err(damaged)?;
+        let Ok(tree) = commit.tree() else { return Ok(None) };
+        let Some((name, id)) = best_readme(&tree) else { return Ok(None) };
+        let bytes = self.repository.find_header(id).map_err(damaged)?.size();
+        if bytes <= MAX_README
+            && let Some(left) = self.left.checked_sub(bytes)
+            && !self.blobs.contains_key(&id)
+        {
+            self.left = left;
+            let blob = self.repository.find_blob(id).map_err(damaged)?;
+            self.blobs.insert(id, Arc::from(blob.data.as_slice()));
+        }
+        Ok(Some(Box::new(Readme { name, blob: id.to_string(), bytes })))
+    }
+}
+
+/// The best README of a tree: its name and its blob.
+fn best_readme(tree: &gix::Tree<'_>) -> Option<(String, ObjectId)> {
+    let mut best: Option<(usize, String, ObjectId)> = None;
+    // What follows a malformed entry cannot be read, and so is not shown.
+    for entry in tree.iter().map_while(Result::ok).filter(|entry| entry.mode().is_blob()) {
+        let name = entry.filename();
+        let Some(rank) = READMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else { continue };
+        if best.as_ref().is_none_or(|(before, ..)| rank < *before) {
+            best = Some((rank, name.to_string(), entry.object_id()));
+        }
+    }
+    best.map(|(_, name, id)| (name, id))
 }
 
 /// When a commit was authored, or else committed, as far as its header says something that is a date.
