@@ -3,6 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
+#[path = "platform_logins/bitbucket_cloud.rs"]
+mod bitbucket_cloud;
+#[path = "platform_logins/bitbucket_datacenter.rs"]
+mod bitbucket_datacenter;
+#[path = "platform_logins/bitbucket_oauth1.rs"]
+mod bitbucket_oauth1;
 #[path = "support/certificates.rs"]
 mod certificates;
 #[path = "support/forward_proxy.rs"]

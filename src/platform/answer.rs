@@ -62,6 +62,21 @@ pub(super) fn get(app: &App, url: &Url, accept: &str, token: &SecretString) -> R
     request.body(Vec::new()).map_err(|_| app.malformed("the token that it gave is not one"))
 }
 
+/// A form to send.
+///
+/// # Errors
+/// [`LoginError::Malformed`] when the address is none.
+pub(super) fn form(app: &App, url: &Url, fields: &[(&str, &str)]) -> Result<HttpRequest, LoginError> {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    Request::builder()
+        .method(Method::POST)
+        .uri(url.as_str())
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(body.into_bytes())
+        .map_err(|_| app.malformed("its address cannot be asked"))
+}
+
 /// Reads an answer's JSON.
 ///
 /// # Errors

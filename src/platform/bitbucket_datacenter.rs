@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::app::{App, Connection, LoginApp};
-use super::code_flow::CodeFlow;
+use super::code_flow::{CodeFlow, give_back};
 use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
 use crate::clock::Timestamp;
 use access::Access;
@@ -66,7 +66,11 @@ impl Login for BitbucketDataCenter {
                     Access::Signed(consumer, token)
                 }
             };
-            identity::of(at, &access).await
+            let identity = identity::of(at, &access).await;
+            if let Access::Bearer(token) = &access {
+                give_back(at, &at.app().at("/rest/oauth2/latest/revoke"), token).await;
+            }
+            identity
         }
         .boxed()
     }

@@ -1,6 +1,7 @@
 //! OAuth 2's authorization code flow, as far as the platforms agree about it; [`CodeFlow`] says where they do not.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,13 +15,15 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::answer::{is_form, printable};
+use super::answer::{form, is_form, printable};
 use super::app::{App, Connection, LoginApp};
 use super::login::{Departure, LoginError, Returned};
 use crate::outbound::Answer;
 
 /// Bytes of randomness in a state.
 const STATE_BYTES: u32 = 32;
+/// How long a person waits for a token to be given back.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One platform's way of the flow.
 #[derive(Clone, Debug)]
@@ -107,6 +110,20 @@ impl CodeFlow {
         } else {
             Err(app.malformed("the browser came back from another server than it was sent to"))
         }
+    }
+}
+
+/// Gives a token back at this address, which would live for an hour or two, and its refresh token for longer. Failing at it
+/// is no failure of the login.
+pub(super) async fn give_back(at: &Connection, url: &Url, token: &SecretString) {
+    let app = at.app();
+    let Ok((client_id, client_secret)) = secrets(app) else { return };
+    let fields =
+        [("client_id", client_id), ("client_secret", client_secret.expose_secret()), ("token", token.expose_secret())];
+    let Ok(request) = form(app, url, &fields) else { return };
+    let outcome = tokio::time::timeout(PATIENCE, at.ask(request)).await;
+    if !matches!(&outcome, Ok(Ok(answer)) if answer.status.is_success()) {
+        tracing::debug!(integration = app.id, "A token of a login could not be given back.");
     }
 }
 

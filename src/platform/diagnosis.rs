@@ -1,8 +1,9 @@
 //! What the test of an integration looks at on every platform.
 
+use serde_json::Value;
 use url::Url;
 
-use super::answer::{date, trouble};
+use super::answer::{date, printable, trouble};
 use super::app::App;
 use super::login::{Finding, Level, LoginError};
 use crate::clock::Timestamp;
@@ -45,6 +46,25 @@ pub(super) fn reached(app: &App, url: &Url, sent: Result<Answer, CallFailed>) ->
     match trouble(&answer) {
         None => Ok(answer),
         Some(trouble) => Err(Finding::failed(app.trouble(trouble))),
+    }
+}
+
+/// Whether the platform accepts id and secret, told by its answer to an attempt to redeem nobody's code: it looks at who
+/// asks before it looks at the code. `remedy` says what to compare them with, without a full stop.
+pub(super) fn app_is_known(app: &App, answer: &Answer, remedy: &str) -> Finding {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let (name, id) = (&app.name, &app.id);
+    match body["error"].as_str() {
+        Some("invalid_grant") => Finding::ok(format!("{name} accepts `client_id` and `client_secret`.")),
+        Some("invalid_client" | "unauthorized_client") => Finding::fail(format!(
+            "{name} does not accept `client_id` and `client_secret` of the integration `{id}`: {remedy}."
+        )),
+        error => Finding::warn(format!(
+            "Whether {name} accepts `client_id` and `client_secret` could not be found out: it answers with HTTP {} and the \
+             error `{}`.",
+            answer.status.as_u16(),
+            printable(error.unwrap_or("none"), 60)
+        )),
     }
 }
 

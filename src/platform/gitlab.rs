@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::app::{App, Connection};
-use super::code_flow::CodeFlow;
+use super::code_flow::{CodeFlow, give_back};
 use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
 use crate::clock::Timestamp;
 
@@ -45,7 +45,7 @@ impl Login for GitLab {
         async move {
             let token = flow(at.app()).redeem(at, callback, returned, keep).await?;
             let identity = identity::of(at, &token).await;
-            identity::take_back(at, &token).await;
+            give_back(at, &at.app().at("/oauth/revoke"), &token).await;
             identity
         }
         .boxed()

@@ -4,6 +4,8 @@
 //!
 //! A browser, or a [`visitor::Visitor`] in its place, is shown a page on which it chooses a user and says yes or no.
 
+pub mod bitbucket_cloud;
+pub mod bitbucket_datacenter;
 pub mod consent;
 pub mod frame;
 pub mod github;

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use oauth2::http::{Method, Request, header};
+use oauth2::http::{Request, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
@@ -10,10 +10,10 @@ use url::Url;
 use super::{api, flow};
 use crate::clock::Timestamp;
 use crate::outbound::Answer;
-use crate::platform::answer::printable;
+use crate::platform::answer::form;
 use crate::platform::app::{App, Connection, below};
 use crate::platform::code_flow::secrets;
-use crate::platform::diagnosis::{connection, reached};
+use crate::platform::diagnosis::{self, connection, reached};
 use crate::platform::login::{Finding, LoginError};
 
 /// Nobody's code and verifier: the question is whether we may redeem any.
@@ -56,41 +56,21 @@ fn found(app: &App, answer: &Answer) -> Finding {
     ))
 }
 
-/// Bitbucket looks at who asks before it looks at the code.
 async fn app_is_known(at: &Connection, callback: &Url) -> Result<Finding, LoginError> {
     let app = at.app();
     let (client_id, client_secret) = secrets(app)?;
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "authorization_code")
-        .append_pair("code", NO_CODE)
-        .append_pair("code_verifier", &NO_CODE.repeat(4))
-        .append_pair("redirect_uri", callback.as_str())
-        .finish();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(flow(app).token.as_str())
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::AUTHORIZATION, basic(client_id, client_secret.expose_secret()))
-        .body(body.into_bytes())
-        .map_err(|_| app.malformed("its address cannot be asked"))?;
-    let answer = at.ask(request).await?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    Ok(match body["error"].as_str() {
-        Some("invalid_grant") => Finding::ok(format!("{} accepts `client_id` and `client_secret`.", app.name)),
-        Some("invalid_client" | "unauthorized_client") => Finding::fail(format!(
-            "{} does not accept `client_id` and `client_secret` of the integration `{}`: compare them with key and secret \
-             of the OAuth consumer in the settings of the workspace there.",
-            app.name, app.id
-        )),
-        error => Finding::warn(format!(
-            "Whether {} accepts `client_id` and `client_secret` could not be found out: it answers with HTTP {} and the \
-             error `{}`.",
-            app.name,
-            answer.status.as_u16(),
-            printable(error.unwrap_or("none"), 60)
-        )),
-    })
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", NO_CODE),
+        ("code_verifier", &NO_CODE.repeat(4)),
+        ("redirect_uri", callback.as_str()),
+    ];
+    let mut request = form(app, &flow(app).token, &fields)?;
+    let basic = basic(client_id, client_secret.expose_secret());
+    let basic = basic.try_into().map_err(|_| app.malformed("`client_id` and `client_secret` fit into no header"))?;
+    request.headers_mut().insert(header::AUTHORIZATION, basic);
+    let remedy = "compare them with key and secret of the OAuth consumer, in the settings of the workspace there";
+    Ok(diagnosis::app_is_known(app, &at.ask(request).await?, remedy))
 }
 
 /// Both parts are encoded as in a form (RFC 6749, section 2.3.1).

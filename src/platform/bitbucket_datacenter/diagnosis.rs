@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use oauth2::http::{Method, Request, StatusCode, header};
+use oauth2::http::{Request, StatusCode, header};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
@@ -10,10 +10,10 @@ use url::Url;
 use super::{flow, oauth1};
 use crate::clock::Timestamp;
 use crate::outbound::Answer;
-use crate::platform::answer::printable;
+use crate::platform::answer::{form, printable};
 use crate::platform::app::{App, Connection, LoginApp};
 use crate::platform::code_flow::secrets;
-use crate::platform::diagnosis::{connection, reached};
+use crate::platform::diagnosis::{self, connection, reached};
 use crate::platform::login::{Finding, LoginError};
 
 /// Nobody's code and verifier: the question is whether we may redeem any.
@@ -123,46 +123,26 @@ fn encryption(app: &App, callback: &Url) -> Vec<Finding> {
     base.into_iter().chain(redirect).collect()
 }
 
-/// Bitbucket looks at who asks before it looks at the code.
 async fn app_is_known(at: &Connection, callback: &Url) -> Result<Finding, LoginError> {
     let app = at.app();
     let (client_id, client_secret) = secrets(app)?;
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "authorization_code")
-        .append_pair("client_id", client_id)
-        .append_pair("client_secret", client_secret.expose_secret())
-        .append_pair("code", NO_CODE)
-        .append_pair("code_verifier", &NO_CODE.repeat(4))
-        .append_pair("redirect_uri", callback.as_str())
-        .finish();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(flow(app).token.as_str())
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(body.into_bytes())
-        .map_err(|_| app.malformed("its address cannot be asked"))?;
-    let answer = at.ask(request).await?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    Ok(match body["error"].as_str() {
-        Some("invalid_grant") => Finding::ok(format!("{} accepts `client_id` and `client_secret`.", app.name)),
-        Some("invalid_client" | "unauthorized_client") => Finding::fail(format!(
-            "{} does not accept `client_id` and `client_secret` of the integration `{}`: compare them with the incoming \
-             link under Administration > Application Links there.",
-            app.name, app.id
-        )),
-        None if answer.status == StatusCode::NOT_FOUND => Finding::fail(format!(
-            "{} has OAuth 2.0 switched off: its base URL has to be https://, as a proxy in front of it shows it.",
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client_id),
+        ("client_secret", client_secret.expose_secret()),
+        ("code", NO_CODE),
+        ("code_verifier", &NO_CODE.repeat(4)),
+        ("redirect_uri", callback.as_str()),
+    ];
+    let answer = at.ask(form(app, &flow(app).token, &fields)?).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        return Ok(Finding::fail(format!(
+            "{} has OAuth 2.0 switched off: its base URL has to be https://, as the proxy in front of it must let it see.",
             app.name
-        )),
-        error => Finding::warn(format!(
-            "Whether {} accepts `client_id` and `client_secret` could not be found out: it answers with HTTP {} and the \
-             error `{}`.",
-            app.name,
-            answer.status.as_u16(),
-            printable(error.unwrap_or("none"), 60)
-        )),
-    })
+        )));
+    }
+    let remedy = "compare them with the incoming link under Administration > Application Links there";
+    Ok(diagnosis::app_is_known(app, &answer, remedy))
 }
 
 /// The first step of a login tells whether link, key and clock are right.

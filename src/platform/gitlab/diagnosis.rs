@@ -5,13 +5,12 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 
-use super::identity::form;
 use crate::clock::Timestamp;
 use crate::outbound::Answer;
-use crate::platform::answer::printable;
+use crate::platform::answer::{form, printable};
 use crate::platform::app::{App, Connection};
 use crate::platform::code_flow::secrets;
-use crate::platform::diagnosis::{connection, reached};
+use crate::platform::diagnosis::{self, connection, reached};
 use crate::platform::login::{Finding, LoginError};
 
 /// Nobody's code and verifier: the question is whether we may redeem any.
@@ -59,7 +58,6 @@ fn found(app: &App, answer: &Answer) -> Finding {
     }
 }
 
-/// GitLab looks at who asks before it looks at the code.
 async fn app_is_known(at: &Connection, callback: &Url) -> Result<Finding, LoginError> {
     let app = at.app();
     let (client_id, client_secret) = secrets(app)?;
@@ -72,20 +70,9 @@ async fn app_is_known(at: &Connection, callback: &Url) -> Result<Finding, LoginE
         ("redirect_uri", callback.as_str()),
     ];
     let answer = at.ask(form(app, &app.at("/oauth/token"), &fields)?).await?;
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    Ok(match body["error"].as_str() {
-        Some("invalid_grant") => Finding::ok(format!("{} accepts `client_id` and `client_secret`.", app.name)),
-        Some("invalid_client" | "unauthorized_client") => Finding::fail(format!(
-            "{} does not accept `client_id` and `client_secret` of the integration `{}`: compare them with the application \
-             that is registered there, or renew its secret.",
-            app.name, app.id
-        )),
-        error => Finding::warn(format!(
-            "Whether {} accepts `client_id` and `client_secret` could not be found out: it answers with HTTP {} and the \
-             error `{}`.",
-            app.name,
-            answer.status.as_u16(),
-            printable(error.unwrap_or("none"), 60)
-        )),
-    })
+    Ok(diagnosis::app_is_known(
+        app,
+        &answer,
+        "compare them with the application that is registered there, or renew its secret",
+    ))
 }

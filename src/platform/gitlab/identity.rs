@@ -1,22 +1,14 @@
 //! Who a token belongs to, and giving the token back.
 
-use std::time::Duration;
-
-use oauth2::HttpRequest;
-use oauth2::http::{Method, Request, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use oauth2::http::StatusCode;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
 use crate::outbound::Answer;
 use crate::platform::answer::{get, json, printable};
 use crate::platform::app::{App, Connection};
-use crate::platform::code_flow::secrets;
 use crate::platform::login::{Email, Identity, LoginError};
-
-/// How long a person waits for a token to be given back.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What `GET /user` tells about the token's owner.
 #[derive(Deserialize)]
@@ -94,30 +86,4 @@ fn refused(app: &App, answer: &Answer) -> LoginError {
         StatusCode::UNAUTHORIZED => app.unavailable("it does not accept the token that it has just given"),
         status => app.malformed(format!("its API answers with HTTP {}", status.as_u16())),
     }
-}
-
-/// Gives a token back, which would live for two hours, and its refresh token for longer. Failing at it is no failure of
-/// the login.
-pub(super) async fn take_back(at: &Connection, token: &SecretString) {
-    let app = at.app();
-    let Ok((client_id, client_secret)) = secrets(app) else { return };
-    let fields =
-        [("client_id", client_id), ("client_secret", client_secret.expose_secret()), ("token", token.expose_secret())];
-    let Ok(request) = form(app, &app.at("/oauth/revoke"), &fields) else { return };
-    let outcome = tokio::time::timeout(PATIENCE, at.ask(request)).await;
-    if !matches!(&outcome, Ok(Ok(answer)) if answer.status.is_success()) {
-        tracing::debug!(integration = app.id, "A token of a login could not be given back.");
-    }
-}
-
-/// A form to send.
-pub(super) fn form(app: &App, url: &Url, fields: &[(&str, &str)]) -> Result<HttpRequest, LoginError> {
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-    Request::builder()
-        .method(Method::POST)
-        .uri(url.as_str())
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(body.into_bytes())
-        .map_err(|_| app.malformed("its address cannot be asked"))
 }
