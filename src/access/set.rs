@@ -25,6 +25,30 @@ impl AccessSet {
         Self::Some(words.into())
     }
 
+    /// Adds everything that `other` holds.
+    pub fn add(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (_, Self::All) => *self = Self::All,
+            (Self::Some(words), Self::Some(others)) => {
+                if words.len() < others.len() {
+                    let mut longer = words.to_vec();
+                    longer.resize(others.len(), 0);
+                    *words = longer.into();
+                }
+                words.iter_mut().zip(others).for_each(|(word, other)| *word |= other);
+            }
+        }
+    }
+
+    /// Whether nothing may be read.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::All => false,
+            Self::Some(words) => words.iter().all(|word| *word == 0),
+        }
+    }
+
     /// Whether the package with this number may be read.
     pub fn may_read(&self, number: u32) -> bool {
         match self {
@@ -51,6 +75,19 @@ mod tests {
     fn an_empty_scope_opens_nothing() {
         assert!(!AccessSet::of([]).may_read(0));
         assert!(AccessSet::All.may_read(u32::MAX));
+    }
+
+    #[test]
+    fn sets_are_added() {
+        let mut set = AccessSet::of([1]);
+        assert!(AccessSet::of([]).is_empty() && !set.is_empty());
+        set.add(&AccessSet::of([100]));
+        set.add(&AccessSet::of([2]));
+        assert_eq!(set, AccessSet::of([1, 2, 100]));
+        set.add(&AccessSet::All);
+        assert_eq!(set, AccessSet::All);
+        set.add(&AccessSet::of([1]));
+        assert_eq!(set, AccessSet::All);
     }
 
     #[test]
