@@ -6,8 +6,11 @@
 //! next request, and a command returns when its change is being served.
 
 mod apply;
+mod facts;
 mod load;
+mod people;
 mod root;
+mod view;
 mod world;
 
 use std::sync::Arc;
@@ -15,8 +18,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use apply::Updater;
+pub use facts::Known;
+pub use people::OrgAccess;
 pub use root::Root;
-pub use world::{Admission, Document, Entry, Organization, Token, View, World};
+pub use view::View;
+pub use world::{Admission, Document, Entry, Organization, Token, World};
 
 /// The current [`World`], and where to find it.
 #[derive(Clone)]
@@ -51,3 +57,7 @@ impl Catalog {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod access_tests;

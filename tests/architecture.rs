@@ -205,7 +205,12 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "tokens::revoke",
     "tokens::set_last_used",
     "tokens::prune",
-    "tokens::keys_of_user",
+    "tokens::keys_of_users",
+    "members::connected",
+    "members::accounts_named",
+    "members::organizations_of",
+    "policies::knows_integration",
+    "teams::is_below",
 ];
 
 #[test]

@@ -119,7 +119,8 @@ pub async fn add(
         .write(move |tx| {
             let ids: Option<Vec<PackageId>> =
                 packages.as_ref().map(|packages| packages.iter().map(|package| package.id).collect());
-            let id = tokens::insert(org, tx, &row, ids.as_deref(), now)?;
+            let scope = ids.clone().map(|packages| tokens::Scope { packages, teams: Vec::new() });
+            let id = tokens::insert(org, tx, &row, scope.as_ref(), now)?;
             let detail = json!({
                 "access": word,
                 "packages": ids,

@@ -11,8 +11,8 @@ use super::load;
 use super::world::{Opens, World};
 use crate::store;
 use crate::store::database::Change;
-use crate::store::ids::{OrgId, UserId};
-use crate::store::{hooks, organizations, users};
+use crate::store::ids::{OrgId, TeamId, UserId};
+use crate::store::{hooks, members, organizations};
 
 /// Keeps the world up to date; called on the database's writer thread only.
 pub struct Updater {
@@ -69,25 +69,34 @@ fn attempt<T>(load: impl FnOnce() -> store::Result<T>) -> store::Result<T> {
 
 fn everything(connection: &Connection) -> store::Result<World> {
     let mut world = World::default();
+    reload_users(connection, &mut world)?;
     for organization in organizations::all(connection)? {
         reload_organization(connection, &mut world, organization.id)?;
+        reload_access(connection, &mut world, organization.id)?;
         reload_tokens(connection, &mut world, organization.id)?;
-    }
-    for user in users::all(connection)? {
-        reload_user(connection, &mut world, user.id)?;
     }
     reload_hooks(connection, &mut world)?;
     Ok(world)
 }
 
 /// The next world; none if nothing changed that it shows.
+///
+/// Packages come first, because everything about access speaks of their numbers; then accounts, of which people have
+/// facts; then teams, and tokens at last, whose scopes name them.
 fn changed(connection: &Connection, before: &World, changes: &[Change]) -> store::Result<Option<World>> {
+    if changes.iter().all(|change| *change == Change::Jobs) {
+        return Ok(None);
+    }
     let mut world = before.clone();
-    let mut shown = false;
-    // Tokens come last: their scopes speak of packages, which must have their numbers by then.
+    let mut affected = Affected::default();
     for change in changes {
         match *change {
-            Change::Organization(id) => reload_organization(connection, &mut world, id)?,
+            Change::Organization(id) => {
+                reload_organization(connection, &mut world, id)?;
+                if !before.organizations.contains_key(&id) {
+                    affected.whole.insert(id);
+                }
+            }
             Change::Package(org, package) => {
                 if let Some(organization) = world.organizations.get(&org) {
                     let after = load::with_package(connection, organization, package)?;
@@ -95,19 +104,88 @@ fn changed(connection: &Connection, before: &World, changes: &[Change]) -> store
                 }
             }
             Change::Hooks => reload_hooks(connection, &mut world)?,
-            Change::Tokens(_) | Change::User(_) => {}
-            Change::Jobs => continue,
+            Change::User(user) => {
+                reload_user(connection, &mut world, user)?;
+                affected.everywhere(connection, &world, user)?;
+            }
+            Change::Person(org, user) => affected.person(org, user),
+            Change::Team(org, team) => affected.team(org, team),
+            Change::Access(org) => affected.access(org),
+            Change::Tokens(org) => affected.tokens(org),
+            Change::Jobs => {}
         }
-        shown = true;
     }
-    for change in changes {
-        match *change {
-            Change::Tokens(org) => reload_tokens(connection, &mut world, org)?,
-            Change::User(user) => reload_user(connection, &mut world, user)?,
-            _ => {}
+    affected.reload(connection, &mut world)?;
+    Ok(Some(world))
+}
+
+/// What of access to organizations has to be read again.
+#[derive(Default)]
+struct Affected {
+    /// The organizations of which everything has.
+    whole: HashSet<OrgId>,
+    /// Of others, these teams, in the order in which they changed,
+    teams: Vec<(OrgId, TeamId)>,
+    /// and these people.
+    people: HashMap<OrgId, HashSet<UserId>>,
+    /// And these organizations' tokens.
+    tokens: HashSet<OrgId>,
+}
+
+impl Affected {
+    fn access(&mut self, org: OrgId) {
+        self.whole.insert(org);
+        self.tokens.insert(org);
+    }
+
+    fn team(&mut self, org: OrgId, team: TeamId) {
+        self.teams.push((org, team));
+        self.tokens.insert(org);
+    }
+
+    fn person(&mut self, org: OrgId, user: UserId) {
+        self.people.entry(org).or_default().insert(user);
+    }
+
+    fn tokens(&mut self, org: OrgId) {
+        self.tokens.insert(org);
+    }
+
+    /// Somebody, wherever there is or was anything about them.
+    fn everywhere(&mut self, connection: &Connection, world: &World, user: UserId) -> store::Result<()> {
+        let was = world.organizations.values().filter(|organization| organization.people.contains_key(&user));
+        let is = members::organizations_of(connection, user)?;
+        was.map(|organization| organization.id).chain(is).for_each(|org| self.person(org, user));
+        Ok(())
+    }
+
+    fn reload(self, connection: &Connection, world: &mut World) -> store::Result<()> {
+        let is_partly = |org: &OrgId| !self.whole.contains(org);
+        for (org, team) in self.teams.iter().filter(|(org, _)| is_partly(org)) {
+            if let Some(before) = world.organizations.get(org) {
+                let after = load::with_team(connection, before, *team)?;
+                world.organizations.insert(*org, Arc::new(after));
+            }
         }
+        for (org, people) in self.people.iter().filter(|(org, _)| is_partly(org)) {
+            if let Some(before) = world.organizations.get(org) {
+                let after = load::with_people(connection, before, people, &world.users)?;
+                world.organizations.insert(*org, Arc::new(after));
+            }
+        }
+        for org in &self.whole {
+            reload_access(connection, world, *org)?;
+        }
+        self.tokens.iter().try_for_each(|org| reload_tokens(connection, world, *org))
     }
-    Ok(shown.then_some(world))
+}
+
+fn reload_access(connection: &Connection, world: &mut World, org: OrgId) -> store::Result<()> {
+    if let Some(before) = world.organizations.get(&org) {
+        let after = load::with_access(connection, before, &world.users)?;
+        world.organizations.insert(org, Arc::new(after));
+    }
+    Ok(())
 }
 
 fn reload_organization(connection: &Connection, world: &mut World, id: OrgId) -> store::Result<()> {
@@ -136,6 +214,17 @@ fn reload_tokens(connection: &Connection, world: &mut World, org: OrgId) -> stor
     if let Some(organization) = world.organizations.get(&org) {
         tokens.extend(load::tokens(connection, organization)?);
     }
+    world.tokens = Arc::new(tokens);
+    Ok(())
+}
+
+fn reload_users(connection: &Connection, world: &mut World) -> store::Result<()> {
+    let (mut users, mut tokens) = (HashMap::new(), HashMap::clone(&world.tokens));
+    for (id, (holder, held)) in load::holders(connection)? {
+        tokens.extend(holder.tokens.iter().copied().zip(held));
+        users.insert(id, holder);
+    }
+    world.users = Arc::new(users);
     world.tokens = Arc::new(tokens);
     Ok(())
 }

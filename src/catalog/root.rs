@@ -14,7 +14,8 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::world::{Organization, View};
+use super::view::View;
+use super::world::Organization;
 use crate::clock::Timestamp;
 
 /// A rendered `packages.json`.

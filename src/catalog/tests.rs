@@ -13,7 +13,7 @@ use crate::store::ids::{OrgId, PackageId};
 use crate::store::packages::{self, New};
 use crate::store::{self, Database, hooks, listings, organizations, root_dates, tokens, users, vendors};
 
-const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
 struct Follower(Updater);
 
@@ -24,14 +24,14 @@ impl Observer for Follower {
     }
 }
 
-struct Instance {
-    database: Database,
-    catalog: Catalog,
+pub(super) struct Instance {
+    pub(super) database: Database,
+    pub(super) catalog: Catalog,
     folder: tempfile::TempDir,
 }
 
 impl Instance {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::open(tempfile::tempdir().unwrap())
     }
 
@@ -42,17 +42,17 @@ impl Instance {
         Self { database, catalog, folder }
     }
 
-    fn restart(self) -> Self {
+    pub(super) fn restart(self) -> Self {
         drop(self.database);
         Self::open(self.folder)
     }
 
-    async fn organization(&self, slug: &'static str) -> OrgId {
+    pub(super) async fn organization(&self, slug: &'static str) -> OrgId {
         self.database.write(move |tx| organizations::insert(tx, slug, slug, NOW)).await.unwrap()
     }
 
     /// Adds a package that is published as `name`.
-    async fn package(&self, org: OrgId, name: &'static str) -> PackageId {
+    pub(super) async fn package(&self, org: OrgId, name: &'static str) -> PackageId {
         self.database
             .write(move |tx| {
                 let new = New {
@@ -77,31 +77,34 @@ impl Instance {
 
     async fn token(&self, org: OrgId, digest: u8, packages: Option<Vec<PackageId>>, expires: Option<Timestamp>) {
         self.database
-            .write(move |tx| tokens::insert(org, tx, &new_token(digest, expires), packages.as_deref(), NOW))
+            .write(move |tx| {
+                let scope = packages.map(|packages| tokens::Scope { packages, teams: Vec::new() });
+                tokens::insert(org, tx, &new_token(digest, expires), scope.as_ref(), NOW)
+            })
             .await
             .unwrap();
     }
 
-    fn admit(&self, digest: u8, now: Timestamp) -> Admission {
+    pub(super) fn admit(&self, digest: u8, now: Timestamp) -> Admission {
         self.catalog.world().admit(&[digest; 32], now)
     }
 
-    fn world(&self) -> Arc<World> {
+    pub(super) fn world(&self) -> Arc<World> {
         Arc::clone(&self.catalog.world())
     }
 
     /// The names that a token sees at an organization; none if it does not open it.
-    fn sees(&self, digest: u8, slug: &str) -> Option<Vec<String>> {
+    pub(super) fn sees(&self, digest: u8, slug: &str) -> Option<Vec<String>> {
         let token = valid(self.admit(digest, NOW))?;
         let world = self.world();
-        let (organization, view) = world.open(slug, &token)?;
+        let (organization, view) = world.open(slug, &token, NOW)?;
         let mut names: Vec<_> = organization.visible(&view).map(|(name, _)| name.as_str().to_owned()).collect();
         names.sort();
         Some(names)
     }
 }
 
-fn new_token(digest: u8, expires_at: Option<Timestamp>) -> tokens::New {
+pub(super) fn new_token(digest: u8, expires_at: Option<Timestamp>) -> tokens::New {
     tokens::New {
         access: "read",
         digest: [digest; 32],
@@ -112,7 +115,7 @@ fn new_token(digest: u8, expires_at: Option<Timestamp>) -> tokens::New {
     }
 }
 
-fn valid(admission: Admission) -> Option<Arc<Token>> {
+pub(super) fn valid(admission: Admission) -> Option<Arc<Token>> {
     match admission {
         Admission::Valid(token) => Some(token),
         _ => None,
@@ -320,7 +323,7 @@ async fn documents_never_repeat_a_date() {
         let package = instance.package(org, "acme/a").await;
         let world = instance.world();
         let token = valid(instance.admit(1, NOW)).unwrap();
-        let (organization, view) = world.open("acme", &token).unwrap();
+        let (organization, view) = world.open("acme", &token, NOW).unwrap();
         let entry = organization.find("acme/a", &view).unwrap();
         let date = entry.stable.as_ref().unwrap().last_modified.clone();
         assert!(!seen.contains(&date), "{date:?} came back after the package was removed and added again");
@@ -332,7 +335,7 @@ async fn documents_never_repeat_a_date() {
 async fn root(instance: &Instance, digest: u8) -> (serde_json::Value, Option<bytes::Bytes>) {
     let world = instance.world();
     let token = valid(instance.admit(digest, NOW)).unwrap();
-    let (organization, view): (_, Arc<View>) = world.open("acme", &token).unwrap();
+    let (organization, view): (_, Arc<View>) = world.open("acme", &token, NOW).unwrap();
     let org = organization.id;
     let database = &instance.database;
     let root = view

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::root::RootMemo;
-use crate::access::role::Role;
-use crate::access::set::AccessSet;
+use super::people::{OrgAccess, Person, Rules};
+use super::view::{View, Views};
 use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
 use crate::store::hooks::Address;
 use crate::store::ids::{OrgId, PackageId, TokenId, UserId};
+use crate::store::members::Connected;
 
 /// Everything that requests are answered from. Parts that did not change are shared with the world
 /// before it.
@@ -37,7 +37,9 @@ pub struct Organization {
     pub(super) numbers: Arc<HashMap<PackageId, u32>>,
     /// Grows whenever the content of `packages.json` may have changed for somebody.
     pub(super) generation: u64,
-    pub(super) everything: Arc<View>,
+    pub(super) rules: Arc<Rules>,
+    pub(super) people: Arc<HashMap<UserId, Arc<Person>>>,
+    pub(super) views: Arc<Views>,
 }
 
 /// A published name.
@@ -70,19 +72,6 @@ pub struct Document {
     pub last_modified: Bytes,
 }
 
-/// What requests with one token see of an organization. Tokens that see the same share it.
-pub struct View {
-    /// The packages.
-    pub set: AccessSet,
-    pub(super) root: RootMemo,
-}
-
-impl View {
-    pub(super) fn of(set: AccessSet) -> Arc<Self> {
-        Arc::new(Self { set, root: RootMemo::default() })
-    }
-}
-
 /// A token that is stored; whether it opens anything depends on when and where.
 pub struct Token {
     /// Its row.
@@ -109,6 +98,8 @@ pub(super) struct Holder {
     pub(super) enabled: bool,
     /// The digests of the account's tokens, so that they can be found when it changes.
     pub(super) tokens: Arc<[[u8; 32]]>,
+    /// The platform accounts that are connected to it.
+    pub(super) accounts: Arc<[Connected]>,
 }
 
 /// What became of a token's digest.
@@ -145,19 +136,38 @@ impl World {
         Admission::Valid(Arc::clone(token))
     }
 
-    /// What `token` sees of the organization at `slug`: nothing if it does not open it, just as if
-    /// there were no such organization.
-    pub fn open(&self, slug: &str, token: &Token) -> Option<(&Arc<Organization>, Arc<View>)> {
+    /// What `token` sees, at `now`, of the organization at `slug`: nothing if it does not open it, just as if there were
+    /// no such organization. A user token opens it only while its holder passes the organization's login rule.
+    pub fn open(&self, slug: &str, token: &Token, now: Timestamp) -> Option<(&Arc<Organization>, Arc<View>)> {
         let organization = self.organization(slug)?;
         let view = match &token.opens {
             Opens::Organization(id, view) => (*id == organization.id).then(|| Arc::clone(view)),
-            Opens::User(user) => self
-                .users
-                .get(user)
-                .is_some_and(|holder| holder.admin && holder.enabled)
-                .then(|| Arc::clone(&organization.everything)),
+            Opens::User(user) => {
+                self.access(*user, organization, now).filter(OrgAccess::admits_token).map(|it| it.view)
+            }
         };
         Some((organization, view?))
+    }
+
+    /// What a person is and sees, at `now`, in the organization at `slug`; none if there is no such organization, if it
+    /// is none of the person's business, or if the person is gone or disabled. Whether the person logged in as the
+    /// organization wants it is for the caller to ask: [`OrgAccess::admits_session`].
+    pub fn access_of(&self, user: UserId, slug: &str, now: Timestamp) -> Option<OrgAccess> {
+        self.access(user, self.organization(slug)?, now)
+    }
+
+    /// Every organization that is the person's business at `now`, by slug.
+    pub fn organizations_of(&self, user: UserId, now: Timestamp) -> Vec<OrgAccess> {
+        let all = self.organizations.values();
+        let mut found: Vec<_> = all.filter_map(|organization| self.access(user, organization, now)).collect();
+        found.sort_by(|one, other| one.organization.slug.cmp(&other.organization.slug));
+        found
+    }
+
+    fn access(&self, user: UserId, organization: &Arc<Organization>, now: Timestamp) -> Option<OrgAccess> {
+        let holder = self.users.get(&user).filter(|holder| holder.enabled)?;
+        let person = organization.people.get(&user).map(AsRef::as_ref);
+        OrgAccess::of(organization, person, holder.admin, now)
     }
 
     /// The organization at `slug`, present or former, without regard to case.
@@ -207,14 +217,5 @@ impl Organization {
     /// Whether `view` includes the package of this row.
     pub fn includes(&self, package: PackageId, view: &View) -> bool {
         self.numbers.get(&package).is_some_and(|number| view.set.may_read(*number))
-    }
-}
-
-impl World {
-    /// What a person sees of the organization at `slug`, and what it is there; none if the person may not know of it.
-    pub fn access_of(&self, user: UserId, slug: &str) -> Option<(Arc<Organization>, Arc<View>, Role)> {
-        let organization = self.organization(slug)?;
-        let holder = self.users.get(&user).filter(|holder| holder.admin && holder.enabled);
-        holder.map(|_| (Arc::clone(organization), Arc::clone(&organization.everything), Role::Owner))
     }
 }

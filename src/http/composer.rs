@@ -38,7 +38,7 @@ pub(super) fn at_once(request: &HttpRequest, state: &State) -> Option<HttpRespon
     let Address::Document { name, dev } = address else { return None };
     let world = state.appliance.catalog.world();
     let token = guard::admit(state, &world, request).ok()?;
-    let (organization, view) = world.open(org, &token)?;
+    let (organization, view) = world.open(org, &token, state.appliance.now())?;
     require_method(request.method(), address).ok()?;
     let document::Found::Stored(document) = document::find(organization, &view, name, dev).ok()? else { return None };
     let date = HeaderValue::from_maybe_shared(document.last_modified.clone()).ok()?;
@@ -66,7 +66,7 @@ async fn answer(request: &HttpRequest, payload: web::Payload, state: &State) -> 
         Error::Unauthorized(refusal, Arc::clone(&state.host))
     })?;
     // An organization that the token does not open and one that does not exist take this one way out.
-    let (organization, view) = world.open(org, &token).ok_or_else(|| absent(address))?;
+    let (organization, view) = world.open(org, &token, state.appliance.now()).ok_or_else(|| absent(address))?;
     require_method(request.method(), address)?;
     if let Address::Document { name, dev } = address {
         return match document::find(organization, &view, name, dev)? {

@@ -23,7 +23,7 @@ use super::session::{Cookies, Kind, Value};
 use super::{State, csrf, form, request};
 use crate::access::role::Role;
 use crate::admin::{Actor, Via, sessions};
-use crate::catalog::{Organization, View};
+use crate::catalog::{OrgAccess, Organization, View};
 use crate::store::ids::OrgId;
 use crate::store::organizations;
 use crate::store::sessions::Session;
@@ -350,39 +350,41 @@ async fn find(request: &HttpRequest, state: &State) -> Result<Option<SignedIn>, 
 async fn organizations_of(state: &State, user: &User) -> Result<Vec<(String, String)>, PageError> {
     let all = state.appliance.database.read(organizations::all).await?;
     let world = state.appliance.catalog.world();
-    let may_see = |slug: &str| world.access_of(user.id, slug).is_some();
+    let now = state.appliance.now();
+    let may_see = |slug: &str| world.access_of(user.id, slug, now).is_some();
     Ok(all.into_iter().map(|one| (one.slug, one.name)).filter(|(slug, _)| may_see(slug)).collect())
 }
 
 async fn reads(request: &HttpRequest, state: &State) -> Result<Reads, PageError> {
     let who = signed_in(request, state).await?;
     let slug = request.match_info().query("org");
-    let found = state.appliance.catalog.world().access_of(who.user.id, slug);
-    let Some((organization, view, role)) = found else { return Err(who.not_found()) };
-    let known = who.frame.organizations.iter().find(|(slug, _)| *slug == *organization.slug);
-    let name = known.map_or_else(|| organization.slug.to_string(), |(_, name)| name.clone());
-    let reads = Reads { who, organization, name, view, role };
-    require_login(request, state, &reads).await?;
-    Ok(reads)
+    let found = state.appliance.catalog.world().access_of(who.user.id, slug, state.appliance.now());
+    let Some(access) = found else { return Err(who.not_found()) };
+    let known = who.frame.organizations.iter().find(|(slug, _)| *slug == *access.organization.slug);
+    let known = known.map(|(_, name)| name.clone());
+    let name = known.unwrap_or_else(|| access.organization.slug.to_string());
+    require_login(request, state, &who, &access, &name)?;
+    Ok(Reads { who, organization: access.organization, name, view: access.view, role: access.role })
 }
 
 /// Where an organization says by which integrations its people sign in, the session has to be of one. Administrators of the
 /// instance are let in all the same: somebody has to be able to put a wrong rule right.
-async fn require_login(request: &HttpRequest, state: &State, reads: &Reads) -> Result<(), PageError> {
-    if reads.who.user.admin {
+fn require_login(
+    request: &HttpRequest,
+    state: &State,
+    who: &SignedIn,
+    access: &OrgAccess,
+    name: &str,
+) -> Result<(), PageError> {
+    if access.admits_session(who.session.integration.as_deref()) {
         return Ok(());
     }
-    let org = reads.org();
-    let rule = state.appliance.database.read(move |db| organizations::login_rule(org, db)).await?;
-    let by = reads.who.session.integration.as_ref();
-    if rule.is_empty() || by.is_some_and(|by| rule.contains(by)) {
-        return Ok(());
-    }
+    let integrations = access.login_rule().integrations().iter();
     Err(PageError::OtherLogin(Rc::new(OtherLogin {
-        organization: reads.name.clone(),
-        integrations: rule.into_iter().map(|id| (id.clone(), state.integration_name(&id))).collect(),
+        organization: name.to_owned(),
+        integrations: integrations.map(|id| (id.to_string(), state.integration_name(id))).collect(),
         next: place(request),
-        chrome: Chrome { flash: None, ..reads.who.chrome() },
+        chrome: Chrome { flash: None, ..who.chrome() },
     })))
 }
 

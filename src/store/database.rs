@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::ids::{OrgId, PackageId, UserId};
+use super::ids::{OrgId, PackageId, TeamId, UserId};
 use super::place::Place;
 use super::trouble::Trouble;
 use super::{connection, migrate, warm};
@@ -123,8 +123,14 @@ pub enum Change {
     Package(OrgId, PackageId),
     /// The organization's tokens changed.
     Tokens(OrgId),
-    /// An account or its tokens changed.
+    /// An account, its tokens or the platform accounts that are connected to it changed.
     User(UserId),
+    /// What one person may see in the organization changed: role, teams, or grants.
+    Person(OrgId, UserId),
+    /// A team was added, moved or removed, or what it has changed.
+    Team(OrgId, TeamId),
+    /// Anything about people's access to the organization may have changed.
+    Access(OrgId),
     /// Webhook addresses changed.
     Hooks,
     /// Work was queued.

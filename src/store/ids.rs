@@ -73,3 +73,7 @@ id!(
     /// A browser in which somebody signed in.
     SessionId
 );
+id!(
+    /// A team.
+    TeamId
+);

@@ -159,7 +159,11 @@ pub fn left(org: OrgId, connection: &Connection, limit: i64) -> Result<Vec<Packa
 }
 
 /// What a hidden organization may have thousands of rows in beside its packages.
-const LARGE: [&str; 5] = [
+const LARGE: [&str; 8] = [
+    "DELETE FROM package_grant WHERE id IN (SELECT id FROM package_grant WHERE org_id = ?1 LIMIT ?2)",
+    "DELETE FROM team_member WHERE id IN (SELECT id FROM team_member WHERE org_id = ?1 LIMIT ?2)",
+    "DELETE FROM found_member WHERE org_id = ?1 AND (sync_id, account_id) IN
+         (SELECT sync_id, account_id FROM found_member WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM change WHERE id IN (SELECT id FROM change WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM document_date WHERE org_id = ?1 AND (name, dev) IN
          (SELECT name, dev FROM document_date WHERE org_id = ?1 LIMIT ?2)",
@@ -185,16 +189,4 @@ pub fn remove_rest(org: OrgId, tx: &Tx<'_>, limit: usize) -> Result<bool> {
     }
     tx.execute("DELETE FROM organization WHERE id = ?1 AND removed_at IS NOT NULL", [org])?;
     Ok(true)
-}
-
-/// The integrations of which each member must have signed in by one; without any, every way will do.
-///
-/// # Errors
-/// If the database cannot be read.
-pub fn login_rule(org: OrgId, connection: &Connection) -> Result<Vec<String>> {
-    connection
-        .prepare_cached("SELECT integration FROM login_rule WHERE org_id = ?1 ORDER BY integration")?
-        .query_map([org], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()
-        .map_err(Into::into)
 }

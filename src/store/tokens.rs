@@ -1,9 +1,11 @@
 //! Installation tokens, by their digest: the text itself is never stored.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::Change;
-use super::ids::{OrgId, PackageId, TokenId, UserId};
+use super::ids::{OrgId, PackageId, TeamId, TokenId, UserId};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
 
@@ -47,12 +49,21 @@ pub struct Key {
     pub user: Option<UserId>,
     /// Whether it may cause changes, such as a package being mirrored.
     pub update: bool,
-    /// The packages it is restricted to; none: all of the organization.
-    pub packages: Option<Vec<PackageId>>,
+    /// What it is restricted to; none: all of the organization.
+    pub scope: Option<Scope>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// What a restricted token opens: these packages, and what these teams may read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The packages.
+    pub packages: Vec<PackageId>,
+    /// The teams.
+    pub teams: Vec<TeamId>,
 }
 
 /// What a new token is made of.
@@ -94,18 +105,18 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
     })
 }
 
-/// Adds an organization token; `packages`: what it is restricted to.
+/// Adds an organization token; `scope`: what it is restricted to.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, packages: Option<&[PackageId]>, now: Timestamp) -> Result<TokenId> {
+pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, scope: Option<&Scope>, now: Timestamp) -> Result<TokenId> {
     tx.execute(
         "INSERT INTO token (org_id, kind, access, restricted, digest, prefix, last4, description, created_at, expires_at)
          VALUES (?1, 'organization', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         (
             org,
             new.access,
-            packages.is_some(),
+            scope.is_some(),
             new.digest.as_slice(),
             &new.prefix,
             &new.last4,
@@ -115,10 +126,16 @@ pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, packages: Option<&[PackageId]>
         ),
     )?;
     let id = TokenId(tx.last_insert_rowid());
-    for package in packages.unwrap_or_default() {
+    for package in scope.map(|scope| scope.packages.as_slice()).unwrap_or_default() {
         tx.execute(
             "INSERT OR IGNORE INTO token_package (org_id, token_id, package_id) VALUES (?1, ?2, ?3)",
             (org, id, package),
+        )?;
+    }
+    for team in scope.map(|scope| scope.teams.as_slice()).unwrap_or_default() {
+        tx.execute(
+            "INSERT OR IGNORE INTO token_team (org_id, token_id, team_id) VALUES (?1, ?2, ?3)",
+            (org, id, team),
         )?;
     }
     tx.changed(Change::Tokens(org));
@@ -171,9 +188,24 @@ pub fn of_users(connection: &Connection) -> Result<Vec<Token>> {
 pub fn packages(org: OrgId, connection: &Connection, id: TokenId) -> Result<Vec<String>> {
     connection
         .prepare_cached(
-            "SELECT coalesce(p.name, p.id) FROM token_package tp
+            "SELECT coalesce(p.name, CAST(p.id AS TEXT)) FROM token_package tp
              JOIN package p ON p.org_id = tp.org_id AND p.id = tp.package_id
              WHERE tp.org_id = ?1 AND tp.token_id = ?2 ORDER BY p.name, p.id",
+        )?
+        .query_map((org, id), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// The paths of the teams that a restricted token opens.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn teams(org: OrgId, connection: &Connection, id: TokenId) -> Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT t.path FROM token_team tt JOIN team t ON t.org_id = tt.org_id AND t.id = tt.team_id
+             WHERE tt.org_id = ?1 AND tt.token_id = ?2 ORDER BY t.path",
         )?
         .query_map((org, id), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()
@@ -248,7 +280,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<(Key, bool)> {
         digest: row.get(1)?,
         user: row.get(2)?,
         update: row.get::<_, String>(3)? == "update",
-        packages: None,
+        scope: None,
         expires_at: row.get(5)?,
         revoked_at: row.get(6)?,
     };
@@ -266,26 +298,34 @@ pub fn keys(org: OrgId, connection: &Connection) -> Result<Vec<Key>> {
         .prepare_cached(&format!("{KEY} WHERE org_id = ?1"))?
         .query_map([org], key)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let mut scope =
-        connection.prepare_cached("SELECT package_id FROM token_package WHERE org_id = ?1 AND token_id = ?2")?;
-    keys.into_iter()
+    let mut keys: HashMap<TokenId, Key> = keys
+        .into_iter()
         .map(|(mut key, restricted)| {
-            if restricted {
-                key.packages =
-                    Some(scope.query_map((org, key.id), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?);
-            }
-            Ok(key)
+            key.scope = restricted.then(Scope::default);
+            (key.id, key)
         })
-        .collect()
+        .collect();
+    let mut packages = connection.prepare_cached("SELECT token_id, package_id FROM token_package WHERE org_id = ?1")?;
+    for row in packages.query_map([org], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        let (token, package) = row?;
+        keys.get_mut(&token).and_then(|key| key.scope.as_mut()).into_iter().for_each(|it| it.packages.push(package));
+    }
+    let mut teams = connection.prepare_cached("SELECT token_id, team_id FROM token_team WHERE org_id = ?1")?;
+    for row in teams.query_map([org], |row| Ok((row.get(0)?, row.get(1)?)))? {
+        let (token, team) = row?;
+        keys.get_mut(&token).and_then(|key| key.scope.as_mut()).into_iter().for_each(|it| it.teams.push(team));
+    }
+    Ok(keys.into_values().collect())
 }
 
-/// What requests with an account's tokens are checked against.
+/// What requests with user tokens are checked against: those of one account, or of all.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn keys_of_user(connection: &Connection, user: UserId) -> Result<Vec<Key>> {
+pub fn keys_of_users(connection: &Connection, user: Option<UserId>) -> Result<Vec<Key>> {
+    let one = if user.is_some() { "user_id = ?1" } else { "?1 IS NULL AND user_id IS NOT NULL" };
     let keys = connection
-        .prepare_cached(&format!("{KEY} WHERE user_id = ?1"))?
+        .prepare_cached(&format!("{KEY} WHERE {one}"))?
         .query_map([user], key)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(keys.into_iter().map(|(key, _)| key).collect())

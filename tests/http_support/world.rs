@@ -268,7 +268,8 @@ pub async fn token(
 ) -> (String, TokenId) {
     let text = TokenText::generate(kind, random::bytes());
     let new = new_token(&text, expires_at);
-    let id = write(appliance, move |tx| tokens::insert(org, tx, &new, packages.as_deref(), START)).await;
+    let scope = packages.map(|packages| tokens::Scope { packages, teams: Vec::new() });
+    let id = write(appliance, move |tx| tokens::insert(org, tx, &new, scope.as_ref(), START)).await;
     (text.expose().to_owned(), id)
 }
 
