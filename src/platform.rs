@@ -15,8 +15,10 @@ mod github;
 mod gitlab;
 mod kind;
 mod login;
+mod registration;
 
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};
+pub use registration::{Registration, registration};

@@ -23,5 +23,7 @@ mod gitlab;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod platforms;
+#[path = "platform_logins/strictness.rs"]
+mod strictness;
 #[path = "platform_logins/world.rs"]
 mod world;

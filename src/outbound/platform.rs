@@ -97,3 +97,36 @@ impl PlatformClient {
         Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use reqwest::{Method, Request};
+
+    use super::{CallFailed, PlatformClient, Settings};
+    use crate::outbound::Failed;
+
+    /// Nothing listens at port 1: what gets as far as that was let through.
+    #[tokio::test]
+    async fn only_the_platforms_own_addresses_are_reached() {
+        let own = "http://127.0.0.1:1/gitlab".parse().unwrap();
+        let client = PlatformClient::new(&Settings::default(), &[own]).unwrap();
+        let send = async |url: &str| client.send(Request::new(Method::GET, url.parse().unwrap())).await.unwrap_err();
+        for elsewhere in ["http://127.0.0.1:2/", "https://127.0.0.1:1/", "http://localhost:1/", "http://127.0.0.2:1/"] {
+            let failed = send(elsewhere).await;
+            assert!(matches!(failed, CallFailed::Elsewhere(_)), "{elsewhere}: {failed:?}");
+        }
+        let failed = send("http://127.0.0.1:1/api").await;
+        assert!(matches!(failed, CallFailed::Failed(Failed::Unreachable(_))), "{failed:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_denied_is_denied_to_a_platform_too() {
+        let mut settings = Settings::default();
+        settings.guard.deny = vec!["127.0.0.1".parse().unwrap()];
+        let own: reqwest::Url = "http://127.0.0.1:1/".parse().unwrap();
+        let client = PlatformClient::new(&settings, std::slice::from_ref(&own)).unwrap();
+        let failed = client.send(Request::new(Method::GET, own)).await.unwrap_err();
+        assert!(failed.to_string().contains("`deny` under [outbound]"), "{failed}");
+    }
+}

@@ -12,8 +12,8 @@ use super::login::LoginError;
 use crate::clock::Timestamp;
 use crate::outbound::Answer;
 
-/// How long to wait where the platform does not say.
-const USUAL_PAUSE: u64 = 60;
+/// How long to wait where the platform does not say, in seconds.
+pub(super) const USUAL_PAUSE: u64 = 60;
 /// Longest pause that is believed, in seconds.
 const LONGEST_PAUSE: u64 = 24 * 3600;
 
@@ -193,10 +193,17 @@ pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
     Timestamp::parse_http_date(text).ok()
 }
 
-/// Text of the platform's, fit to be quoted: one line of at most so many characters.
+/// Text of the platform's, fit to be quoted: one line of at most so many characters, which does not turn around what
+/// stands beside it.
 pub(super) fn printable(text: &str, most: usize) -> String {
-    let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(most).collect();
+    let visible = text.chars().filter(|char| !is_direction(*char));
+    let line: String = visible.map(|char| if char.is_control() { ' ' } else { char }).take(most).collect();
     line.trim().to_owned()
+}
+
+/// Unicode's characters that change the direction of writing (UAX #9, table 4).
+fn is_direction(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl App {

@@ -109,7 +109,7 @@ impl Connection {
         returned: &Returned,
         keep: &SecretString,
     ) -> Result<Identity, LoginError> {
-        login::login(self.app.platform).identify(self, callback, returned, keep).await
+        login::login(self.app.platform).identify(self, callback, returned, keep).await?.checked(&self.app)
     }
 
     /// What works, and what is missing. `now` is held against the platform's clock.

@@ -83,7 +83,7 @@ impl CodeFlow {
         let (client_id, client_secret) = secrets(app)?;
         self.check_issuer(app, returned)?;
         if let Some(error) = returned.get("error") {
-            return Err(refusal(app, error, callback));
+            return Err(self.refusal(app, error, callback));
         }
         let code = returned.get("code").ok_or_else(|| app.malformed("the browser came back without a code"))?;
         let client = BasicClient::new(ClientId::new(client_id.to_owned()))
@@ -94,7 +94,7 @@ impl CodeFlow {
         let code = AuthorizationCode::new(code.to_owned());
         let verifier = self.pkce.then(|| PkceCodeVerifier::new(keep.expose_secret().to_owned()));
         let response =
-            exchange(at.clone(), client, code, verifier).await.map_err(|error| failed(app, error, callback))?;
+            exchange(at.clone(), client, code, verifier).await.map_err(|error| self.failed(app, error, callback))?;
         if *response.token_type() != BasicTokenType::Bearer {
             return Err(app.malformed("it gave a token of another type than `bearer`"));
         }
@@ -109,6 +109,50 @@ impl CodeFlow {
             Ok(())
         } else {
             Err(app.malformed("the browser came back from another server than it was sent to"))
+        }
+    }
+    fn failed(
+        &self,
+        app: &App,
+        error: RequestTokenError<LoginError, BasicErrorResponse>,
+        callback: &Url,
+    ) -> LoginError {
+        match error {
+            RequestTokenError::Request(error) => error,
+            RequestTokenError::ServerResponse(response) => self.refusal(app, response.error().as_ref(), callback),
+            // Their texts may quote what was sent.
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+                app.malformed("its answer to our request for a token is neither a token nor an error")
+            }
+        }
+    }
+
+    /// What an error of the authorize or the token address means. Its description is not repeated: whoever made up a callback
+    /// would speak through us.
+    fn refusal(&self, app: &App, error: &str, callback: &Url) -> LoginError {
+        match error {
+            "access_denied" => app.denied(),
+            "invalid_grant" | "bad_verification_code" => app.stale(),
+            "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => app.refused(format!(
+                "it does not accept `client_id` and `client_secret` of the integration `{}`. Ask an administrator to compare \
+                 them with the app that is registered there",
+                app.id
+            )),
+            "redirect_uri_mismatch" | "invalid_redirect_uri" => app.refused(format!(
+                "another callback address is registered for the app there. Ask an administrator to register {callback}"
+            )),
+            "invalid_scope" | "insufficient_scope" => app.refused(format!(
+                "the app that is registered there may not ask for what a login needs. Ask an administrator to tick {} there",
+                self.scopes.join(" and ")
+            )),
+            "application_suspended" => {
+                app.refused("the app that is registered there is suspended. Ask an administrator to find out why")
+            }
+            "unverified_user_email" => {
+                app.account("your primary e-mail address is not verified there. Verify it, and log in again")
+            }
+            "temporarily_unavailable" | "server_error" => app.unavailable("it says that it has a trouble of its own"),
+            other => app.refused(format!("it answers with the error `{}`", printable(other, 60))),
         }
     }
 }
@@ -197,46 +241,6 @@ fn as_json(answer: &Answer) -> Vec<u8> {
     });
     let object: serde_json::Map<String, serde_json::Value> = pairs.collect();
     serde_json::Value::from(object).to_string().into_bytes()
-}
-
-fn failed(app: &App, error: RequestTokenError<LoginError, BasicErrorResponse>, callback: &Url) -> LoginError {
-    match error {
-        RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(response) => refusal(app, response.error().as_ref(), callback),
-        // Their texts may quote what was sent.
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            app.malformed("its answer to our request for a token is neither a token nor an error")
-        }
-    }
-}
-
-/// What an error of the authorize or the token address means. Its description is not repeated: whoever made up a callback
-/// would speak through us.
-fn refusal(app: &App, error: &str, callback: &Url) -> LoginError {
-    match error {
-        "access_denied" => app.denied(),
-        "invalid_grant" | "bad_verification_code" => app.stale(),
-        "invalid_client" | "incorrect_client_credentials" | "unauthorized_client" => app.refused(format!(
-            "it does not accept `client_id` and `client_secret` of the integration `{}`. Ask an administrator to compare \
-             them with the app that is registered there",
-            app.id
-        )),
-        "redirect_uri_mismatch" | "invalid_redirect_uri" => app.refused(format!(
-            "another callback address is registered for the app there. Ask an administrator to register {callback}"
-        )),
-        "invalid_scope" | "insufficient_scope" => app.refused(
-            "the app that is registered there may not ask for what a login needs. Ask an administrator to tick the scopes \
-             that the documentation of this integration names",
-        ),
-        "application_suspended" => {
-            app.refused("the app that is registered there is suspended. Ask an administrator to find out why")
-        }
-        "unverified_user_email" => {
-            app.account("your primary e-mail address is not verified there. Verify it, and log in again")
-        }
-        "temporarily_unavailable" | "server_error" => app.unavailable("it says that it has a trouble of its own"),
-        other => app.refused(format!("it answers with the error `{}`", printable(other, 60))),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::answer::printable;
 use super::app::{App, Connection};
 use super::kind::PlatformKind;
 use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
@@ -15,6 +16,9 @@ use crate::clock::Timestamp;
 
 /// Most characters of a value that comes back with the browser.
 const LONGEST_VALUE: usize = 4096;
+
+/// Most characters of a name or id of a person.
+const LONGEST_NAME: usize = 200;
 
 /// How people log in with one platform. Implementations hold no state; whoever calls goes through [`Connection`].
 pub trait Login: Send + Sync {
@@ -136,6 +140,30 @@ pub struct Identity {
     pub email: Option<Email>,
 }
 
+impl Identity {
+    /// The same, fit to be kept and shown: people write their names themselves.
+    ///
+    /// # Errors
+    /// [`LoginError::Malformed`] when there is nothing left to know the person by.
+    pub(super) fn checked(self, app: &App) -> Result<Self, LoginError> {
+        let login = printable(&self.login, LONGEST_NAME);
+        let is_id =
+            (1..=LONGEST_NAME).contains(&self.subject.len()) && self.subject.bytes().all(|b| b.is_ascii_graphic());
+        if !is_id || login.is_empty() {
+            return Err(app.malformed("the account has no id or no name"));
+        }
+        let display_name = self.display_name.map(|name| printable(&name, LONGEST_NAME)).filter(|name| !name.is_empty());
+        let email = self.email.filter(|email| is_address(&email.address));
+        Ok(Self { subject: self.subject, login, display_name, email })
+    }
+}
+
+/// Whether it can be an address (RFC 5321, section 4.5.3.1, knows no longer ones).
+fn is_address(text: &str) -> bool {
+    let parts = text.rsplit_once('@').is_some_and(|(user, domain)| !user.is_empty() && !domain.is_empty());
+    parts && text.len() <= 254 && !text.chars().any(|char| char.is_control() || char.is_whitespace())
+}
+
 /// An e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
@@ -248,7 +276,38 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests {
-    use super::{Returned, duration};
+    use secrecy::SecretString;
+
+    use super::{App, Email, Identity, PlatformKind, Returned, duration};
+    use crate::platform::LoginApp;
+
+    #[test]
+    fn names_are_kept_as_they_can_be_shown() {
+        let app = App {
+            id: "x".to_owned(),
+            platform: PlatformKind::GitLab,
+            url: "https://x.example".parse().unwrap(),
+            name: "X".to_owned(),
+            login: LoginApp::OAuth2 { client_id: String::new(), client_secret: SecretString::default() },
+        };
+        let person = |subject: &str, login: &str, name: &str, address: &str| Identity {
+            subject: subject.to_owned(),
+            login: login.to_owned(),
+            display_name: Some(name.to_owned()),
+            email: Some(Email { address: address.to_owned(), verified: true }),
+        };
+        let odd = person("7", "a\u{202e}da", &format!(" A\nda{}", "x".repeat(9999)), "a@b\r\nBcc: c");
+        let kept = odd.checked(&app).unwrap();
+        assert_eq!((kept.login.as_str(), kept.email), ("ada", None));
+        assert_eq!(kept.display_name.unwrap().len(), 199);
+        assert_eq!(person("7", "ada", " ", "a@b").checked(&app).unwrap().display_name, None);
+        for (subject, login) in [("", "ada"), ("7\n", "ada"), ("7", "\u{200f} ")] {
+            person(subject, login, "Ada", "a@b").checked(&app).unwrap_err();
+        }
+        for address in ["a", "@b", "a@", &format!("{}@b", "a".repeat(300))] {
+            assert_eq!(person("7", "ada", "Ada", address).checked(&app).unwrap().email, None, "{address}");
+        }
+    }
 
     #[test]
     fn a_query_is_read_once_and_never_printed() {

@@ -236,6 +236,7 @@ async fn an_address_is_told_as_far_as_it_is_known() {
 async fn what_is_no_answer_is_told_as_what_it_is() {
     let (github, world) = start(Kind::OAuth);
     github.user("ada");
+    let secondary = json!({"message": "You have exceeded a secondary rate limit."});
     let other_type = json!({"access_token": "x", "token_type": "mac"});
     for (place, fault, expected) in [
         (
@@ -260,6 +261,7 @@ async fn what_is_no_answer_is_told_as_what_it_is() {
         ("/api/v3/user", Fault::Answer(Reply::json(200, &json!({"id": "1", "login": "ada"}))), "malformed: "),
         ("/api/v3/user", Fault::Answer(Reply::json(500, &json!({}))), "HTTP 500"),
         ("/api/v3/user", Fault::RateLimited(None), "rate limited: "),
+        ("/api/v3/user", Fault::Answer(Reply::json(403, &secondary)), "Try again in 60 seconds"),
         ("/api/v3/user/emails", Fault::Page(502), "HTTP 502"),
     ] {
         github.stage.heal();

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
@@ -53,6 +54,7 @@ pub struct Stage<S: Simulator> {
     pub scheme: &'static str,
     shared: Arc<Shared<S>>,
     handle: ServerHandle,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl<S: Simulator> Stage<S> {
@@ -68,7 +70,7 @@ impl<S: Simulator> Stage<S> {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (sender, receiver) = std::sync::mpsc::channel();
         let served = Arc::clone(&shared);
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let app = move || {
                     App::new()
@@ -89,7 +91,7 @@ impl<S: Simulator> Stage<S> {
             })
         });
         let (address, handle) = receiver.recv().expect("the server starts");
-        Self { address, scheme, shared, handle }
+        Self { address, scheme, shared, handle, thread: Some(thread) }
     }
 
     /// The simulator, to look at or change. Nobody is answered as long as this is held.
@@ -130,8 +132,10 @@ impl<S: Simulator> Stage<S> {
 
 impl<S: Simulator> Drop for Stage<S> {
     fn drop(&mut self) {
-        // The future only waits for the end.
+        // The future only waits for the end, and so does the thread.
         drop(self.handle.stop(false));
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(std::thread::panicking() || matches!(ended, Some(Ok(Ok(())))), "{ended:?}");
         let violations = self.take_violations();
         if !std::thread::panicking() {
             assert!(violations.is_empty(), "requests that are not as documented: {violations:#?}");

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{ACCEPT, api, hosts};
 use crate::outbound::Answer;
-use crate::platform::answer::{get, json, printable};
+use crate::platform::answer::{Trouble, USUAL_PAUSE, get, json, printable};
 use crate::platform::app::{App, Connection};
 use crate::platform::code_flow::secrets;
 use crate::platform::login::{Email, Identity, LoginError};
@@ -82,6 +82,10 @@ fn refused(app: &App, answer: &Answer) -> LoginError {
     match answer.status {
         StatusCode::UNAUTHORIZED => app.unavailable("it does not accept the token that it has just given"),
         StatusCode::FORBIDDEN if message.to_ascii_lowercase().contains("suspended") => app.account(SUSPENDED),
+        // The secondary limit, which comes without headers.
+        StatusCode::FORBIDDEN if message.to_ascii_lowercase().contains("rate limit") => {
+            app.trouble(Trouble::RateLimited(USUAL_PAUSE))
+        }
         StatusCode::FORBIDDEN => app.account(format!("it says \"{}\"", printable(&message, 200))),
         status => app.malformed(format!("its API answers with HTTP {}", status.as_u16())),
     }
