@@ -4,6 +4,7 @@
 //! log, and answers when the change is being served. Files that nobody needs any more go after the commit: a crash in
 //! between leaves them behind for [`files::sweep`], never the other way round.
 
+pub mod accounts;
 mod actor;
 pub mod audit;
 pub mod credentials;
@@ -12,9 +13,11 @@ pub mod files;
 pub mod hooks;
 pub mod host_keys;
 pub mod jobs;
+pub mod logins;
 mod name;
 pub mod organizations;
 pub mod packages;
+pub mod second_factor;
 pub mod sessions;
 pub mod tokens;
 pub mod users;

@@ -5,6 +5,7 @@
 //! used, what was installed) is kept in memory and written by [`books`] from time to time.
 
 pub mod assets;
+mod auth;
 pub mod cache;
 pub mod composer;
 pub mod connections;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod form;
 pub mod guard;
 pub mod hooks;
+mod integrations;
 pub mod local_path;
 pub mod page_error;
 pub mod pages;
@@ -26,6 +28,8 @@ pub mod visitor;
 
 mod books;
 mod encoding;
+mod sealed_cookie;
+mod throttle;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,9 +37,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 use url::Url;
 
 pub use error::Error;
+pub use integrations::Integration;
 pub use page_error::PageError;
 pub use server::{Server, StartError};
 pub use tls::TlsFiles;
@@ -44,11 +50,16 @@ use crate::appliance::Appliance;
 use crate::jobs::build_dist::Dists;
 use crate::telemetry::Complaint;
 use crate::telemetry::metrics::Metrics;
+use auth::Returns;
 use books::{Installs, LastUsed};
 use connections::{Connections, Limits};
 use hooks::rate::Rates;
 use routes::RouteTable;
 use session::{Cookies, Seen};
+use throttle::Throttle;
+
+/// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core.
+const PASSWORDS: usize = 2;
 
 /// What `[server]` of the configuration says about listening and answering.
 #[derive(Clone, Debug)]
@@ -65,6 +76,8 @@ pub struct Settings {
     pub public_url: String,
     /// How much there may be at once.
     pub limits: Limits,
+    /// The platforms that people sign in with.
+    pub integrations: Vec<Integration>,
 }
 
 /// What answering needs. Clones share everything.
@@ -83,6 +96,10 @@ pub struct State {
     installs: Arc<Installs>,
     seen: Arc<Seen>,
     cookies: Cookies,
+    throttle: Arc<Throttle>,
+    /// One permit for each password that is being checked.
+    passwords: Arc<Semaphore>,
+    returns: Arc<Returns>,
     rates: Arc<Rates>,
     routes: Arc<RouteTable>,
     connections: Arc<Connections>,
@@ -108,6 +125,9 @@ impl State {
             installs: Arc::default(),
             seen: Arc::default(),
             cookies,
+            throttle: Arc::default(),
+            passwords: Arc::new(Semaphore::new(PASSWORDS)),
+            returns: Arc::default(),
             rates: Arc::default(),
             routes: Arc::new(RouteTable::new()),
             stopping: Arc::default(),
@@ -122,9 +142,14 @@ impl State {
         self.seen.flush(&self.appliance.database).await;
     }
 
+    /// The integration with this id.
+    fn integration(&self, id: &str) -> Option<&Integration> {
+        self.settings.integrations.iter().find(|integration| integration.id == id)
+    }
+
     /// What an integration is called; its id if it is not configured any more.
     fn integration_name(&self, id: &str) -> String {
-        id.to_owned()
+        self.integration(id).map_or(id, |integration| &integration.name).to_owned()
     }
 
     fn is_stopping(&self) -> bool {

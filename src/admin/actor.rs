@@ -14,6 +14,11 @@ pub enum Actor {
     Command,
     /// The program itself.
     System,
+    /// Somebody who did not prove who it is.
+    Stranger {
+        /// From which address.
+        address: String,
+    },
     /// A person with an account.
     User {
         /// The account's name.
@@ -30,6 +35,8 @@ impl Actor {
         match self {
             Self::Command => "command",
             Self::System => "system",
+            // No account has such a name.
+            Self::Stranger { .. } => "(nobody)",
             Self::User { name, .. } => name,
         }
     }
@@ -38,6 +45,7 @@ impl Actor {
         match self {
             Self::Command => Via::Command,
             Self::System => Via::System,
+            Self::Stranger { .. } => Via::Browser,
             Self::User { via, .. } => *via,
         }
     }
@@ -45,7 +53,8 @@ impl Actor {
     fn address(&self) -> Option<String> {
         match self {
             Self::User { address, .. } => address.clone(),
-            _ => None,
+            Self::Stranger { address } => Some(address.clone()),
+            Self::Command | Self::System => None,
         }
     }
 

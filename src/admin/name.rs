@@ -37,6 +37,33 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
+    /// The name of an account that begins with a platform's `login`: what no name may hold becomes `-`. The first that
+    /// `is_taken` lets pass: as it is, or with `-2`, `-3` and so on behind it.
+    ///
+    /// # Errors
+    /// What `is_taken` says.
+    pub fn of_login<E>(
+        login: &str,
+        mut is_taken: impl FnMut(&str) -> std::result::Result<bool, E>,
+    ) -> std::result::Result<Self, E> {
+        let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c) { c } else { '-' };
+        let text: String = login.to_ascii_lowercase().chars().take(LONGEST).map(plain).collect();
+        let text = text.trim_start_matches(['.', '_', '-']);
+        let base = if text.is_empty() { "user" } else { text };
+        if !RESERVED.contains(&base) && !is_taken(base)? {
+            return Ok(Self(base.to_owned()));
+        }
+        let mut number: u64 = 2;
+        loop {
+            let suffix = format!("-{number}");
+            let name = format!("{}{suffix}", &base[..base.len().min(LONGEST - suffix.len())]);
+            if !is_taken(&name)? {
+                return Ok(Self(name));
+            }
+            number += 1;
+        }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -70,6 +97,25 @@ mod tests {
         for bad in ["", "-a", ".a", "a b", "a/b", "ä", "a\n", "token", "admin", "app", "api", "new", "me", &too_long] {
             assert!(Name::parse("a name", bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_login_becomes_the_first_free_name() {
+        let name = |login: &str, taken: &[&str]| {
+            let name = Name::of_login(login, |name| Ok::<_, ()>(taken.contains(&name))).expect("nothing fails");
+            assert!(Name::parse("a name", name.as_str()).is_ok(), "{name}");
+            name.to_string()
+        };
+        assert_eq!(name("ada", &[]), "ada");
+        assert_eq!(name("Ada.Lovelace", &[]), "ada.lovelace");
+        assert_eq!(name("jane@x.io", &[]), "jane-x.io");
+        assert_eq!(name("ünal", &[]), "nal");
+        assert_eq!(name("李", &[]), "user");
+        assert_eq!(name("", &["user"]), "user-2");
+        assert_eq!(name("ada", &["ada", "ada-2"]), "ada-3");
+        assert_eq!(name("admin", &[]), "admin-2");
+        let long = "x".repeat(80);
+        assert_eq!(name(&long, &[&long[..63]]), format!("{}-2", &long[..61]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::control::{self, server::Control};
 use super::failure::Failure;
 use super::{settings, turn};
-use crate::admin::{files, organizations};
+use crate::admin::{accounts, files, organizations};
 use crate::appliance::{Appliance, NoAnswer};
 use crate::config::{Config, Overrides, PublicUrl};
 use crate::http::{self, Server};
@@ -71,9 +71,11 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
         }
     };
     let appliance = opened?;
+    let settings = settings::http(config)?;
+    require_unchanged(&appliance, &settings.integrations).await?;
     let workers = Workers::start(appliance.clone(), config.jobs.workers).await?;
     let dists = Dists::new(appliance.clone());
-    let state = http::State::new(appliance.clone(), dists, metrics, settings::http(config));
+    let state = http::State::new(appliance.clone(), dists, metrics, settings);
     let mut server = Server::start(state)?;
     let control = Control::listen(appliance.clone(), &control::socket(&config.server.data_dir))?;
     for address in server.addresses() {
@@ -111,6 +113,15 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
             Err(error) => format!("the HTTP server ended by itself: {error}"),
         })),
     }
+}
+
+/// People are known by an integration's id: under it there must be the platform that there was.
+async fn require_unchanged(appliance: &Appliance, integrations: &[http::Integration]) -> Result<(), Failure> {
+    let known: Vec<_> = integrations.iter().map(http::Integration::known).collect();
+    let check = appliance
+        .database
+        .read(move |db| known.iter().try_for_each(|one| accounts::require_unchanged(db, &one.id, &one.recorded)));
+    Ok(check.await?)
 }
 
 /// What is good to do once the server runs, and no reason to stop it.

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::config::{Config, Problem, SshHostKeys, Storage};
+use crate::clock::Clock;
+use crate::config::{self, Config, Problem, SshHostKeys, Storage};
 use crate::outbound::{self, Guard, HostRule, Own, SetupFailed};
+use crate::platform::Connection;
 use crate::vcs::url::UrlPolicy;
 use crate::vcs::{self, HostKeyPolicy, Limits};
 use crate::{appliance, http};
@@ -21,15 +23,6 @@ pub fn without_effect(config: &Config) -> Vec<Problem> {
             place: config.place_of("retention.dev_dists"),
             message: "this release keeps the archives of superseded dev commits for ever: the key has no effect yet"
                 .to_owned(),
-        });
-    }
-    for integration in &config.integrations {
-        problems.push(Problem {
-            place: integration.place.clone(),
-            message: format!(
-                "the integration `{}` is checked, but this release does not log in or synchronize with it yet",
-                integration.id
-            ),
         });
     }
     problems
@@ -113,9 +106,12 @@ fn own(config: &Config) -> Own {
 }
 
 /// For listening and answering.
-pub fn http(config: &Config) -> http::Settings {
-    let server = &config.server;
-    http::Settings {
+///
+/// # Errors
+/// As [`integrations`].
+pub fn http(config: &Config) -> Result<http::Settings, Failure> {
+    let (server, integrations) = (&config.server, integrations(config)?);
+    Ok(http::Settings {
         listen: vec![server.listen],
         tls: server
             .tls
@@ -125,7 +121,30 @@ pub fn http(config: &Config) -> http::Settings {
         metrics_token: server.metrics_token.clone(),
         public_url: server.public_url.as_str().to_owned(),
         limits: http::connections::Limits::of_process(),
-    }
+        integrations,
+    })
+}
+
+/// The platforms that people sign in with.
+///
+/// # Errors
+/// If nothing outside can be called as the configuration says.
+pub fn integrations(config: &Config) -> Result<Vec<http::Integration>, Failure> {
+    let outbound = outbound(config)?;
+    let integration = |one: &config::Integration| {
+        let app = one.app();
+        let connection = app.map(|app| Connection::new(app, &outbound, Clock::system())).transpose()?;
+        Ok(http::Integration {
+            id: one.id.clone(),
+            name: one.name.clone(),
+            platform: one.platform,
+            url: one.url.clone(),
+            connection,
+            login: one.login,
+            link_by_email: one.link_by_email,
+        })
+    };
+    config.integrations.iter().map(integration).collect()
 }
 
 fn url_policy(config: &Config) -> UrlPolicy {

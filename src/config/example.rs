@@ -85,7 +85,7 @@ fn integration(text: &mut String, platform: PlatformKind) {
             "id" => format!("id = \"{platform}\""),
             "platform" => format!("platform = \"{platform}\""),
             "url" => format!("url = \"{}\"", platform.public_url().unwrap_or("https://bitbucket.example.com")),
-            "name" | "login" => continue,
+            "name" | "login" | "link_by_email" => continue,
             name => shown(&section, name),
         };
         if only_for(key.name).is_some() {

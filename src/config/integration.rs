@@ -27,6 +27,8 @@ pub struct Integration {
     pub login_app: Option<LoginApp>,
     /// Whether the login page offers it; never without a [`LoginApp`].
     pub login: bool,
+    /// Whether a first login is taken for that of the account with the same verified e-mail address.
+    pub link_by_email: bool,
     /// The GitHub App, where there is one.
     pub github_app: Option<GitHubApp>,
     /// Where the block stands, for findings about it as a whole.
@@ -89,6 +91,7 @@ impl Resolver {
             name: name?.unwrap_or_else(|| platform.display_name().to_owned()),
             login_app,
             login: login?,
+            link_by_email: keys.link_by_email.as_ref().is_some_and(|placed| placed.value),
             github_app: github_app?,
             place,
         })

@@ -117,6 +117,9 @@ sections! {
         client_secret: Secret, Example(r#""…""#);
         /// Offer it on the login page. Default: true where it has an OAuth app.
         login: Flag, Example("true");
+        /// Take a first login for that of the account here with the same e-mail address, where the platform says that the
+        /// address is verified, and never for an administrator's. Only for a platform whose word you trust with that.
+        link_by_email: Flag, Example("false");
         /// A GitHub App, by which organizations connect without a personal token.
         app_id: Number, Example("123456");
         /// The App's private key, PEM.

@@ -13,7 +13,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use futures_util::stream::StreamExt;
+use secrecy::SecretString;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::page_error::{FormFault, PageError};
 use super::session::Kind;
@@ -27,6 +29,16 @@ const LONGEST: usize = 256 * 1024;
 /// Checkboxes that are off are absent, so fields of `T` have defaults; `Vec<(String, String)>` takes fields that occur more
 /// than once.
 pub struct Form<T>(pub T);
+
+/// A field that holds a secret: it is never printed, and wiped when it is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Secret(pub SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
 
 impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     type Error = PageError;

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod respond;
 
 pub(super) mod refusals;
+pub(super) mod sign_in;
 
 mod landing;
 

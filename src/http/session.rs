@@ -34,8 +34,8 @@ pub enum Kind {
     Session,
     /// Nobody has, so far.
     Visit,
-    /// A way to a platform and back.
-    Departure,
+    /// Somebody's password was right, and the second factor is asked for.
+    SecondFactor,
 }
 
 /// How cookies are set: behind HTTPS with the prefix that lets nobody but this very host set them (RFC 6265bis, section 4.1.3).
@@ -59,20 +59,28 @@ impl Cookies {
             (Kind::Session, false) => "session",
             (Kind::Visit, true) => "__Host-visit",
             (Kind::Visit, false) => "visit",
-            (Kind::Departure, true) => "__Host-departure",
-            (Kind::Departure, false) => "departure",
+            (Kind::SecondFactor, true) => "__Host-second-factor",
+            (Kind::SecondFactor, false) => "second-factor",
         }
+    }
+
+    /// What the names of cookies begin with that go with a browser on its way to a platform and back; each way has its own.
+    #[must_use]
+    pub const fn departure(self) -> &'static str {
+        if self.secure { "__Host-departure-" } else { "departure-" }
     }
 
     /// A cookie that the browser keeps for `age`, or until it is closed.
     #[must_use]
     pub fn set(self, kind: Kind, value: String, age: Option<Duration>) -> Cookie<'static> {
-        let mut cookie = Cookie::build(self.name(kind), value)
-            .path("/")
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .secure(self.secure)
-            .finish();
+        self.named(self.name(kind).to_owned(), value, age)
+    }
+
+    /// The same under a name of its own.
+    #[must_use]
+    pub fn named(self, name: String, value: String, age: Option<Duration>) -> Cookie<'static> {
+        let mut cookie =
+            Cookie::build(name, value).path("/").http_only(true).same_site(SameSite::Lax).secure(self.secure).finish();
         if let Some(age) = age {
             cookie.set_max_age(CookieAge::seconds(i64::try_from(age.as_secs()).unwrap_or(i64::MAX)));
         }
@@ -82,7 +90,13 @@ impl Cookies {
     /// What takes a cookie away.
     #[must_use]
     pub fn remove(self, kind: Kind) -> Cookie<'static> {
-        let mut cookie = self.set(kind, String::new(), None);
+        self.remove_named(self.name(kind).to_owned())
+    }
+
+    /// The same for a name of its own.
+    #[must_use]
+    pub fn remove_named(self, name: String) -> Cookie<'static> {
+        let mut cookie = self.named(name, String::new(), None);
         cookie.make_removal();
         cookie
     }

@@ -22,9 +22,10 @@ use super::pages::respond;
 use super::session::{Cookies, Kind, Value};
 use super::{State, csrf, form, request};
 use crate::access::role::Role;
+use crate::admin::logins::Beginning;
 use crate::admin::{Actor, Via, sessions};
 use crate::catalog::{OrgAccess, Organization, View};
-use crate::store::ids::OrgId;
+use crate::store::ids::{AccountId, OrgId};
 use crate::store::organizations;
 use crate::store::sessions::Session;
 use crate::store::users::{self, User};
@@ -231,6 +232,18 @@ impl FromRequest for Visitor {
 }
 
 impl Visitor {
+    /// Who signs in with this browser, where from, and what it had until now.
+    #[must_use]
+    pub fn beginning(&self, cookie: &Value, account: Option<AccountId>) -> Beginning {
+        Beginning {
+            digest: cookie.digest(),
+            account,
+            address: self.address.clone(),
+            agent: self.agent.clone(),
+            instead_of: self.who.as_ref().map(|who| who.session.id),
+        }
+    }
+
     /// Gives the answer the cookies that go with the page.
     pub fn keep(&self, cookies: Cookies, response: &mut actix_web::HttpResponse) {
         // A cookie of ours fits into a header, so that adding it cannot fail.

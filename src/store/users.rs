@@ -221,12 +221,21 @@ pub fn set_logged_in(tx: &Tx<'_>, id: UserId, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Says what a person is called and where it is reached.
+/// Says what a person is called.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_profile(tx: &Tx<'_>, id: UserId, display_name: Option<&str>, email: Option<&str>) -> Result<()> {
-    tx.execute("UPDATE user SET display_name = ?2, email = ?3 WHERE id = ?1", (id, display_name, email))?;
+pub fn set_display_name(tx: &Tx<'_>, id: UserId, display_name: Option<&str>) -> Result<()> {
+    tx.execute("UPDATE user SET display_name = ?2 WHERE id = ?1", (id, display_name))?;
+    Ok(())
+}
+
+/// Says where a person is reached. `verified`: whether somebody else than the person vouches for it.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_email(tx: &Tx<'_>, id: UserId, email: Option<&str>, verified: bool) -> Result<()> {
+    tx.execute("UPDATE user SET email = ?2, email_verified = ?3 WHERE id = ?1", (id, email, verified))?;
     Ok(())
 }
 
@@ -239,14 +248,17 @@ pub fn set_shortcuts(tx: &Tx<'_>, id: UserId, shortcuts: bool) -> Result<()> {
     Ok(())
 }
 
-/// The accounts with this e-mail address, without regard to case.
+/// The accounts with this e-mail address, without regard to case. `vouched`: only where somebody else than the person said
+/// that it is theirs.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn by_email(connection: &Connection, email: &str) -> Result<Vec<User>> {
+pub fn by_email(connection: &Connection, email: &str, vouched: bool) -> Result<Vec<User>> {
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM user WHERE lower(email) = lower(?1) ORDER BY id"))?
-        .query_map([email], user)?
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM user WHERE lower(email) = lower(?1) AND email_verified >= ?2 ORDER BY id"
+        ))?
+        .query_map((email, vouched), user)?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
 }

@@ -100,6 +100,7 @@ async fn a_port_that_is_taken_is_told() {
             metrics_token: None,
             public_url: "https://packages.example.com".to_owned(),
             limits: packagist_selfhosted::http::connections::Limits::of_files(1024),
+            integrations: Vec::new(),
         };
         let dists = packagist_selfhosted::jobs::build_dist::Dists::new(first.appliance.clone());
         let metrics = packagist_selfhosted::telemetry::metrics::install();

@@ -90,6 +90,7 @@ pub async fn world_with(adjust: Adjust) -> World {
         metrics_token: None,
         public_url: "https://packages.example.com".to_owned(),
         limits: packagist_selfhosted::http::connections::Limits::of_files(1024),
+        integrations: Vec::new(),
     };
     adjust(&mut settings, folder.path());
     let state = State::new(appliance.clone(), Dists::new(appliance.clone()), metrics::install(), settings);

@@ -102,7 +102,9 @@ pub struct Flash {
 }
 
 impl Flash {
-    pub(super) fn markup(&self) -> Markup {
+    /// The line.
+    #[must_use]
+    pub fn markup(&self) -> Markup {
         let class = if self.good { "flash ok" } else { "flash fail" };
         html! { div class=(class) role="status" { (self.text) } }
     }

@@ -5,7 +5,8 @@
 
 use actix_web::{Route as Handler, web};
 
-use crate::http::pages;
+use crate::http::auth;
+use crate::http::pages::{self, sign_in};
 
 /// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,16 @@ const fn action(pattern: &'static str, opens: Opens, post: fn() -> Handler) -> P
 pub static PAGES: &[Page] = &[
     // Before and around signing in.
     page("/", Opens::Anyone, || web::to(pages::landing)),
+    form("/login", Opens::Anyone, || web::to(sign_in::page), || web::to(sign_in::submit)),
+    form(
+        "/login/second-factor",
+        Opens::Anyone,
+        || web::to(sign_in::second_factor),
+        || web::to(sign_in::submit_second_factor),
+    ),
+    action("/logout", Opens::SignedIn, || web::to(sign_in::log_out)),
+    page("/auth/{integration}", Opens::Anyone, || web::to(auth::depart)),
+    page("/auth/{integration}/callback", Opens::Anyone, || web::to(auth::callback)),
     // An organization's packages.
     // An organization's people.
     // An organization's secrets and its log.
