@@ -132,7 +132,7 @@ async fn heavy_tags() {
         import(&scene, |out| {
             for number in 0..tags {
                 let tag = format!(
-                    "reset refs/tags/v{}.{}.{}\nfrom refs/heads/main^0\n",
+                    "reset refs/tags/v{}.{}.{}\nfrom refs/heads/main\n",
                     number / 1000,
                     number / 10 % 100,
                     number % 10
