@@ -7,6 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use packagist_selfhosted::config::{Config, LoginApp, Overrides, Place, PlatformKind, SshHostKeys, Storage, example};
 use packagist_selfhosted::telemetry::{LogFormat, LogLevel};
 use secrecy::ExposeSecret;
@@ -119,8 +123,9 @@ fn the_contract_s_own_text_is_understood() {
         url = "https://bitbucket.example.com/context"
         oauth_version = 1
         consumer_key = "consumer"
-        private_key = "hunter2"
+        private_key_file = "bb.pem"
     "#;
+    fs::write(directory.path().join("bb.pem"), rsa_key()).unwrap();
     let path = directory.path().join("config.toml");
     let config = Config::from_text(text, &path, NOTHING, &Overrides::default()).unwrap();
     assert_eq!(config.server.tls.as_ref().unwrap().private_key, directory.path().join("tls.key"));
@@ -142,6 +147,24 @@ fn the_contract_s_own_text_is_understood() {
     assert_eq!(config.place_of("integration.bb.oauth_version").to_string(), format!("{}:55:25", path.display()));
     assert_eq!(config.place_of("server.nothing"), Place::Default);
     assert!(!format!("{config:?}").contains("hunter2"), "secrets have no Debug");
+}
+
+/// A private key that fits OAuth 1, in PEM.
+fn rsa_key() -> String {
+    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()))
+}
+
+#[test]
+fn a_key_that_cannot_sign_is_told_at_start() {
+    let text = "[[integration]]\nid = \"a\"\nplatform = \"bitbucket-datacenter\"\nurl = \"https://b.example\"\n\
+                oauth_version = 1\nconsumer_key = \"c\"\nprivate_key = \"hunter2\"\n";
+    refused(
+        text,
+        "config.toml:7:15: `private_key` cannot be used: it is no key in PEM, which begins with \
+         `-----BEGIN PRIVATE KEY-----` or `-----BEGIN RSA PRIVATE KEY-----`",
+    );
 }
 
 #[test]

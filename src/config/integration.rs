@@ -1,6 +1,6 @@
 //! `[[integration]]`: a platform with its apps. Which keys a platform takes, and which belong together.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::config::keys::{IntegrationKeys, TypedConfig};
@@ -10,7 +10,7 @@ use crate::config::resolver::{Resolver, place_of};
 use crate::config::section::Section;
 use crate::config::suggestion::{hint, shown};
 use crate::config::values;
-use crate::platform::{App, LoginApp, PlatformKind};
+use crate::platform::{App, ConsumerKey, LoginApp, PlatformKind};
 
 /// A platform as it was configured.
 #[derive(Clone, Debug)]
@@ -144,7 +144,10 @@ impl Resolver {
         }
         let pair = self.pair(keys, ("consumer_key", consumer_key?), ("private_key", private_key?))?;
         match pair {
-            Some((consumer_key, private_key)) => Some(Some(LoginApp::OAuth1 { consumer_key, private_key })),
+            Some((consumer_key, private_key)) => match ConsumerKey::from_pem(private_key.expose_secret()) {
+                Ok(_) => Some(Some(LoginApp::OAuth1 { consumer_key, private_key })),
+                Err(error) => self.complain(place_named(keys, "private_key")?, error.to_string()),
+            },
             None => self.complain(
                 place_of(keys, &keys.oauth_version),
                 "`oauth_version = 1` needs `consumer_key` and `private_key`",
@@ -166,7 +169,7 @@ impl Resolver {
         first: (&str, Option<A>),
         second: (&str, Option<B>),
     ) -> Option<Option<(A, B)>> {
-        let place_named = |name: &str| keys.places().into_iter().find(|(key, _)| *key == name).map(|(_, place)| place);
+        let place_named = |name: &str| place_named(keys, name);
         match (first.1, second.1) {
             (Some(a), Some(b)) => Some(Some((a, b))),
             (None, None) => Some(None),
@@ -215,6 +218,11 @@ impl Resolver {
         }
         Some(pair.map(|(id, private_key)| GitHubApp { id, private_key, slug, webhook_secret }))
     }
+}
+
+/// Where a key stands.
+fn place_named(keys: &IntegrationKeys, name: &str) -> Option<Place> {
+    keys.places().into_iter().find(|(key, _)| *key == name).map(|(_, place)| place)
 }
 
 /// The only platform that a key is for, or nothing where all take it.

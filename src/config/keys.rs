@@ -111,7 +111,8 @@ sections! {
         url: Text, Example(r#""https://github.com""#);
         /// Shown on the login button. Default: the platform's name.
         name: Text, Example(r#""GitHub""#);
-        /// The OAuth app's id and secret, for the login. `integration list` shows the callback to register.
+        /// The OAuth app's id and secret, for the login. `integration list` shows the callback to register. To be ticked:
+        /// on GitLab `read_user`, on Bitbucket Cloud `Account: Email` and `Account: Read`, elsewhere nothing.
         client_id: Text, Example(r#""…""#);
         /// (or client_secret_file)
         client_secret: Secret, Example(r#""…""#);
@@ -128,12 +129,12 @@ sections! {
         app_slug: Text, Example(r#""our-packagist""#);
         /// Secret of the App's webhook; without it /hooks/app/… answers 404.
         webhook_secret: Secret, Example(r#""…""#);
-        /// OAuth 1, for servers that cannot do OAuth 2 (before 7.21); then without client_id and client_secret.
+        /// OAuth 1, for servers that cannot do OAuth 2 (before 7.20); then without client_id and client_secret.
         /// Default: 2.
         oauth_version: Number, Example("1");
         /// OAuth 1: key of the consumer.
         consumer_key: Text, Example(r#""packagist""#);
-        /// OAuth 1: the RSA private key whose public half the link holds, PEM.
+        /// OAuth 1: the RSA private key whose public half the link holds, PEM, of 2048 to 4096 bits.
         private_key: Secret, Example(r#""-----BEGIN PRIVATE KEY-----…""#);
     }
 }

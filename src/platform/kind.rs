@@ -62,11 +62,13 @@ impl PlatformKind {
         let tails: &[&str] = match self {
             Self::GitHub => &["/api/v3", "/api/graphql", "/login"],
             Self::GitLab => &["/api/v4", "/users/sign_in"],
-            Self::BitbucketCloud => &[],
-            Self::BitbucketDataCenter => &["/rest/api/1.0", "/rest/api/latest", "/dashboard", "/projects", "/login"],
+            Self::BitbucketCloud | Self::BitbucketDataCenter => &[],
         };
         let whole = url.path().trim_end_matches('/').to_owned();
-        let path = tails.iter().find_map(|tail| whole.strip_suffix(tail)).unwrap_or(&whole);
+        let path = match self {
+            Self::BitbucketDataCenter => before_bitbuckets_own(&whole),
+            _ => tails.iter().find_map(|tail| whole.strip_suffix(tail)).unwrap_or(&whole),
+        };
         url.set_path(path);
         url.set_query(None);
         url.set_fragment(None);
@@ -77,8 +79,27 @@ impl PlatformKind {
             // A part of a host name is a host name.
             let _ = url.set_host(Some(host));
         }
+        if self == Self::BitbucketCloud && matches!(pasted.host_str(), Some("bitbucket.org" | "api.bitbucket.org")) {
+            // There is one, and nothing below it is another.
+            url.set_path("");
+            let _ = url.set_host(Some("bitbucket.org"));
+        }
         url
     }
+}
+
+/// What of a path is the server's and not a page's or the API's.
+fn before_bitbuckets_own(path: &str) -> &str {
+    const OWN: [&str; 10] =
+        ["account", "admin", "dashboard", "login", "plugins", "projects", "repos", "rest", "scm", "users"];
+    let mut end = 0;
+    for segment in path.split('/') {
+        if OWN.contains(&segment) {
+            return path[..end].trim_end_matches('/');
+        }
+        end += segment.len() + 1;
+    }
+    path
 }
 
 impl fmt::Display for PlatformKind {
@@ -104,7 +125,12 @@ mod tests {
             (PlatformKind::GitLab, "https://corp.example/gitlab/api/v4", "https://corp.example/gitlab"),
             (PlatformKind::GitLab, "https://gitlab.example/users/sign_in?x=1#y", "https://gitlab.example/"),
             (PlatformKind::BitbucketDataCenter, "https://host/stash/rest/api/1.0/", "https://host/stash"),
-            (PlatformKind::BitbucketCloud, "https://bitbucket.org/login", "https://bitbucket.org/login"),
+            (PlatformKind::BitbucketDataCenter, "https://host/bitbucket/dashboard", "https://host/bitbucket"),
+            (PlatformKind::BitbucketDataCenter, "https://host/projects/ACME/repos/a?at=b", "https://host/"),
+            (PlatformKind::BitbucketDataCenter, "https://host/restaurant/", "https://host/restaurant"),
+            (PlatformKind::BitbucketCloud, "https://bitbucket.org/acme/workspace/overview", "https://bitbucket.org/"),
+            (PlatformKind::BitbucketCloud, "https://api.bitbucket.org/2.0/", "https://bitbucket.org/"),
+            (PlatformKind::BitbucketCloud, "http://localhost:7990/cloud/", "http://localhost:7990/cloud"),
         ] {
             assert_eq!(platform.base(&pasted.parse().unwrap()).as_str(), base, "{pasted}");
         }

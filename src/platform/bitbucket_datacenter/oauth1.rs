@@ -39,9 +39,8 @@ impl Consumer {
         let LoginApp::OAuth1 { consumer_key, private_key } = &app.login else {
             return Err(app.refused("it needs `consumer_key` and `private_key` in config.toml"));
         };
-        let key = ConsumerKey::from_pem(private_key.expose_secret()).map_err(|error| {
-            app.refused(format!("{} (integration `{}`)", error.to_string().trim_end_matches('.'), app.id))
-        })?;
+        let key = ConsumerKey::from_pem(private_key.expose_secret())
+            .map_err(|error| app.refused(format!("{error} (integration `{}`)", app.id)))?;
         Ok(Self { name: consumer_key.clone(), key: Arc::new(key) })
     }
 

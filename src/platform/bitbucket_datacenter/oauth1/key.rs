@@ -33,7 +33,7 @@ const REMEDY: &str = "make one with `openssl genrsa -out bitbucket.pem 2048`, an
 
 /// Why a text is no key to sign with. The message is for who wrote the configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("The private key cannot be used: {0}")]
+#[error("`private_key` cannot be used: {0}")]
 pub struct InvalidKey(String);
 
 /// A signature came out wrong, or the system has no randomness: no request may be sent then.
