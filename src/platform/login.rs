@@ -75,8 +75,8 @@ pub struct Departure {
     pub url: Url,
     /// How it is recognised when it comes back: what [`Returned::state`] must be. Good for one time.
     pub state: String,
-    /// What proves at the end that we are who began: PKCE's verifier, or the secret of OAuth 1's request token. To be
-    /// kept, sealed, with this browser; empty where the platform has neither.
+    /// What proves at the end that we are who began: PKCE's verifier. To be kept, sealed, with this browser; empty for OAuth 1,
+    /// where our key proves it.
     pub keep: SecretString,
 }
 
