@@ -6,6 +6,7 @@
 //! next request, and a command returns when its change is being served.
 
 mod apply;
+mod crowd;
 mod facts;
 mod load;
 mod people;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use apply::Updater;
+pub use crowd::{Crowd, Standing};
 pub use facts::Known;
 pub use people::OrgAccess;
 pub use root::Root;

@@ -4,6 +4,7 @@
 //! running server its arguments and standard input travel over the control socket, and the server runs it; without one
 //! the same code runs in this process ([`managed`]). One file a command group.
 
+mod access;
 mod args;
 mod audit;
 mod check;
@@ -15,6 +16,7 @@ mod host_key;
 mod input;
 mod job;
 mod managed;
+mod member;
 mod org;
 mod output;
 mod owner;
@@ -26,6 +28,7 @@ mod serve;
 mod session;
 mod settings;
 mod table;
+mod team;
 mod token;
 mod turn;
 mod user;
@@ -100,6 +103,15 @@ enum Managed {
     /// Packages: one source repository each
     #[command(subcommand)]
     Package(package::Command),
+    /// An organization's people
+    #[command(subcommand)]
+    Member(member::Command),
+    /// Teams: people who see the same packages
+    #[command(subcommand)]
+    Team(team::Command),
+    /// Who may see a package, and why
+    #[command(subcommand)]
+    Access(access::Command),
     /// Tokens with which Composer installs packages
     #[command(subcommand)]
     Token(token::Command),
@@ -139,6 +151,9 @@ impl Managed {
             Self::Credential(command) => credential::run(command, session).await,
             Self::HostKey(command) => host_key::run(command, session).await,
             Self::Package(command) => package::run(command, session).await,
+            Self::Member(command) => member::run(command, session).await,
+            Self::Team(command) => team::run(command, session).await,
+            Self::Access(command) => access::run(command, session).await,
             Self::Token(command) => token::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
             Self::Audit(command) => audit::run(command, session).await,
@@ -268,7 +283,33 @@ mod tests {
             "package forget a/b 0123456789012345678901234567890123456789",
             "package hook a/b --rotate",
             "token add --access read --package a/b --package c/d --expires 90d --description CI",
+            "token add --access read --team web --team web/api --package a/b",
             "token add --user ada",
+            "team list --json",
+            "team show web/api --json",
+            "team add web",
+            "team rename web site",
+            "team move api --under web",
+            "team remove web",
+            "team grant web a/b c/d",
+            "team grant web --all",
+            "team revoke web a/b",
+            "team revoke web --all",
+            "team add-member web ghe:ada",
+            "team remove-member web ada",
+            "member list --json",
+            "member add ada --role owner",
+            "member set-role ada admin",
+            "member remove ada",
+            "member activate ghe:ada",
+            "member deactivate ada",
+            "access explain --user ada --package a/b --json",
+            "access list --package a/b --json",
+            "access grant --user ada --package a/b",
+            "access revoke --user ada --package a/b",
+            "org set-login-rule acme --integration ghe --integration gitlab",
+            "org set-login-rule acme --any",
+            "org set-activation acme manual",
             "token revoke 7",
             "job retry 7",
             "completions bash",
@@ -290,6 +331,14 @@ mod tests {
             "token add",
             "token add --access write",
             "token add --user ada --access read",
+            "token add --user ada --team web",
+            "team grant web",
+            "team grant web a/b --all",
+            "member add ada --role boss",
+            "access explain --user ada",
+            "org set-login-rule acme",
+            "org set-login-rule acme --any --integration ghe",
+            "org set-activation acme sometimes",
             "token add --access read --expires soon",
             "credential add git --type http-basic",
             "credential add git --type password --secret-stdin",

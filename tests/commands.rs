@@ -11,6 +11,8 @@ mod faults;
 mod output;
 #[path = "commands/packages.rs"]
 mod packages;
+#[path = "commands/people.rs"]
+mod people;
 #[path = "commands/running.rs"]
 mod running;
 #[path = "commands/secrets.rs"]

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Actor, Error, Result, users as use_users};
+use super::{Actor, Error, Result, teams as use_teams, users as use_users};
 use crate::access::token::{TokenKind, TokenText};
 use crate::appliance::Appliance;
 use crate::secrets::random;
-use crate::store::ids::{OrgId, PackageId, TokenId};
+use crate::store::ids::{OrgId, TokenId};
 use crate::store::packages::Package;
 use crate::store::tokens::{self, Token};
 
@@ -51,8 +51,26 @@ pub struct Created {
 pub struct Summary {
     /// The token.
     pub token: Token,
-    /// The packages that it is restricted to; none: all that there are.
-    pub packages: Option<Vec<String>>,
+    /// What it is restricted to; none: all that there is.
+    pub scope: Option<ScopeNames>,
+}
+
+/// What a token is restricted to, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeNames {
+    /// The packages.
+    pub packages: Vec<String>,
+    /// The paths of the teams.
+    pub teams: Vec<String>,
+}
+
+/// What a new token is restricted to: the union of packages and teams, which it follows.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The packages.
+    pub packages: Vec<Package>,
+    /// The paths of the teams.
+    pub teams: Vec<String>,
 }
 
 /// The organization's tokens, without revoked ones.
@@ -66,11 +84,14 @@ pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Summary>> {
             tokens::all(org, db)?
                 .into_iter()
                 .map(|token| {
-                    let packages = match token.restricted {
-                        true => Some(tokens::packages(org, db, token.id)?),
+                    let scope = match token.restricted {
+                        true => Some(ScopeNames {
+                            packages: tokens::packages(org, db, token.id)?,
+                            teams: tokens::teams(org, db, token.id)?,
+                        }),
                         false => None,
                     };
-                    Ok(Summary { token, packages })
+                    Ok(Summary { token, scope })
                 })
                 .collect()
         })
@@ -90,22 +111,22 @@ pub async fn list_of_user(appliance: &Appliance, user: &str) -> Result<Vec<Summa
             let held = tokens::of_users(db)?.into_iter();
             Ok(held
                 .filter(|token| token.user.as_deref() == Some(user.name.as_str()))
-                .map(|token| Summary { token, packages: None })
+                .map(|token| Summary { token, scope: None })
                 .collect())
         })
         .await
 }
 
-/// Makes a token of an organization; without `packages` it opens all that there are, now and later.
+/// Makes a token of an organization; without a scope it opens all that there is, now and later.
 ///
 /// # Errors
-/// If an option is not acceptable.
+/// If an option is not acceptable, or there is no such team.
 pub async fn add(
     appliance: &Appliance,
     actor: &Actor,
     org: OrgId,
     access: Access,
-    packages: Option<Vec<Package>>,
+    scope: Option<Scope>,
     options: Options,
 ) -> Result<Created> {
     let (kind, word) = match access {
@@ -117,13 +138,22 @@ pub async fn add(
     let id = appliance
         .database
         .write(move |tx| {
-            let ids: Option<Vec<PackageId>> =
-                packages.as_ref().map(|packages| packages.iter().map(|package| package.id).collect());
-            let scope = ids.clone().map(|packages| tokens::Scope { packages, teams: Vec::new() });
+            let (scope, teams) = match scope {
+                None => (None, None),
+                Some(scope) => {
+                    let found: Result<Vec<_>> = scope.teams.iter().map(|path| use_teams::find(org, tx, path)).collect();
+                    let (teams, packages): (Vec<_>, Vec<_>) =
+                        (found?, scope.packages.iter().map(|one| one.id).collect());
+                    let paths: Vec<String> = teams.iter().map(|team| team.path.clone()).collect();
+                    let teams = teams.into_iter().map(|team| team.id).collect();
+                    (Some(tokens::Scope { packages, teams }), Some(paths))
+                }
+            };
             let id = tokens::insert(org, tx, &row, scope.as_ref(), now)?;
             let detail = json!({
                 "access": word,
-                "packages": ids,
+                "packages": scope.map(|scope| scope.packages),
+                "teams": teams,
                 "description": row.description,
                 "expires_at": row.expires_at,
             });

@@ -27,34 +27,41 @@ pub(super) struct Rows {
     grants: Vec<grants::Grant>,
 }
 
-/// What is known of one person, or of everybody who has an account here. Rows of accounts by which nobody logged in yet
-/// stand under none.
+/// What is known of one person or of many.
 pub(super) fn rows(
     connection: &Connection,
     org: OrgId,
     whose: Whose,
     detailed: bool,
-) -> store::Result<HashMap<Option<UserId>, Rows>> {
-    let mut rows: HashMap<Option<UserId>, Rows> = HashMap::new();
+) -> store::Result<HashMap<Person, Rows>> {
+    let mut rows: HashMap<Person, Rows> = HashMap::new();
     let user = match whose {
         Whose::One(Person::User(user)) => Some(user),
         _ => None,
     };
-    if !matches!(whose, Whose::One(Person::Account(_))) {
+    if !matches!(whose, Whose::Unclaimed | Whose::One(Person::Account(_))) {
         for (user, role) in members::given(org, connection, user)? {
-            rows.entry(Some(user)).or_default().given = Some(role);
+            rows.entry(Person::User(user)).or_default().given = Some(role);
         }
     }
     for (user, account, found) in members::found_of(org, connection, whose)? {
-        rows.entry(user).or_default().found.push((account, found));
+        rows.entry(user.map_or(Person::Account(account), Person::User)).or_default().found.push((account, found));
     }
     for membership in team_members::memberships(org, connection, whose)? {
-        rows.entry(membership.user).or_default().teams.push(membership);
+        let person = whose_row(membership.user, membership.account);
+        person.into_iter().for_each(|person| rows.entry(person).or_default().teams.push(membership));
     }
     for grant in grants::of(org, connection, whose, detailed)? {
-        rows.entry(grant.user).or_default().grants.push(grant);
+        if let Some(person) = whose_row(grant.user, grant.account) {
+            rows.entry(person).or_default().grants.push(grant);
+        }
     }
     Ok(rows)
+}
+
+/// Of a row that is about a person or an account: who it is about.
+fn whose_row(user: Option<UserId>, account: Option<AccountId>) -> Option<Person> {
+    user.map(Person::User).or(account.map(Person::Account))
 }
 
 impl Rows {

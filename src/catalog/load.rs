@@ -186,7 +186,7 @@ pub(super) fn with_access(
     let rules = Rules { teams, policy: policies::of(before.id, connection)? };
     let rows = facts::rows(connection, before.id, Whose::Everybody, false)?;
     let people = rows.into_iter().filter_map(|(user, rows)| {
-        let user = user?;
+        let Person::User(user) = user else { return None };
         let holder = users.get(&user)?;
         Some((user, person(holder, rows, before)))
     });
@@ -212,7 +212,7 @@ pub(super) fn with_people(
         people.remove(user);
         let Some(holder) = users.get(user) else { continue };
         let whose = Whose::One(Person::User(*user));
-        if let Some(rows) = facts::rows(connection, before.id, whose, false)?.remove(&Some(*user)) {
+        if let Some(rows) = facts::rows(connection, before.id, whose, false)?.remove(&Person::User(*user)) {
             people.insert(*user, person(holder, rows, before));
         }
     }

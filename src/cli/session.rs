@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::args::OrgArgument;
 use super::failure::Failure;
 use super::output::Output;
+use crate::access::role::Role;
 use crate::admin::{Actor, organizations};
 use crate::appliance::Appliance;
 use crate::store;
@@ -39,6 +40,9 @@ pub struct Session {
 
 /// Whoever has a shell on this machine and may use the data directory.
 pub const ACTOR: Actor = Actor::Command;
+
+/// With which role's power that is done in every organization.
+pub const POWER: Role = Role::Owner;
 
 impl Session {
     /// Puts one together.

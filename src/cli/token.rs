@@ -11,7 +11,7 @@ use super::output;
 use super::session::{ACTOR, Session};
 use super::table::table;
 use crate::admin::packages;
-use crate::admin::tokens::{self, Created, Options, Summary};
+use crate::admin::tokens::{self, Created, Options, Scope, Summary};
 use crate::clock::Timestamp;
 use crate::store::ids::TokenId;
 
@@ -35,8 +35,11 @@ pub enum Command {
         /// Open only this package (repeatable) [default: all that there are, now and later]
         #[arg(long = "package", value_name = "NAME")]
         packages: Vec<String>,
+        /// Open only what this team may read, whatever that becomes (repeatable)
+        #[arg(long = "team", value_name = "TEAM")]
+        teams: Vec<String>,
         /// Stand for this person instead of an organization
-        #[arg(long, value_name = "NAME", conflicts_with_all = ["access", "packages", "org"])]
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["access", "packages", "teams", "org"])]
         user: Option<String>,
         /// How long it works, as in `90d` [default: without end]
         #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -89,11 +92,11 @@ fn lost(id: TokenId) -> String {
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let appliance = &session.appliance;
     match command {
-        Command::Add { access, packages, user, expires, description, org } => {
+        Command::Add { access, packages, teams, user, expires, description, org } => {
             let options = Options { description, lifetime: expires };
             let created = match (user, access) {
                 (Some(user), _) => tokens::add_for_user(appliance, &ACTOR, &user, options).await?,
-                (None, Some(access)) => add(session, &org, access, &packages, options).await?,
+                (None, Some(access)) => add(session, &org, access, &packages, teams, options).await?,
                 (None, None) => return Err(Failure::Usage("give --access or --user".to_owned())),
             };
             session.output.note(format!("Token {}; it is not shown again:", created.id));
@@ -123,14 +126,15 @@ async fn add(
     org: &OrgArgument,
     access: Access,
     names: &[String],
+    teams: Vec<String>,
     options: Options,
 ) -> Result<Created, Failure> {
     let org = session.organization(org).await?;
-    let mut scope = Vec::new();
+    let mut scope = Scope { packages: Vec::new(), teams };
     for name in names {
-        scope.push(packages::find(&session.appliance, org.id, name).await?);
+        scope.packages.push(packages::find(&session.appliance, org.id, name).await?);
     }
-    let scope = (!scope.is_empty()).then_some(scope);
+    let scope = (!scope.packages.is_empty() || !scope.teams.is_empty()).then_some(scope);
     let access = match access {
         Access::Read => tokens::Access::Read,
         Access::Update => tokens::Access::Update,
@@ -142,7 +146,7 @@ fn list(session: &Session, tokens: &[Summary], format: &ListFormat) -> Result<()
     if format.json {
         let rows: Vec<_> = tokens
             .iter()
-            .map(|Summary { token, packages }| {
+            .map(|Summary { token, scope }| {
                 json!({
                     "id": token.id,
                     "kind": token.kind,
@@ -150,8 +154,8 @@ fn list(session: &Session, tokens: &[Summary], format: &ListFormat) -> Result<()
                     "prefix": token.prefix,
                     "last4": token.last4,
                     "description": token.description,
-                    "packages": packages,
-                    "teams": packages.as_ref().map(|_| Vec::<String>::new()),
+                    "packages": scope.as_ref().map(|scope| &scope.packages),
+                    "teams": scope.as_ref().map(|scope| &scope.teams),
                     "expires_at": token.expires_at,
                     "last_used_at": token.last_used_at,
                     "user": token.user,
@@ -164,17 +168,18 @@ fn list(session: &Session, tokens: &[Summary], format: &ListFormat) -> Result<()
     let date = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
     let rows: Vec<_> = tokens
         .iter()
-        .map(|Summary { token, packages }| {
+        .map(|Summary { token, scope }| {
             vec![
                 token.id.to_string(),
                 format!("{}…{}", token.prefix, token.last4),
-                packages.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(" ")),
+                scope.as_ref().map_or_else(|| "all".to_owned(), |scope| scope.packages.join(" ")),
+                scope.as_ref().map(|scope| scope.teams.join(" ")).unwrap_or_default(),
                 date(token.expires_at),
                 date(token.last_used_at.map(Timestamp::floor_to_second)),
                 token.description.clone().unwrap_or_default(),
             ]
         })
         .collect();
-    session.output.line(table(&["ID", "TOKEN", "PACKAGES", "EXPIRES", "LAST USED", "DESCRIPTION"], &rows));
+    session.output.line(table(&["ID", "TOKEN", "PACKAGES", "TEAMS", "EXPIRES", "LAST USED", "DESCRIPTION"], &rows));
     Ok(())
 }

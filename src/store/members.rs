@@ -47,6 +47,8 @@ impl Person {
 pub enum Whose {
     /// Everybody who has an account here.
     Everybody,
+    /// The platforms' accounts by which nobody logged in yet.
+    Unclaimed,
     /// One person, by whatever of the two is known.
     One(Person),
 }
@@ -55,7 +57,7 @@ impl Whose {
     /// The id that conditions name `?2`.
     pub(super) const fn id(self) -> Option<i64> {
         match self {
-            Self::Everybody => None,
+            Self::Everybody | Self::Unclaimed => None,
             Self::One(Person::User(UserId(id)) | Person::Account(AccountId(id))) => Some(id),
         }
     }
@@ -65,6 +67,7 @@ impl Whose {
     pub(super) fn condition(self, table: &str) -> String {
         match self {
             Self::Everybody => "?2 IS NULL AND coalesce(m.user_id, a.user_id) IS NOT NULL".to_owned(),
+            Self::Unclaimed => "?2 IS NULL AND m.account_id IS NOT NULL AND a.user_id IS NULL".to_owned(),
             Self::One(Person::User(_)) => format!(
                 "m.id IN (SELECT id FROM {table} WHERE user_id = ?2 UNION ALL
                      SELECT o.id FROM {table} o JOIN account oa ON oa.id = o.account_id WHERE oa.user_id = ?2)"
@@ -146,6 +149,7 @@ pub fn found(org: OrgId, connection: &Connection) -> Result<Vec<FoundMember>> {
 pub fn found_of(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec<(Option<UserId>, AccountId, Found)>> {
     let condition = match whose {
         Whose::Everybody => "?2 IS NULL AND a.user_id IS NOT NULL",
+        Whose::Unclaimed => "?2 IS NULL AND a.user_id IS NULL",
         Whose::One(Person::User(_)) => "a.user_id = ?2",
         Whose::One(Person::Account(_)) => "a.id = ?2",
     };
@@ -158,6 +162,47 @@ pub fn found_of(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec
         .query_map((org, whose.id()), |row| {
             let found = Found { role: role(row, 2)?, active: row.get(3)?, until: row.get(4)? };
             Ok((row.get(0)?, row.get(1)?, found))
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// An owner whose account works, and what decides whether the person gets in.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// Who.
+    pub user: UserId,
+    /// Whether the person administers the instance, and so gets in everywhere.
+    pub administrator: bool,
+    integrations: Vec<String>,
+}
+
+impl Owner {
+    /// The integrations of the person's connected accounts, without suspended ones.
+    pub fn integrations(&self) -> impl Iterator<Item = &str> {
+        self.integrations.iter().map(String::as_str)
+    }
+}
+
+/// The organization's owners at `now` whose accounts are not disabled, given and found.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn owners(org: OrgId, connection: &Connection, now: Timestamp) -> Result<Vec<Owner>> {
+    let mut accounts = connection
+        .prepare_cached("SELECT DISTINCT integration FROM account WHERE user_id = ?1 AND suspended_at IS NULL")?;
+    connection
+        .prepare_cached(
+            "SELECT u.id, u.admin FROM user u WHERE u.enabled = 1 AND u.id IN (
+                 SELECT user_id FROM member WHERE org_id = ?1 AND role = 'owner'
+                 UNION SELECT a.user_id FROM found_member f JOIN account a ON a.id = f.account_id
+                     WHERE f.org_id = ?1 AND f.role = 'owner' AND f.active = 1 AND a.suspended_at IS NULL
+                         AND (f.expires_at IS NULL OR f.expires_at > ?2))",
+        )?
+        .query_map((org, now), |row| {
+            let user = row.get(0)?;
+            let integrations = accounts.query_map([user], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            Ok(Owner { user, administrator: row.get(1)?, integrations })
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
@@ -249,6 +294,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Connected> {
 pub fn connected(connection: &Connection, whose: Whose) -> Result<Vec<Connected>> {
     let condition = match whose {
         Whose::Everybody => "?1 IS NULL AND user_id IS NOT NULL",
+        Whose::Unclaimed => "?1 IS NULL AND user_id IS NULL",
         Whose::One(Person::User(_)) => "user_id = ?1",
         Whose::One(Person::Account(_)) => "id = ?1",
     };

@@ -44,6 +44,14 @@ pub struct Package {
     pub updated_at: Option<Timestamp>,
 }
 
+impl Package {
+    /// Its name, or its id while it has none.
+    #[must_use]
+    pub fn shown_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.id.to_string())
+    }
+}
+
 const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
         (SELECT c.name FROM credential c WHERE c.org_id = p.org_id AND c.id = p.credential_id),
         p.fork,
