@@ -15,6 +15,7 @@ pub mod form;
 pub mod guard;
 pub mod hooks;
 mod integrations;
+pub mod live;
 pub mod local_path;
 pub mod page_error;
 pub mod pages;
@@ -101,6 +102,10 @@ pub struct State {
     passwords: Arc<Semaphore>,
     returns: Arc<Returns>,
     rates: Arc<Rates>,
+    /// Whoever watches work under way.
+    live: Arc<live::Listeners>,
+    /// READMEs as HTML.
+    readmes: Arc<pages::package::Readmes>,
     routes: Arc<RouteTable>,
     connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
@@ -129,6 +134,8 @@ impl State {
             passwords: Arc::new(Semaphore::new(PASSWORDS)),
             returns: Arc::default(),
             rates: Arc::default(),
+            live: Arc::default(),
+            readmes: Arc::default(),
             routes: Arc::new(RouteTable::new()),
             stopping: Arc::default(),
             unready: Arc::default(),

@@ -305,6 +305,7 @@ async fn pages_can_tell_what_became_of_an_update() {
     let readme = world.read(move |db| readmes::of_package(org, db, key.package)).await.unwrap();
     assert_eq!((readme.size, readme.text), (600_000, None), "too long to be kept");
     assert_eq!(world.update(key).await, Ended::Done);
+    repository.git(&["rm", "--quiet", "README.md", "readme.txt"]);
     repository.commit(&[("composer.json", manifest)]);
     assert_eq!(world.update(key).await, Ended::Done);
     assert_eq!(world.read(move |db| readmes::of_package(org, db, key.package)).await, None);

@@ -56,6 +56,19 @@ pub async fn address(
     Ok(Address { url: appliance.hook_url(secret.expose_secret()), replaced })
 }
 
+/// The package's webhook address, if one was made.
+///
+/// # Errors
+/// If the database cannot be read, or the stored address cannot be opened.
+pub async fn existing(appliance: &Appliance, org: OrgId, package: &Package) -> Result<Option<String>> {
+    let id = package.id;
+    let Some((hook, sealed)) = appliance.database.read(move |db| hooks::current(org, db, id)).await? else {
+        return Ok(None);
+    };
+    let secret: SecretString = open(&appliance.keys, place(hook), &sealed)?;
+    Ok(Some(appliance.hook_url(secret.expose_secret())))
+}
+
 fn place(id: HookId) -> Context {
     Context { table: "hook", column: "secret", row_id: id.0 }
 }

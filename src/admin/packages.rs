@@ -32,6 +32,15 @@ pub struct NewPackage {
     pub fork: bool,
 }
 
+/// What can be changed about a package.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The name of the credential that opens its source.
+    pub credential: Option<String>,
+    /// Whether it is somebody else's package.
+    pub fork: bool,
+}
+
 /// A package that was just added.
 #[derive(Clone, Copy, Debug)]
 pub struct Added {
@@ -196,6 +205,39 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
             });
             actor.record(tx, Some(org), "package.add", &row.url, detail, now)?;
             Ok(Added { id, job })
+        })
+        .await
+}
+
+/// Changes what opens a package's source and whether it is a fork, and queues an update.
+///
+/// # Errors
+/// If the package is gone, or the credential does not fit its source.
+pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: PackageId, change: Change) -> Result<()> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    let policy = use_credentials::lenient(&appliance.settings.url_policy);
+    appliance
+        .database
+        .write(move |tx| {
+            let Some(package) = packages::by_id(org, tx, id)? else {
+                return Err(Error::not_found(format!("package {id} was removed meanwhile")));
+            };
+            let url = SourceUrl::parse(&package.url, &policy).map_err(|error| Error::invalid(error.to_string()))?;
+            let credential =
+                change.credential.as_deref().map(|name| use_credentials::find(org, tx, name)).transpose()?;
+            if let Some(credential) = &credential {
+                use_credentials::require_fit(credential, &url)?;
+            }
+            use_credentials::require_enough(credential.as_ref(), &url)?;
+            packages::set_access(org, tx, id, credential.as_ref().map(|credential| credential.id), change.fork)?;
+            request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
+            let detail = json!({
+                "before": { "credential": package.credential_name, "fork": package.fork },
+                "credential": credential.map(|credential| credential.name),
+                "fork": change.fork,
+            });
+            actor.record(tx, Some(org), "package.change", &title(&package), detail, now)?;
+            Ok(())
         })
         .await
 }

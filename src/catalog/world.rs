@@ -214,6 +214,11 @@ impl Organization {
         self.names.iter().filter(|(_, entry)| view.set.may_read(entry.number))
     }
 
+    /// The packages that `view` includes, published or not, in no order.
+    pub fn packages<'a>(&'a self, view: &'a View) -> impl Iterator<Item = PackageId> + 'a {
+        self.numbers.iter().filter(|(_, number)| view.set.may_read(**number)).map(|(package, _)| *package)
+    }
+
     /// Whether `view` includes the package of this row.
     pub fn includes(&self, package: PackageId, view: &View) -> bool {
         self.numbers.get(&package).is_some_and(|number| view.set.may_read(*number))

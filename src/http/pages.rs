@@ -5,10 +5,14 @@
 //! group of pages.
 
 pub mod audit;
+pub mod chart;
 pub mod components;
 pub mod credentials;
 pub mod forms;
 pub mod layout;
+pub mod overview;
+pub mod package;
+pub mod packages;
 pub mod respond;
 
 pub(super) mod refusals;

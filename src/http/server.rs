@@ -141,6 +141,7 @@ impl Server {
     /// left behind.
     pub async fn stop(self) {
         self.state.stopping.store(true, Ordering::Relaxed);
+        self.state.live.stop();
         self.state.connections.stop();
         self.handle.stop(true).await;
         for task in &self.beside {

@@ -57,7 +57,7 @@ fn failed(error: &UpdateError) -> Outcome {
             let after = cause.retry_after().map(|after| after.clamp(SOONEST, LATEST));
             Outcome::Retry { reason, after }
         }
-        UpdateError::Refused(_) | UpdateError::Held(_) => Outcome::GiveUp(reason),
+        UpdateError::Refused(_) | UpdateError::Held { .. } => Outcome::GiveUp(reason),
         UpdateError::Store(cause) if cause.is_trouble() => Outcome::Unwell(reason),
         UpdateError::Store(_) | UpdateError::Interrupted => Outcome::Retry { reason, after: None },
     }
@@ -98,8 +98,8 @@ async fn record(
                 State::Gone => {}
                 State::Read => packages::set_recovered(org, tx, package)?,
                 State::Unread(reason) => packages::set_unread(org, tx, package, reason, now)?,
-                State::Refused(outcome, reason) => {
-                    packages::set_refused(org, tx, package, outcome, reason, now)?;
+                State::Refused { outcome, reason, vendor } => {
+                    packages::set_refused(org, tx, package, outcome, reason, vendor.as_deref(), now)?;
                 }
             }
             if let Some((payload, run_at)) = repeat {
@@ -120,7 +120,7 @@ fn run_of(
     let (outcome, changes) = match result {
         Ok(Report::Imported { changes, .. }) => ("changed", Some(changes.clone())),
         Ok(Report::Unchanged { .. } | Report::Gone) => ("unchanged", None),
-        Err(UpdateError::Held(_)) => ("held", None),
+        Err(UpdateError::Held { .. }) => ("held", None),
         Err(_) => ("failed", None),
     };
     let cause = match job.lane.as_str() {
@@ -145,7 +145,7 @@ enum State {
     Gone,
     Read,
     Unread(String),
-    Refused(&'static str, String),
+    Refused { outcome: &'static str, reason: String, vendor: Option<String> },
 }
 
 impl State {
@@ -153,8 +153,12 @@ impl State {
         match result {
             Ok(Report::Gone) => Self::Gone,
             Ok(Report::Unchanged { .. } | Report::Imported { .. }) => Self::Read,
-            Err(UpdateError::Held(reason)) => Self::Refused("held", reason.clone()),
-            Err(UpdateError::Refused(reason)) => Self::Refused("failed", reason.clone()),
+            Err(UpdateError::Held { reason, vendor }) => {
+                Self::Refused { outcome: "held", reason: reason.clone(), vendor: vendor.clone() }
+            }
+            Err(UpdateError::Refused(reason)) => {
+                Self::Refused { outcome: "failed", reason: reason.clone(), vendor: None }
+            }
             Err(error) => Self::Unread(error.to_string()),
         }
     }

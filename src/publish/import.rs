@@ -365,19 +365,25 @@ fn admit(
         && other.package != key.package
     {
         let url = packages::by_id(key.org, tx, other.package)?.map_or_else(String::new, |p| p.url);
-        return Err(UpdateError::Held(format!(
-            "The repository calls itself {name}, which package {} ({url}) is or was called already. Give one of them another name in its composer.json, or remove one of the two packages.",
-            other.package
-        )));
+        return Err(UpdateError::Held {
+            vendor: None,
+            reason: format!(
+                "The repository calls itself {name}, which package {} ({url}) is or was called already. Give one of them another name in its composer.json, or remove one of the two packages.",
+                other.package
+            ),
+        });
     }
     if package.fork || vendors::is_owned(key.org, tx, name.vendor())? {
         return Ok(());
     }
     if let Some(before) = &package.name {
-        return Err(UpdateError::Held(format!(
-            "The repository was renamed from {before} to {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`, or change the name back.",
-            name.vendor()
-        )));
+        return Err(UpdateError::Held {
+            vendor: Some(name.vendor().to_owned()),
+            reason: format!(
+                "The repository was renamed from {before} to {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`, or change the name back.",
+                name.vendor()
+            ),
+        });
     }
     vendors::add(key.org, tx, name.vendor(), now)?;
     Ok(())

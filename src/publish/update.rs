@@ -41,8 +41,13 @@ pub enum UpdateError {
     #[error("{0}")]
     Refused(String),
     /// An administrator has to decide.
-    #[error("{0}")]
-    Held(String),
+    #[error("{reason}")]
+    Held {
+        /// What it is about.
+        reason: String,
+        /// The vendor that has to become the organization's, if that is it.
+        vendor: Option<String>,
+    },
     /// The database failed us.
     #[error(transparent)]
     Store(#[from] store::Error),

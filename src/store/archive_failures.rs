@@ -56,3 +56,33 @@ pub fn clear(org: OrgId, tx: &Tx<'_>, package: PackageId, reference: &str) -> Re
         .execute((org, package, reference))?;
     Ok(())
 }
+
+/// An archive that could not be built, with its package.
+#[derive(Clone, Debug)]
+pub struct OfPackage {
+    /// The package.
+    pub package: PackageId,
+    /// Its name.
+    pub name: String,
+    /// What happened.
+    pub failure: ArchiveFailure,
+}
+
+/// The organization's newest archives that could not be built, one a package, newest first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn newest(org: OrgId, connection: &Connection, limit: i64) -> Result<Vec<OfPackage>> {
+    connection
+        .prepare_cached(
+            "SELECT f.package_id, coalesce(p.name, p.url), f.reference, f.error, f.failed_at FROM archive_failure f
+             JOIN package p ON p.org_id = f.org_id AND p.id = f.package_id
+             WHERE f.org_id = ?1 ORDER BY f.failed_at DESC LIMIT ?2",
+        )?
+        .query_map((org, limit), |row| {
+            let failure = ArchiveFailure { reference: row.get(2)?, error: row.get(3)?, failed_at: row.get(4)? };
+            Ok(OfPackage { package: row.get(0)?, name: row.get(1)?, failure })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}

@@ -137,6 +137,19 @@ pub fn digests(org: OrgId, connection: &Connection, package: Option<PackageId>) 
         .map_err(Into::into)
 }
 
+/// Bytes of the package's stored archives.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn stored(org: OrgId, connection: &Connection, package: PackageId) -> Result<i64> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT coalesce(sum(size), 0) FROM dist
+             WHERE org_id = ?1 AND package_id = ?2 AND digest IS NOT NULL AND forgotten_at IS NULL",
+        )?
+        .query_row((org, package), |row| row.get(0))?)
+}
+
 /// Whether any organization still has an archive stored under this digest that was not purged: bytes are shared.
 ///
 /// # Errors

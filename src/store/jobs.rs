@@ -346,6 +346,20 @@ pub fn prune(tx: &Tx<'_>, done: Timestamp, failed: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// The package's work that runs, or else waits.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn of_package(org: OrgId, connection: &Connection, package: PackageId) -> Result<Option<Job>> {
+    Ok(connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM job WHERE org_id = ?1 AND package_id = ?2 AND state IN ('running', 'ready')
+             ORDER BY state = 'running' DESC, run_at LIMIT 1"
+        ))?
+        .query_row((org, package), job)
+        .optional()?)
+}
+
 /// Whether the package has an update that runs or waits.
 ///
 /// # Errors

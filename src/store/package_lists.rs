@@ -372,6 +372,18 @@ pub fn ids(org: OrgId, connection: &Connection, filter: &Filter) -> Result<Vec<P
         .map_err(Into::into)
 }
 
+/// The paths of the organization's teams, in order, at most `limit`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn teams(org: OrgId, connection: &Connection, limit: i64) -> Result<Vec<String>> {
+    connection
+        .prepare_cached("SELECT path FROM team WHERE org_id = ?1 ORDER BY path LIMIT ?2")?
+        .query_map((org, limit), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 #[path = "package_lists_tests.rs"]

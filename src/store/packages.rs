@@ -42,6 +42,8 @@ pub struct Package {
     pub update_started_at: Option<Timestamp>,
     /// When what is published last changed.
     pub updated_at: Option<Timestamp>,
+    /// The vendor that it waits for to become the organization's.
+    pub held_vendor: Option<String>,
 }
 
 impl Package {
@@ -57,7 +59,7 @@ const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
         p.fork,
         CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
              THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
-        p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at
+        p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at, p.held_vendor
     FROM package p";
 
 fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
@@ -78,6 +80,7 @@ fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
         refs: row.get(13)?,
         update_started_at: row.get(14)?,
         updated_at: row.get(15)?,
+        held_vendor: row.get(16)?,
     })
 }
 
@@ -257,18 +260,27 @@ pub fn set_unread(org: OrgId, tx: &Tx<'_>, id: PackageId, error: &str, now: Time
     Ok(())
 }
 
-/// Records that what was read cannot be published (`outcome` `failed`), or only by an administrator's leave (`held`).
+/// Records that what was read cannot be published (`outcome` `failed`), or only by an administrator's leave (`held`);
+/// `vendor`: the one that has to become the organization's.
 /// The next update reads everything again, even if the repository goes back to what it was.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_refused(org: OrgId, tx: &Tx<'_>, id: PackageId, outcome: &str, error: &str, now: Timestamp) -> Result<()> {
+pub fn set_refused(
+    org: OrgId,
+    tx: &Tx<'_>,
+    id: PackageId,
+    outcome: &str,
+    error: &str,
+    vendor: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
     tx.prepare_cached(
         "UPDATE package SET outcome = ?3, error = ?4, checked_at = ?5, refs_digest = NULL,
-             failing_since = coalesce(failing_since, ?5)
+             failing_since = coalesce(failing_since, ?5), held_vendor = ?6
          WHERE org_id = ?1 AND id = ?2",
     )?
-    .execute((org, id, outcome, error, now))?;
+    .execute((org, id, outcome, error, now, vendor))?;
     Ok(())
 }
 
@@ -283,6 +295,19 @@ pub fn set_recovered(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
          WHERE org_id = ?1 AND id = ?2 AND outcome = 'failed'",
     )?
     .execute((org, id))?;
+    Ok(())
+}
+
+/// Gives a package what opens its source, and says whether it is somebody else's.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_access(org: OrgId, tx: &Tx<'_>, id: PackageId, credential: Option<CredentialId>, fork: bool) -> Result<()> {
+    tx.execute(
+        "UPDATE package SET credential_id = ?3, fork = ?4, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
+        (org, id, credential, fork),
+    )?;
+    tx.changed(Change::Package(org, id));
     Ok(())
 }
 
@@ -319,7 +344,7 @@ pub fn set_imported(org: OrgId, tx: &Tx<'_>, id: PackageId, imported: &Imported,
     tx.prepare_cached(
         "UPDATE package SET outcome = 'ok', error = NULL, name = ?3, type = ?4, description = ?5,
              abandoned = ?6, versions = ?7, default_branch = ?8, refs_digest = ?9, refs = ?10,
-             checked_at = ?11, updated_at = ?11, failing_since = NULL, latest = ?12, latest_at = ?13
+             checked_at = ?11, updated_at = ?11, failing_since = NULL, held_vendor = NULL, latest = ?12, latest_at = ?13
          WHERE org_id = ?1 AND id = ?2",
     )?
     .execute((

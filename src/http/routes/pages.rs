@@ -64,6 +64,38 @@ pub static PAGES: &[Page] = &[
     page("/auth/{integration}", Opens::Anyone, || web::to(auth::depart)),
     page("/auth/{integration}/callback", Opens::Anyone, || web::to(auth::callback)),
     // An organization's packages.
+    page("/orgs/{org}", Opens::Readers, || web::to(pages::overview::show)),
+    page("/orgs/{org}/packages", Opens::Readers, || web::to(pages::packages::list)),
+    form("/orgs/{org}/packages/new", Opens::Admins, || web::to(pages::packages::new), || web::to(pages::packages::add)),
+    action("/orgs/{org}/packages/bulk", Opens::Admins, || web::to(pages::packages::bulk)),
+    page("/orgs/{org}/packages/{id}", Opens::Readers, || web::to(pages::package::by_id)),
+    page("/orgs/{org}/packages/{vendor}/{name}", Opens::Readers, || web::to(pages::package::show)),
+    page("/orgs/{org}/packages/{vendor}/{name}/versions", Opens::Readers, || web::to(pages::package::versions)),
+    page("/orgs/{org}/packages/{vendor}/{name}/dependents", Opens::Readers, || web::to(pages::package::dependents)),
+    page("/orgs/{org}/packages/{vendor}/{name}/readme", Opens::Readers, || web::to(pages::package::readme)),
+    page("/orgs/{org}/packages/{vendor}/{name}/log", Opens::Readers, || web::to(pages::package::log)),
+    page("/orgs/{org}/packages/{vendor}/{name}/events", Opens::Readers, || web::to(pages::package::events)),
+    action("/orgs/{org}/packages/{vendor}/{name}/update", Opens::Admins, || web::to(pages::package::update)),
+    action("/orgs/{org}/packages/{vendor}/{name}/accept", Opens::Admins, || web::to(pages::package::accept)),
+    action("/orgs/{org}/packages/{vendor}/{name}/forget", Opens::Admins, || web::to(pages::package::forget)),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/webhook",
+        Opens::Admins,
+        || web::to(pages::package::webhook),
+        || web::to(pages::package::rotate),
+    ),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/settings",
+        Opens::Admins,
+        || web::to(pages::package::settings),
+        || web::to(pages::package::save),
+    ),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/remove",
+        Opens::Admins,
+        || web::to(pages::package::remove),
+        || web::to(pages::package::remove),
+    ),
     // An organization's people.
     // An organization's secrets and its log.
     page("/orgs/{org}/credentials", Opens::Admins, || web::to(pages::credentials::list)),
