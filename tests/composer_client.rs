@@ -225,6 +225,33 @@ fn a_bad_token_is_told_what_is_wrong() {
 }
 
 #[test]
+fn a_person_installs_what_the_team_may() {
+    let installation = acme();
+    for name in ["core", "extra"] {
+        let tree = package(&installation, name, &[]);
+        assert_eq!(add(&installation, &tree), format!("acme/{name}"));
+    }
+    for command in ["user add ada", "team add web", "team add-member web ada", "team grant web acme/core"] {
+        installation.command(command).done();
+    }
+    let token = token(&installation, "--user ada");
+    let project = Project::new(&installation.authority, &[installation.repository("acme")], &Auth::Basic(&token));
+    project.require(&[("acme/core", "^1.0")]);
+    project.composer("update --prefer-dist").done();
+    assert!(!project.installed("acme/core").is_empty());
+    project.require(&[("acme/core", "^1.0"), ("acme/extra", "^1.0")]);
+    let complaint = project.composer("update").failed();
+    assert!(complaint.contains("acme/extra") && complaint.contains("could not be found"), "{complaint}");
+    installation.command("team grant web acme/extra").done();
+    project.composer("update --prefer-dist").done();
+    assert_eq!(project.locked().len(), 2);
+    installation.command("team remove-member web ada").done();
+    project.forget();
+    let complaint = project.composer("update").failed();
+    assert!(complaint.contains("404"), "{complaint}");
+}
+
+#[test]
 fn a_restricted_token_sees_its_packages_and_a_hidden_name_is_never_taken_from_elsewhere() {
     let installation = acme();
     add(&installation, &package(&installation, "visible", &[]));

@@ -24,6 +24,8 @@ pub struct Access {
     pub role: Option<Role>,
     /// The packages.
     pub set: AccessSet,
+    /// Since when this is so, as long as nobody changes anything; none: since ever.
+    pub since: Option<Timestamp>,
     /// When this changes by itself, at the earliest.
     pub until: Option<Timestamp>,
 }
@@ -41,7 +43,9 @@ impl Access {
 pub fn effective(facts: &Facts, teams: &Teams, policy: &Policy, now: Timestamp) -> Access {
     let ground = Ground { facts, teams, policy, now };
     let role = ground.role();
-    Access { role, set: ground.set(role), until: facts.next_end(now) }
+    let since = facts.ends().filter(|end| *end <= now).max();
+    let until = facts.ends().filter(|end| *end > now).min();
+    Access { role, set: ground.set(role), since, until }
 }
 
 /// What a decision is made from.

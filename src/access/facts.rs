@@ -126,13 +126,12 @@ impl Facts {
         self.administrator || rule.is_passed_with(usable.map(|account| &*account.integration))
     }
 
-    /// Whether anything here ends by itself.
-    #[must_use]
-    pub fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
+    /// When anything here ends by itself, or did.
+    pub fn ends(&self) -> impl Iterator<Item = Timestamp> {
         let found = self.accounts.iter().flat_map(|account| account.found.iter().map(|found| found.until));
         let teams = self.teams.iter().map(|team| team.until);
         let grants = self.grants.iter().map(|grant| grant.until);
-        found.chain(teams).chain(grants).flatten().filter(|end| *end > now).min()
+        found.chain(teams).chain(grants).flatten()
     }
 }
 

@@ -169,6 +169,8 @@ proptest! {
         let mut access = world.access(now);
         for next in 0..=LAST {
             let after = world.access(at(next));
+            prop_assert!(after.since.is_none_or(|since| since <= at(next)));
+            prop_assert_eq!(access.until == after.until, access.since == after.since, "one ends where the next begins");
             if access.until.is_none_or(|until| until > at(next)) {
                 prop_assert!((after.role, &after.set) == (access.role, &access.set), "{:?} → {}", now, next);
             } else {

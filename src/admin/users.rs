@@ -3,10 +3,11 @@
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{Actor, Error, Name, Result};
+use super::{Actor, Error, Name, Result, people};
 use crate::appliance::Appliance;
 use crate::secrets::password;
 use crate::store::ids::UserId;
+use crate::store::members::Person;
 use crate::store::users::{self, User};
 use crate::store::{Tx, sessions};
 
@@ -122,9 +123,22 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, name: &str) -> Result<
         .await
 }
 
-/// The account with this name, in a transaction or a read.
+/// The account with this name, or with a connected account that `integration:login` names, in a transaction or a read.
 pub(super) fn find(connection: &rusqlite::Connection, name: &str) -> Result<User> {
-    users::by_name(connection, name)?.ok_or_else(|| {
+    // No account here has a colon in its name.
+    let user = if name.contains(':') {
+        let named = people::named(connection, name)?;
+        let Person::User(id) = named.person else {
+            return Err(Error::conflict(format!(
+                "nobody logged in as `{}` yet, so that there is no account here: it begins with the first login",
+                named.name
+            )));
+        };
+        users::by_id(connection, id)?
+    } else {
+        users::by_name(connection, name)?
+    };
+    user.ok_or_else(|| {
         Error::not_found(format!("there is no user `{}`: `user list` shows those that there are", name.escape_debug()))
     })
 }

@@ -34,7 +34,7 @@ struct Standing {
     passes: bool,
     /// By which rules. They are compared by their place: as long as this holds them, no others can be there.
     rules: Arc<Rules>,
-    since: Timestamp,
+    since: Option<Timestamp>,
     until: Option<Timestamp>,
 }
 
@@ -46,7 +46,8 @@ impl Person {
     /// Memberships and grants end by themselves, and clocks are set back: what was computed holds for its own while.
     fn standing(&self, rules: &Arc<Rules>, views: &Views, now: Timestamp) -> Arc<Standing> {
         let is_right = |standing: &Arc<Standing>| {
-            let is_now = standing.since <= now && standing.until.is_none_or(|until| now < until);
+            let has_begun = standing.since.is_none_or(|since| since <= now);
+            let is_now = has_begun && standing.until.is_none_or(|until| now < until);
             is_now && Arc::ptr_eq(&standing.rules, rules)
         };
         if let Some(standing) = self.memo.load_full().filter(is_right) {
@@ -58,7 +59,7 @@ impl Person {
             view: views.of(access.set),
             passes: self.facts.passes(&rules.policy.login),
             rules: Arc::clone(rules),
-            since: now,
+            since: access.since,
             until: access.until,
         });
         self.memo.store(Some(Arc::clone(&standing)));

@@ -205,8 +205,18 @@ fn synchronized_people_and_teams_are_named_and_left_alone() {
     world.run("member remove ghe:grace").refused(1, "because a synchronization found them");
     world.run("access grant --user ghe:grace --package acme/a").done();
     assert_eq!(kinds(&world, "ghe:grace", "acme/a"), ["grant"]);
+    world.run("token add --user ghe:grace").refused(1, "nobody logged in as `ghe:Grace` yet");
     world.run("org set-activation acme manual").done();
     world.run("org set-activation acme automatic").done();
+    let database = Connection::open(world.data().join("packagist.sqlite")).unwrap();
+    database.execute("UPDATE account SET user_id = (SELECT id FROM user WHERE name = 'bob')", []).unwrap();
+    let server = world.serve();
+    let token = world.run("token add --user ghe:grace").line();
+    assert_eq!(seen(&server, &token), json!(["acme/a", "acme/c"]), "whose account it is has what was found and given");
+    assert_eq!(kinds(&world, "bob", "acme/a"), ["grant"]);
+    assert_eq!(world.run("team list --json").json()[0]["members"], json!(["bob"]));
+    world.run("access revoke --user bob --package acme/a").done();
+    assert_eq!(seen(&server, &token), json!(["acme/c"]));
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use packagist_selfhosted::access::login::LoginRule;
 use packagist_selfhosted::access::role::Role;
+use packagist_selfhosted::admin::organization_settings::{self, Setter};
+use packagist_selfhosted::admin::{self, Actor, Via};
 use packagist_selfhosted::store::database::Change;
 use packagist_selfhosted::store::ids::{PackageId, UserId};
 use packagist_selfhosted::store::members::Person;
@@ -189,4 +191,42 @@ async fn a_membership_ends_by_itself() {
     sees(&world, "a member for a second more", &token, Some(&["acme/lib"])).await;
     world.clock.advance(Duration::from_secs(1));
     sees(&world, "a former member", &token, None).await;
+}
+
+#[tokio::test]
+async fn admins_leave_owners_alone_and_nobody_locks_themselves_out() {
+    use Role::{Admin, Member, Owner};
+    let world = world().await;
+    let (org, appliance) = (world.acme, &world.appliance);
+    let actor = Actor::User { name: "ada".to_owned(), via: Via::Browser, address: None };
+    let (owner, _) = found(&world, "grace", None).await;
+    give_role(&world, owner, Owner).await;
+    for name in ["ada", "bob"] {
+        person(&world, name).await;
+    }
+    admin::members::add(appliance, &actor, Owner, org, "ada", Admin).await.expect("an owner may");
+    admin::members::add(appliance, &actor, Admin, org, "bob", Member).await.expect("an admin may");
+    admin::members::set_role(appliance, &actor, Admin, org, "bob", Admin).await.expect("an admin may");
+    let refusals = [
+        admin::members::set_role(appliance, &actor, Admin, org, "bob", Owner).await,
+        admin::members::set_role(appliance, &actor, Admin, org, "grace", Member).await,
+        admin::members::remove(appliance, &actor, Admin, org, "grace").await.map(drop),
+        admin::members::set_role(appliance, &actor, Member, org, "bob", Member).await,
+    ];
+    for refusal in refusals {
+        let text = refusal.expect_err("it is not theirs to do").to_string();
+        assert!(text.contains("only an owner"), "{text}");
+    }
+    let rule = ["ghe".to_owned()];
+    for session in [None, Some("gitlab".to_owned())] {
+        let setter = Setter::Session(session);
+        let refused = organization_settings::set_login_rule(appliance, &actor, setter, org, &rule).await;
+        assert!(refused.expect_err("they would be out").to_string().contains("you would lock yourself out"));
+    }
+    let setter = Setter::Session(Some("ghe".to_owned()));
+    organization_settings::set_login_rule(appliance, &actor, setter, org, &rule).await.expect("grace gets in");
+    admin::members::set_role(appliance, &actor, Owner, org, "ada", Owner).await.expect("an owner may");
+    let refused = admin::members::remove(appliance, &actor, Owner, org, "grace").await;
+    let text = refused.expect_err("ada is an owner, but cannot get in").to_string();
+    assert!(text.contains("without an owner who can get in"), "{text}");
 }
