@@ -23,6 +23,7 @@ pub mod packages;
 pub mod people;
 pub mod second_factor;
 pub mod sessions;
+pub mod setup;
 pub mod teams;
 pub mod tokens;
 pub mod users;

@@ -14,6 +14,7 @@ mod credential;
 mod failure;
 mod host_key;
 mod input;
+mod integration;
 mod job;
 mod managed;
 mod member;
@@ -27,6 +28,7 @@ pub mod readers;
 mod serve;
 mod session;
 mod settings;
+mod setup_link;
 mod table;
 mod team;
 mod token;
@@ -65,6 +67,9 @@ enum Command {
     Serve(serve::Arguments),
     /// Look for mistakes in configuration, data directory and surroundings
     Check,
+    /// The platforms that people sign in with
+    #[command(subcommand)]
+    Integration(integration::Command),
     #[command(flatten)]
     Managed(Managed),
     /// Write the completions of a shell to standard output
@@ -94,6 +99,8 @@ enum Managed {
     /// Local accounts
     #[command(subcommand)]
     User(user::Command),
+    /// Print a new link to the first run, while nobody administers the server
+    SetupLink,
     /// Secrets that open source repositories
     #[command(subcommand)]
     Credential(credential::Command),
@@ -148,6 +155,7 @@ impl Managed {
             Self::Org(command) => org::run(command, session).await,
             Self::Vendor(command) => vendor::run(command, session).await,
             Self::User(command) => user::run(command, session).await,
+            Self::SetupLink => setup_link::run(session).await,
             Self::Credential(command) => credential::run(command, session).await,
             Self::HostKey(command) => host_key::run(command, session).await,
             Self::Package(command) => package::run(command, session).await,
@@ -200,6 +208,10 @@ fn dispatch(parsed: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
             let config = load(file.as_deref(), &options.overrides())?;
             owner::become_owner(&config, arguments)?;
             serve::run(config)
+        }
+        Command::Integration(command) => {
+            let config = load(file.as_deref(), &Overrides::default())?;
+            integration::run(command, &config)
         }
         Command::Managed(command) => {
             let config = load(file.as_deref(), &Overrides::default())?;
@@ -267,6 +279,10 @@ mod tests {
             "vendor add acme --org acme",
             "user add ada --email ada@example.com --admin --password-stdin",
             "user set-password ada",
+            "user reset-second-factor ada",
+            "setup-link",
+            "integration list --json",
+            "integration test ghe",
             "credential add git --type http-basic --host git.example.com --username ci --secret-stdin",
             "credential rotate git --secret-file secret",
             "credential remove git --replace-with other",

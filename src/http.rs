@@ -17,6 +17,7 @@ pub mod hooks;
 mod integrations;
 pub mod live;
 pub mod local_path;
+mod own;
 pub mod page_error;
 pub mod pages;
 pub mod probes;
@@ -43,12 +44,14 @@ use url::Url;
 
 pub use error::Error;
 pub use integrations::Integration;
+pub use own::Own;
 pub use page_error::PageError;
 pub use server::{Server, StartError};
 pub use tls::TlsFiles;
 
 use crate::appliance::Appliance;
 use crate::jobs::build_dist::Dists;
+use crate::secrets::random;
 use crate::telemetry::Complaint;
 use crate::telemetry::metrics::Metrics;
 use auth::Returns;
@@ -79,6 +82,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The platforms that people sign in with.
     pub integrations: Vec<Integration>,
+    /// The way by which the server tries whether it reaches itself; without one it does not try.
+    pub own: Option<Own>,
 }
 
 /// What answering needs. Clones share everything.
@@ -101,6 +106,8 @@ pub struct State {
     /// One permit for each password that is being checked.
     passwords: Arc<Semaphore>,
     returns: Arc<Returns>,
+    /// What only this process answers to when it asks itself.
+    echo: Arc<str>,
     rates: Arc<Rates>,
     /// Whoever watches work under way.
     live: Arc<live::Listeners>,
@@ -133,6 +140,7 @@ impl State {
             throttle: Arc::default(),
             passwords: Arc::new(Semaphore::new(PASSWORDS)),
             returns: Arc::default(),
+            echo: random::hex::<16>().into(),
             rates: Arc::default(),
             live: Arc::default(),
             readmes: Arc::default(),

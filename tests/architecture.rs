@@ -188,6 +188,7 @@ const SPANNING: &[&str] = &[
 ];
 const SPANNING_FUNCTIONS: &[&str] = &[
     "credentials::any_of_type",
+    "installs::count_recent",
     "organizations::insert",
     "organizations::all",
     "organizations::by_slug",

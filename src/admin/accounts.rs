@@ -71,7 +71,7 @@ pub async fn log_in(
                 )));
             }
             follow(tx, &user, before.as_ref(), &identity)?;
-            accounts::set_logged_in(tx, account.id, now)?;
+            accounts::set_logged_in(tx, &account, now)?;
             Ok((user, account.id))
         })
         .await

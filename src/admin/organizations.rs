@@ -224,7 +224,8 @@ fn remove_part(org: OrgId, tx: &Tx<'_>, now: Timestamp) -> Result<Part> {
     Ok(Part::Packages(removed))
 }
 
-fn require_free(tx: &Tx<'_>, slug: &Name, except: Option<OrgId>) -> Result<()> {
+/// Refuses a slug that an organization has or had.
+pub(super) fn require_free(tx: &Tx<'_>, slug: &Name, except: Option<OrgId>) -> Result<()> {
     if organizations::is_taken(tx, slug.as_str(), except)? {
         return Err(Error::conflict(format!(
             "the slug `{slug}` is taken: an organization has it, or had it before it was renamed and still answers to it"
@@ -233,7 +234,8 @@ fn require_free(tx: &Tx<'_>, slug: &Name, except: Option<OrgId>) -> Result<()> {
     Ok(())
 }
 
-fn people_name(text: &str) -> Result<String> {
+/// The name of an organization for people, checked.
+pub(super) fn people_name(text: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > LONGEST_NAME || text.chars().any(char::is_control) {
         return Err(Error::invalid(format!(

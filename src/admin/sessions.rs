@@ -100,11 +100,11 @@ pub async fn end_all(appliance: &Appliance, actor: &Actor, user: &User, except: 
         .await
 }
 
-/// Forgets sessions that are over.
+/// Gives a session another cookie, whose digest this is, because what opens the account has changed.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub async fn prune(appliance: &Appliance) -> Result<()> {
+pub async fn renew(appliance: &Appliance, id: SessionId, digest: [u8; 32]) -> Result<()> {
     let now = appliance.now();
-    Ok(appliance.database.write(move |tx| sessions::prune(tx, now - IDLE, now - ABSOLUTE).map(drop)).await?)
+    Ok(appliance.database.write(move |tx| sessions::renew(tx, id, &digest, now)).await?)
 }

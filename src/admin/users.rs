@@ -5,14 +5,17 @@ use serde_json::json;
 
 use super::{Actor, Error, Name, Result, people};
 use crate::appliance::Appliance;
+use crate::clock::Timestamp;
 use crate::secrets::password;
-use crate::store::ids::UserId;
+use crate::store::ids::{SessionId, UserId};
 use crate::store::members::Person;
 use crate::store::users::{self, User};
 use crate::store::{Tx, sessions};
 
 /// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
+/// Longest name of a person, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// What a new account is made of.
 #[derive(Debug, Default)]
@@ -40,25 +43,124 @@ pub async fn list(appliance: &Appliance) -> Result<Vec<User>> {
 /// # Errors
 /// If the name is taken, or name, address or password are not acceptable.
 pub async fn add(appliance: &Appliance, actor: &Actor, new: NewUser) -> Result<UserId> {
+    let (actor, now, new) = (actor.clone(), appliance.now(), prepare(new).await?);
+    appliance.database.write(move |tx| insert(tx, &actor, &new, now)).await
+}
+
+/// A new account whose parts were found acceptable.
+pub(super) struct Prepared {
+    pub(super) name: Name,
+    email: Option<String>,
+    admin: bool,
+    hash: Option<String>,
+}
+
+/// Checks what a new account is made of, and hashes its password.
+pub(super) async fn prepare(new: NewUser) -> Result<Prepared> {
     let name = Name::parse("an account's name", &new.name)?;
     let email = new.email.as_deref().map(email).transpose()?;
     let hash = match new.password {
         Some(password) => Some(hash(password).await?),
         None => None,
     };
-    let (actor, now, admin) = (actor.clone(), appliance.now(), new.admin);
+    Ok(Prepared { name, email, admin: new.admin, hash })
+}
+
+/// Adds an account, with its entry in the audit log.
+pub(super) fn insert(tx: &Tx<'_>, actor: &Actor, new: &Prepared, now: Timestamp) -> Result<UserId> {
+    let (name, email) = (new.name.as_str(), new.email.as_deref());
+    if users::by_name(tx, name)?.is_some() {
+        return Err(Error::conflict(format!("there is a user `{name}` already")));
+    }
+    let id = users::insert(tx, name, email, new.admin, new.hash.as_deref(), now)?;
+    actor.record(tx, None, "user.add", name, json!({ "admin": new.admin, "email": email }), now)?;
+    Ok(id)
+}
+
+/// Says what a person is called, and where it is reached as far as the person says that itself: `email` none leaves the address
+/// as it is.
+///
+/// # Errors
+/// If name or address are not acceptable.
+pub async fn set_profile(
+    appliance: &Appliance,
+    actor: &Actor,
+    user: &User,
+    display_name: &str,
+    email: Option<&str>,
+) -> Result<()> {
+    let display_name = Some(display_name.trim().to_owned()).filter(|name| !name.is_empty());
+    if display_name
+        .as_deref()
+        .is_some_and(|name| name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control))
+    {
+        return Err(Error::invalid(format!("a name is one line of at most {LONGEST_NAME} characters")));
+    }
+    let email = match email.map(str::trim) {
+        Some("") => Some(None),
+        Some(text) => Some(Some(self::email(text)?)),
+        None => None,
+    };
+    let (id, name, actor, now) = (user.id, user.name.clone(), actor.clone(), appliance.now());
+    let same_email = email.as_ref().is_none_or(|email| *email == user.email);
     appliance
         .database
         .write(move |tx| {
-            if users::by_name(tx, name.as_str())?.is_some() {
-                return Err(Error::conflict(format!("there is a user `{name}` already")));
+            users::set_display_name(tx, id, display_name.as_deref())?;
+            if let Some(email) = email.as_ref().filter(|_| !same_email) {
+                // Nobody else vouches for it, so nobody is recognised by it.
+                users::set_email(tx, id, email.as_deref(), false)?;
             }
-            let id = users::insert(tx, name.as_str(), email.as_deref(), admin, hash.as_deref(), now)?;
-            let detail = json!({ "admin": admin, "email": email });
-            actor.record(tx, None, "user.add", name.as_str(), detail, now)?;
-            Ok(id)
+            let email = email.filter(|_| !same_email);
+            actor.record(tx, None, "user.set-profile", &name, json!({ "name": display_name, "email": email }), now)?;
+            Ok(())
         })
         .await
+}
+
+/// Says whether single keys do something on the person's pages.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn set_shortcuts(appliance: &Appliance, user: &User, shortcuts: bool) -> Result<()> {
+    let id = user.id;
+    Ok(appliance.database.write(move |tx| users::set_shortcuts(tx, id, shortcuts)).await?)
+}
+
+/// Gives a person another password, as the person asks. All sessions end but the one that asks, which gets another cookie:
+/// `keep` is its row and the digest of that.
+///
+/// # Errors
+/// If the password is not acceptable.
+pub async fn change_password(
+    appliance: &Appliance,
+    actor: &Actor,
+    user: &User,
+    password: SecretString,
+    keep: (SessionId, [u8; 32]),
+) -> Result<()> {
+    let hash = hash(password).await?;
+    let (id, name, actor, now) = (user.id, user.name.clone(), actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            users::set_password(tx, id, &hash, now)?;
+            sessions::remove_all(tx, id, Some(keep.0))?;
+            sessions::renew(tx, keep.0, &keep.1, now)?;
+            actor.record(tx, None, "user.set-password", &name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Takes away the second factor of somebody who lost it.
+///
+/// # Errors
+/// If there is no such account, or it has no second factor.
+pub async fn reset_second_factor(appliance: &Appliance, actor: &Actor, name: &str) -> Result<()> {
+    let name = name.to_owned();
+    let user = appliance.database.read(move |db| find(db, &name)).await?;
+    super::second_factor::disable(appliance, actor, &user).await
 }
 
 /// Stops an account and its tokens, or lets them work again.
@@ -160,6 +262,11 @@ async fn hash(password: SecretString) -> Result<String> {
         .await
         .map_err(|_| Error::Interrupted)?
         .map_err(|error| Error::invalid(error.to_string()))
+}
+
+/// Whether a text is an e-mail address.
+pub(super) fn check_email(text: &str) -> Result<()> {
+    email(text).map(drop)
 }
 
 fn email(text: &str) -> Result<String> {

@@ -1,5 +1,6 @@
 //! `serve`: everything in one process, from the configuration to the last answered request.
 
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::control::{self, server::Control};
 use super::failure::Failure;
 use super::{settings, turn};
-use crate::admin::{accounts, files, organizations};
+use crate::admin::{accounts, files, organizations, setup};
 use crate::appliance::{Appliance, NoAnswer};
 use crate::config::{Config, Overrides, PublicUrl};
 use crate::http::{self, Server};
@@ -81,6 +82,7 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
     for address in server.addresses() {
         tracing::info!(address = %address, public_url = %config.server.public_url, "The server is listening.");
     }
+    offer_setup(&appliance).await?;
     tell(&NotifyState::Ready);
     let mut beside: Vec<JoinHandle<()>> = watchdog(&appliance).into_iter().collect();
     // It may take long, and signals are heeded meanwhile.
@@ -113,6 +115,16 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
             Err(error) => format!("the HTTP server ended by itself: {error}"),
         })),
     }
+}
+
+/// While nobody administers the server, the way to change that, on standard output.
+async fn offer_setup(appliance: &Appliance) -> Result<(), Failure> {
+    let Some(link) = setup::link(appliance).await? else { return Ok(()) };
+    let text = format!("Nobody administers this server yet. Set it up, until {}: {}", link.until, link.address);
+    let mut out = std::io::stdout().lock();
+    // Whoever closed standard output has the command `setup-link`.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    Ok(())
 }
 
 /// People are known by an integration's id: under it there must be the platform that there was.

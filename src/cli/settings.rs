@@ -122,6 +122,7 @@ pub fn http(config: &Config) -> Result<http::Settings, Failure> {
         public_url: server.public_url.as_str().to_owned(),
         limits: http::connections::Limits::of_process(),
         integrations,
+        own: http::Own::new(&outbound(config)?, server.public_url.as_str())?,
     })
 }
 

@@ -9,6 +9,8 @@ use super::input::Source;
 use super::session::{ACTOR, Session};
 use super::table::table;
 use crate::admin::users::{self, NewUser};
+use crate::store::accounts;
+use crate::store::ids::UserId;
 
 /// Commands about accounts.
 #[derive(Debug, Subcommand)]
@@ -47,6 +49,11 @@ pub enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Take away the second factor of somebody who lost it; the password alone opens the account then
+    ResetSecondFactor {
+        /// Its name
+        name: String,
+    },
     /// Remove an account with its tokens
     Remove {
         /// Its name
@@ -80,6 +87,7 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::SetPassword { name, .. } => {
             users::set_password(appliance, &ACTOR, &name, session.secret()?).await?;
         }
+        Command::ResetSecondFactor { name } => users::reset_second_factor(appliance, &ACTOR, &name).await?,
         Command::Remove { name } => users::remove(appliance, &ACTOR, &name).await?,
     }
     Ok(())
@@ -87,6 +95,11 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
 
 async fn list(session: &Session, format: &ListFormat) -> Result<(), Failure> {
     let all = users::list(&session.appliance).await?;
+    let connected = session.appliance.database.read(accounts::connected).await?;
+    let integrations = |id: UserId| -> Vec<Value> {
+        let own = connected.iter().filter(|(user, ..)| *user == id);
+        own.map(|(_, integration, login)| json!({ "integration": integration, "login": login })).collect()
+    };
     if format.json {
         let rows: Vec<_> = all
             .iter()
@@ -96,7 +109,7 @@ async fn list(session: &Session, format: &ListFormat) -> Result<(), Failure> {
                     "email": user.email,
                     "admin": user.admin,
                     "enabled": user.enabled,
-                    "integrations": Vec::<Value>::new(),
+                    "integrations": integrations(user.id),
                     "last_login_at": user.last_login_at,
                 })
             })

@@ -15,7 +15,10 @@ pub mod package;
 pub mod packages;
 pub mod respond;
 
+pub(super) mod integrations;
+pub(super) mod profile;
 pub(super) mod refusals;
+pub(super) mod setup;
 pub(super) mod sign_in;
 
 mod landing;

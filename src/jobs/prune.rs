@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::admin::sessions::{ABSOLUTE, IDLE};
 use crate::appliance::Appliance;
-use crate::store::{self, changes, hooks, installs, jobs, tokens};
+use crate::store::{self, changes, hooks, installs, jobs, sessions, tokens};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -26,6 +27,7 @@ async fn prune(appliance: &Appliance) -> store::Result<()> {
         .database
         .write(move |tx| {
             changes::prune(tx, now - 30 * DAY)?;
+            sessions::prune(tx, now - IDLE, now - ABSOLUTE)?;
             tokens::prune(tx, now - 90 * DAY)?;
             // A replaced webhook address works for a day, that of a removed package answers for 90.
             hooks::prune(tx, now - 90 * DAY, now - DAY)?;

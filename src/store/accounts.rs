@@ -188,8 +188,11 @@ pub fn disconnect(tx: &Tx<'_>, id: AccountId, user: UserId) -> Result<()> {
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_logged_in(tx: &Tx<'_>, id: AccountId, now: Timestamp) -> Result<()> {
-    tx.execute("UPDATE account SET last_login_at = ?2, suspended_at = NULL WHERE id = ?1", (id, now))?;
+pub fn set_logged_in(tx: &Tx<'_>, account: &Account, now: Timestamp) -> Result<()> {
+    tx.execute("UPDATE account SET last_login_at = ?2 WHERE id = ?1", (account.id, now))?;
+    if account.suspended_at.is_some() {
+        set_suspended(tx, account, None)?;
+    }
     Ok(())
 }
 
@@ -197,7 +200,8 @@ pub fn set_logged_in(tx: &Tx<'_>, id: AccountId, now: Timestamp) -> Result<()> {
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_suspended(tx: &Tx<'_>, id: AccountId, since: Option<Timestamp>) -> Result<()> {
-    tx.execute("UPDATE account SET suspended_at = ?2 WHERE id = ?1", (id, since))?;
+pub fn set_suspended(tx: &Tx<'_>, account: &Account, since: Option<Timestamp>) -> Result<()> {
+    tx.execute("UPDATE account SET suspended_at = ?2 WHERE id = ?1", (account.id, since))?;
+    account.user.into_iter().for_each(|user| tx.changed(super::database::Change::User(user)));
     Ok(())
 }

@@ -373,6 +373,6 @@ fn seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
-fn too_many(wait: Duration) -> String {
+pub(super) fn too_many(wait: Duration) -> String {
     format!("Too many attempts that failed. Try again in {} seconds.", seconds(wait).max(1))
 }

@@ -6,7 +6,7 @@
 use actix_web::{Route as Handler, web};
 
 use crate::http::auth;
-use crate::http::pages::{self, sign_in};
+use crate::http::pages::{self, integrations, profile, setup, sign_in};
 
 /// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +63,38 @@ pub static PAGES: &[Page] = &[
     action("/logout", Opens::SignedIn, || web::to(sign_in::log_out)),
     page("/auth/{integration}", Opens::Anyone, || web::to(auth::depart)),
     page("/auth/{integration}/callback", Opens::Anyone, || web::to(auth::callback)),
+    form("/setup", Opens::Anyone, || web::to(setup::page), || web::to(setup::submit)),
+    // A person's own things.
+    form("/profile", Opens::SignedIn, || web::to(profile::show), || web::to(profile::save)),
+    action("/profile/appearance", Opens::SignedIn, || web::to(profile::save_appearance)),
+    action("/profile/theme", Opens::SignedIn, || web::to(profile::theme)),
+    form(
+        "/profile/password",
+        Opens::SignedIn,
+        || web::to(profile::password::show),
+        || web::to(profile::password::save),
+    ),
+    form(
+        "/profile/second-factor",
+        Opens::SignedIn,
+        || web::to(profile::second_factor::show),
+        || web::to(profile::second_factor::propose),
+    ),
+    action("/profile/second-factor/confirm", Opens::SignedIn, || web::to(profile::second_factor::confirm)),
+    action("/profile/second-factor/codes", Opens::SignedIn, || web::to(profile::second_factor::new_codes)),
+    action("/profile/second-factor/disable", Opens::SignedIn, || web::to(profile::second_factor::disable)),
+    action("/profile/sessions/end-others", Opens::SignedIn, || web::to(profile::sessions::end_others)),
+    action("/profile/sessions/end-all", Opens::SignedIn, || web::to(profile::sessions::end_all)),
+    action("/profile/sessions/{session}/end", Opens::SignedIn, || web::to(profile::sessions::end)),
+    action("/profile/accounts/{integration}/connect", Opens::SignedIn, || web::to(profile::accounts::connect)),
+    form(
+        "/profile/accounts/{account}/disconnect",
+        Opens::SignedIn,
+        || web::to(profile::accounts::ask),
+        || web::to(profile::accounts::disconnect),
+    ),
+    action("/profile/token", Opens::SignedIn, || web::to(profile::token::make)),
+    action("/profile/token/{token}/revoke", Opens::SignedIn, || web::to(profile::token::revoke)),
     // An organization's packages.
     page("/orgs/{org}", Opens::Readers, || web::to(pages::overview::show)),
     page("/orgs/{org}/packages", Opens::Readers, || web::to(pages::packages::list)),
@@ -117,6 +149,10 @@ pub static PAGES: &[Page] = &[
     page("/orgs/{org}/audit", Opens::Admins, || web::to(pages::audit::of_organization)),
     page("/orgs/{org}/audit/export", Opens::Admins, || web::to(pages::audit::export_of_organization)),
     // The instance.
+    page("/admin/integrations", Opens::Administrators, || web::to(integrations::list)),
+    page("/admin/integrations/new/{platform}", Opens::Administrators, || web::to(integrations::new)),
+    page("/admin/integrations/{integration}", Opens::Administrators, || web::to(integrations::show)),
+    action("/admin/integrations/{integration}/test", Opens::Administrators, || web::to(integrations::test)),
     page("/admin/audit", Opens::Administrators, || web::to(pages::audit::of_instance)),
     page("/admin/audit/export", Opens::Administrators, || web::to(pages::audit::export_of_instance)),
 ];
