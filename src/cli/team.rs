@@ -13,10 +13,9 @@ use crate::store::ids::OrgId;
 
 /// Which packages a team is given, or loses.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub struct Which {
     /// Packages: names, ids or addresses
-    #[arg(value_name = "PACKAGE")]
+    #[arg(value_name = "PACKAGE", required_unless_present = "all", conflicts_with = "all")]
     packages: Vec<String>,
     /// All packages
     #[arg(long)]
