@@ -23,6 +23,7 @@ use super::session::{Cookies, Kind, Value};
 use super::{State, csrf, form, request};
 use crate::access::role::Role;
 use crate::admin::logins::Beginning;
+use crate::admin::members::{self, Status};
 use crate::admin::{Actor, Via, sessions};
 use crate::catalog::{OrgAccess, Organization, View};
 use crate::store::ids::{AccountId, OrgId};
@@ -170,7 +171,7 @@ impl Reads {
             return Ok(self);
         }
         let whose = if least == Role::Owner { "owners" } else { "owners and admins" };
-        let who = administrators(state).await?;
+        let who = holders(state, self.org(), least).await?;
         let chrome = Chrome { flash: None, ..self.chrome() };
         let what = format!("This page is for {whose} of {}", self.name);
         Err(PageError::Forbidden(Rc::new(Forbidden { what, who, chrome })))
@@ -399,6 +400,14 @@ fn require_login(
         next: place(request),
         chrome: Chrome { flash: None, ..who.chrome() },
     })))
+}
+
+/// Who has at least this role in an organization; the instance's administrators where nobody has.
+async fn holders(state: &State, org: OrgId, least: Role) -> Result<Vec<String>, PageError> {
+    let all = members::list(&state.appliance, org).await?;
+    let holders = all.into_iter().filter(|member| member.role >= least && member.status == Status::Active);
+    let who: Vec<_> = holders.take(NAMED).map(|member| member.display_name.unwrap_or(member.name)).collect();
+    if who.is_empty() { administrators(state).await } else { Ok(who) }
 }
 
 async fn administrators(state: &State) -> Result<Vec<String>, PageError> {

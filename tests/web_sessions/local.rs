@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use packagist_selfhosted::admin::{Actor, users};
+use packagist_selfhosted::access::role::Role;
+use packagist_selfhosted::admin::{Actor, members, users};
+use packagist_selfhosted::store::ids::OrgId;
 use totp_rs::{Builder, Secret};
 
 use crate::browser::Browser;
@@ -155,6 +157,25 @@ async fn what_may_not_be_seen_does_not_exist() {
     assert_eq!(hidden.text(), absent.text());
     let answer = world.browser().get("/orgs/acme/audit?q=1").await;
     assert_eq!(answer.header("location").as_deref(), Some("/login?next=%2Forgs%2Facme%2Faudit%3Fq%3D1"));
+}
+
+#[tokio::test]
+async fn whose_role_is_too_low_is_told_who_has_it() {
+    let world = world().await;
+    let org = OrgId(world.count("SELECT id FROM organization").await);
+    let add = async |name: &str, role| {
+        members::add(&world.appliance, &Actor::Command, Role::Owner, org, name, role).await.unwrap();
+    };
+    add("ada", Role::Member).await;
+    let ada = world.signed_in("ada").await;
+    let answer = ada.get("/orgs/acme/audit").await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("for owners and admins of Acme") && answer.text().contains("root"));
+    let new = users::NewUser { name: "grace".to_owned(), ..Default::default() };
+    users::add(&world.appliance, &Actor::Command, new).await.unwrap();
+    add("grace", Role::Owner).await;
+    let text = ada.get("/orgs/acme/audit").await.text();
+    assert!(text.contains("grace") && !text.contains(">root<"), "{text}");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Signing in with a platform: who somebody is, and ways that end where they should not.
 
-use packagist_selfhosted::admin::{Actor, users};
+use packagist_selfhosted::access::role::Role;
+use packagist_selfhosted::admin::organization_settings::{self, Setter};
+use packagist_selfhosted::admin::{Actor, members, users};
+use packagist_selfhosted::store::ids::OrgId;
 
 use crate::browser::Browser;
 use crate::client::Response;
@@ -250,4 +253,28 @@ async fn another_platform_under_the_same_id_lets_nobody_in() {
         .database
         .read(move |db| packagist_selfhosted::admin::accounts::require_unchanged(db, &known.id, &known.recorded));
     accepted.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_organization_may_ask_for_another_sign_in() {
+    let (github, world) = start().await;
+    github.user("ada-at-corp");
+    let org = OrgId(world.count("SELECT id FROM organization").await);
+    members::add(&world.appliance, &Actor::Command, Role::Owner, org, "ada", Role::Owner).await.unwrap();
+    let browser = world.signed_in("ada").await;
+    connect(&github, &browser, "ada-at-corp").await;
+    assert_eq!(browser.get("/orgs/acme/audit").await.status, 200);
+    let integrations = ["corp".to_owned()];
+    organization_settings::set_login_rule(&world.appliance, &Actor::Command, Setter::Instance, org, &integrations)
+        .await
+        .unwrap();
+    let answer = browser.get("/orgs/acme/audit").await;
+    let text = answer.text();
+    assert!(answer.status == 403 && text.contains("Acme asks for another sign-in"), "{text}");
+    assert!(text.contains("/auth/corp?next=%2Forgs%2Facme%2Faudit") && text.contains("Corp Forge"), "{text}");
+    let back = there(&github, &browser, "/auth/corp?next=/orgs/acme/audit", "ada-at-corp").await;
+    assert_eq!(browser.get(&back).await.header("location").as_deref(), Some("/orgs/acme/audit"));
+    assert_eq!(browser.get("/orgs/acme/audit").await.status, 200);
+    let root = world.signed_in("root").await;
+    assert_eq!(root.get("/orgs/acme/audit").await.status, 200, "somebody can put a wrong rule right");
 }
