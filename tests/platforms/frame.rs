@@ -148,6 +148,8 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
     shared.log.lock().expect("no panic").push(asked.clone());
     let fault = shared.faults.lock().expect("no panic").iter().find(|(part, _)| asked.path.contains(part)).cloned();
     let reply = match fault.map(|(_, fault)| fault) {
+        // What every browser asks for by itself.
+        None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
         Some(fault) => broken(fault),

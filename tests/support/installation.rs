@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,15 @@ impl Installation {
 
     /// Starts a server that speaks HTTPS, if it is given a certificate and its key (PEM), and then logs every request.
     pub fn start_with(ca: Option<&str>, tls: Option<(String, String)>) -> Self {
+        Self::start_configured(ca, tls, |_, _| String::new())
+    }
+
+    /// Starts a server with more in its configuration, which is told the folder and `public_url` and goes on in `[outbound]`.
+    pub fn start_configured(
+        ca: Option<&str>,
+        tls: Option<(String, String)>,
+        more: impl FnOnce(&Path, &str) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a test");
         let repositories = folder.path().join("repositories");
         fs::create_dir(&repositories).expect("folders can be made");
@@ -80,6 +89,7 @@ impl Installation {
             fs::write(folder.path().join("ca.pem"), ca).expect("files can be written");
             config.push_str("ca_bundle = \"ca.pem\"\n");
         }
+        config.push_str(&more(folder.path(), &format!("{scheme}://{authority}")));
         fs::write(folder.path().join("config.toml"), config).expect("files can be written");
         let mut installation = Self { folder, repositories, authority, server: None, https };
         installation.serve();

@@ -1,0 +1,26 @@
+//! The pages in a real browser: Chromium without a window, driven by its own driver over WebDriver.
+//!
+//! With the variable `SCREENSHOTS` set, every page that is examined is written to `target/screenshots/` as well.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
+#[path = "browser/axe.rs"]
+mod axe;
+#[path = "support/certificates.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod certificates;
+#[path = "browser/chromium.rs"]
+mod chromium;
+#[path = "browser/forges.rs"]
+mod forges;
+#[path = "support/forward_proxy.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod forward_proxy;
+#[path = "support/installation.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod installation;
+#[path = "browser/logins.rs"]
+mod logins;
+#[path = "platforms/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
+mod platforms;
