@@ -39,9 +39,13 @@ pub(super) fn progress(word: &str, since: Option<&str>) -> Markup {
 pub async fn events(reader: Reads, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(reader, &state, &path.1, &path.2).await?;
     let (org, id, database) = (seen.reader.org(), seen.package.id, state.appliance.database.clone());
-    let clock = state.appliance.clock.clone();
+    let (clock, catalog) = (state.appliance.clock.clone(), state.appliance.catalog.clone());
+    let (user, slug) = (seen.reader.who.user.id, seen.reader.organization.slug.clone());
     Ok(live::stream(&state, move || {
         let (database, clock) = (database.clone(), clock.clone());
+        // What somebody may see can end while they look.
+        let access = catalog.world().access_of(user, &slug, clock.now());
+        let may_see = access.is_some_and(|access| access.organization.includes(id, &access.view));
         async move {
             let found = database.read(move |db| {
                 let package = packages::by_id(org, db, id)?;
@@ -50,7 +54,9 @@ pub async fn events(reader: Reads, path: Path, state: web::Data<State>) -> Resul
             });
             let (package, waiting) = found.await?;
             // A package that is gone has nothing more to tell.
-            let Some(package) = package else { return Ok::<_, store::Error>(Look { over: true, ..Look::default() }) };
+            let Some(package) = package.filter(|_| may_see) else {
+                return Ok::<_, store::Error>(Look { over: true, ..Look::default() });
+            };
             if !is_at_work(&package, waiting.as_ref(), clock.now()) {
                 return Ok(Look { over: true, ..Look::default() });
             }
