@@ -139,6 +139,18 @@ pub fn by_id(org: OrgId, connection: &Connection, id: PackageId) -> Result<Optio
         .optional()?)
 }
 
+/// What the package is for.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn description(org: OrgId, connection: &Connection, id: PackageId) -> Result<Option<String>> {
+    let found: Option<Option<String>> = connection
+        .prepare_cached("SELECT description FROM package WHERE org_id = ?1 AND id = ?2")?
+        .query_row((org, id), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
 /// The package that is or was published under this name.
 ///
 /// # Errors

@@ -70,7 +70,7 @@ pub fn faults_of(error: admin::Error, field: &'static str) -> Result<Faults, Pag
 }
 
 /// Messages of commands begin small and have no full stop; on a page they are sentences.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let begin: String = match letters.next() {
         // A name in code stays as it is.

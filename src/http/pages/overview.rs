@@ -9,6 +9,7 @@ use super::chart;
 use super::components::{
     Problem, Tone, absolute, ago, counted, duration, empty, head, nothing, number, problems, snippet_bare, status,
 };
+use super::forms::sentence;
 use super::layout::{self, Here};
 use super::package::address;
 use crate::access::role::Role;
@@ -148,7 +149,7 @@ fn told(reader: &Reads, overview: &Overview, now: Timestamp) -> Vec<Problem> {
         tone: Tone::Warn,
         what: html! { "An archive of " span class="mono" { (failure.name) } " cannot be built" },
         detail: html! {
-            (failure.failure.error) " Commit " span class="mono" { (short(&failure.failure.reference)) } ", "
+            (sentence(&failure.failure.error)) " Commit " span class="mono" { (short(&failure.failure.reference)) } ", "
             (ago(failure.failure.failed_at, now)) "."
         },
         cure: Some((address(slug, failure.package, Some(&failure.name)), "Open the package".to_owned())),
@@ -175,7 +176,7 @@ fn failure(slug: &str, line: &Line, now: Timestamp) -> Problem {
         tone: Tone::Fail,
         what: html! { span class="mono" { (line.name.as_ref().unwrap_or(&line.url)) } " cannot be updated" },
         detail: html! {
-            (line.error.as_deref().unwrap_or("The last update failed.")) (served)
+            (sentence(line.error.as_deref().unwrap_or("The last update failed."))) (served)
             @if let Some(since) = line.failing_since { " Since " (ago(since, now)) "." }
         },
         cure: Some((address(slug, line.id, line.name.as_deref()), "Open the package".to_owned())),

@@ -61,6 +61,8 @@ struct Seen {
     /// What the addresses of its pages begin with.
     base: String,
     counts: Counts,
+    /// What it is for.
+    description: Option<String>,
     /// Whether somebody works on it, or is about to.
     is_busy: bool,
 }
@@ -108,10 +110,13 @@ impl Seen {
                 let skipped = refs::skipped(org, db, package.id)?.len();
                 let has_readme = readmes::of_package(org, db, package.id)?.is_some();
                 let work = jobs::of_package(org, db, package.id)?;
-                Ok::<_, store::Error>(Some((package, dependents, skipped, has_readme, work)))
+                let description = packages::description(org, db, package.id)?;
+                Ok::<_, store::Error>(Some((package, dependents, skipped, has_readme, work, description)))
             })
             .await?;
-        let Some((package, dependents, skipped, has_readme, work)) = found else { return Err(reader.not_found()) };
+        let Some((package, dependents, skipped, has_readme, work, description)) = found else {
+            return Err(reader.not_found());
+        };
         if !reader.organization.includes(package.id, &reader.view) {
             return Err(reader.not_found());
         }
@@ -124,7 +129,7 @@ impl Seen {
         };
         let base = address(&reader.organization.slug, package.id, package.name.as_deref());
         let is_busy = is_at_work(&package, work.as_ref(), state.appliance.now());
-        Ok(Self { reader, package, base, counts, is_busy })
+        Ok(Self { reader, package, base, counts, description, is_busy })
     }
 
     fn manages(&self) -> bool {
@@ -146,8 +151,8 @@ impl Seen {
         if self.counts.has_readme {
             all.push(tab(At::Readme, "Readme", "/readme", None));
         }
-        let label = if self.counts.skipped > 0 { "Update log, skipped" } else { "Update log" };
-        all.push(tab(At::Log, label, "/log", (self.counts.skipped > 0).then_some(self.counts.skipped)));
+        let skipped = (self.counts.skipped > 0).then_some(self.counts.skipped);
+        all.push(tab(At::Log, if skipped.is_some() { "Update log · skipped" } else { "Update log" }, "/log", skipped));
         if self.manages() {
             all.push(tab(At::Webhook, "Webhook", "/webhook", None));
             all.push(tab(At::Settings, "Settings", "/settings", None));
@@ -173,7 +178,7 @@ impl Seen {
             nav class="crumbs" aria-label="Breadcrumb" {
                 a href={ "/orgs/" (self.reader.organization.slug) "/packages" } { "Packages" } " /"
             }
-            (self.head(&name, description))
+            (self.head(&name, description.or(self.description.as_deref())))
             (self.properties())
             (self.tabs(at))
             (content)
@@ -205,7 +210,7 @@ impl Seen {
     fn properties(&self) -> Markup {
         html! {
             p class="row gap-b" id="state" {
-                (status_of(&self.package.status, true))
+                (status_of(&self.package.status))
                 @if let Some(kind) = &self.package.kind { " " (badge(Tone::Neutral, kind)) }
                 @if self.package.fork { " " (badge(Tone::Neutral, "fork")) }
                 @if let Some(abandoned) = &self.package.abandoned { " " (abandoned_badge(abandoned)) }

@@ -338,9 +338,14 @@ fn row(reader: &Reads, line: &Line, now: Timestamp) -> Markup {
                 @if let Some(abandoned) = &line.abandoned { " " (abandoned_badge(abandoned)) }
                 @if let Some(sub) = sub { span class="sub" { (clipped(sub)) } }
             }
-            td data-label="Latest" { @if let Some(latest) = &line.latest { span class="mono" { (latest) } } }
+            td data-label="Latest" {
+                @if let Some(latest) = &line.latest {
+                    // What is long may break.
+                    span class={ "mono" @if latest.len() < 20 { " nowrap" } } { (latest) }
+                }
+            }
             td data-label="Source" class="nowrap" { (source_words(&line.url, &line.vcs)) }
-            td data-label="Status" class="nowrap" { (status_of(&line.status, line.hook_called_at.is_some())) }
+            td data-label="Status" class="nowrap" { (status_of(&line.status)) }
             td data-label="Updated" class="nowrap" { @if let Some(at) = line.updated_at { (ago(at, now)) } }
             td data-label="Installs, 30 d" class="num" { (number(line.installs)) }
         }
@@ -348,9 +353,8 @@ fn row(reader: &Reads, line: &Line, now: Timestamp) -> Markup {
 }
 
 /// The state of a package.
-pub(super) fn status_of(word: &str, hooked: bool) -> Markup {
+pub(super) fn status_of(word: &str) -> Markup {
     match word {
-        "ok" if !hooked => status(Tone::Ok, "Up to date, no webhook"),
         "ok" => status(Tone::Ok, "Up to date"),
         "updating" => running("Updating"),
         "failed" => status(Tone::Fail, "Failed"),

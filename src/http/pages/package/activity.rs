@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
 use super::super::components::{Tone, ago, counted, duration, running, status};
+use super::super::forms::sentence;
 use super::{At, Path, Seen, is_at_work, nothing_here};
 use crate::clock::Timestamp;
 use crate::http::State;
@@ -198,7 +199,7 @@ fn skipped_section(skipped: &[Ref]) -> Markup {
                             @let (kind, name) = kind_of(&found.name);
                             tr {
                                 th scope="row" { span class="name" { (name) } " " span class="muted small" { (kind) } }
-                                td data-label="Reason" class="wide" { (found.reason.as_deref().unwrap_or_default()) }
+                                td data-label="Reason" class="wide" { (reason_of(found)) }
                             }
                         }
                     }
@@ -207,6 +208,16 @@ fn skipped_section(skipped: &[Ref]) -> Markup {
             }
         }
     }
+}
+
+/// Why a ref is no version; its name stands beside it already.
+fn reason_of(found: &Ref) -> String {
+    let (kind, name) = kind_of(&found.name);
+    let reason = found.reason.as_deref().unwrap_or_default();
+    let reason = reason.strip_prefix(&format!("{kind} {name}: ")).unwrap_or(reason);
+    let is_word = reason.split(' ').next().is_some_and(|word| word.chars().all(char::is_alphabetic));
+    // A file's name stays as it is written.
+    if is_word { sentence(reason) } else { format!("{}.", reason.trim_end_matches('.')) }
 }
 
 /// Whether a ref is a branch or a tag, and what people call it.
@@ -220,7 +231,8 @@ fn kind_of(name: &str) -> (&'static str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{changed, kind_of};
+    use super::{changed, kind_of, reason_of};
+    use crate::store::refs::Ref;
     use crate::store::runs::{Changes, Named};
 
     #[test]
@@ -241,6 +253,13 @@ mod tests {
 
     #[test]
     fn refs_are_called_as_people_call_them() {
+        let found = |reason: &str| Ref {
+            name: "refs/tags/v1".to_owned(),
+            target: String::new(),
+            reason: Some(reason.to_owned()),
+        };
+        assert_eq!(reason_of(&found("tag v1: composer.json is missing")), "composer.json is missing.");
+        assert_eq!(reason_of(&found("Something else")), "Something else.");
         assert_eq!(kind_of("refs/tags/v1.0"), ("tag", "v1.0"));
         assert_eq!(kind_of("refs/heads/feature/x"), ("branch", "feature/x"));
     }

@@ -85,11 +85,14 @@ fn from_markdown(text: &str) -> Option<String> {
                     return None;
                 }
                 let mut data = node.data_mut();
+                let inward = matches!(&data.value, NodeValue::Link(link) if !leads_out(&link.url));
                 match &mut data.value {
                     // The page has a heading of its own, and the README is a section of it.
                     NodeValue::Heading(heading) => heading.level = (heading.level + 2).min(6),
                     // What an image shows is told by its description, which is its content.
                     value @ NodeValue::Image(_) => *value = NodeValue::Emph,
+                    // What is relative leads to a place in the repository, which is not here.
+                    value if inward => *value = NodeValue::Emph,
                     _ => {}
                 }
             }
@@ -99,6 +102,13 @@ fn from_markdown(text: &str) -> Option<String> {
     let mut html = String::with_capacity(text.len() * 2);
     format_html(root, &options, &mut html).ok()?;
     Some(clean(&html))
+}
+
+/// Whether an address is one that a browser may be sent to; what is written in another way is looked at again by [`clean`].
+fn leads_out(url: &str) -> bool {
+    ["http://", "https://", "mailto:"]
+        .iter()
+        .any(|scheme| url.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)))
 }
 
 fn clean(html: &str) -> String {

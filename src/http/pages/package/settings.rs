@@ -220,8 +220,11 @@ fn consequences<'a>(seen: &Seen, loss: &Loss) -> Vec<(&'a str, Markup)> {
     let last = loss.last_installed.map(|day| Timestamp::from_seconds(day.saturating_mul(86_400)).rfc3339());
     let last = last.map_or_else(|| "never, as far as Composer told".to_owned(), |time| time.chars().take(10).collect());
     told.push(("Last installed", html! { (last) }));
-    let archives = bytes(loss.archives.unsigned_abs());
-    told.push(("Deletes", html! { (archives) " of archives, and the copy of the repository" }));
+    let archives = loss.archives.unsigned_abs();
+    told.push((
+        "Deletes",
+        html! { @if archives > 0 { (bytes(archives)) " of archives, and " } "the copy of the repository" },
+    ));
     told
 }
 

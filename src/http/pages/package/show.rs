@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::chart;
 use super::super::components::{Tone, ago, bytes, callout, nothing, number, snippet_line};
+use super::super::forms::sentence;
 use super::super::overview::requirement;
 use super::super::packages::source_words;
 use super::versions::{self, Versions};
@@ -125,7 +126,7 @@ fn trouble(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
     html! {
         @if seen.package.status == "failed" {
             div class="gap-b" { (callout(Tone::Fail, "The last update failed", &html! {
-                p { (error) (served) }
+                p { (sentence(error)) (served) }
                 @if let Some(last) = &facts.last { p class="small" { "Tried " (ago(last.ended_at, now)) ". " a href={ (seen.base) "/log" } { "Update log" } } }
             })) }
         }
@@ -137,7 +138,7 @@ fn trouble(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
         }
         @if let Some(failure) = &facts.archive_failure {
             div class="gap-b" { (callout(Tone::Warn, "An archive cannot be built", &html! {
-                p { (failure.error) " Commit " span class="mono" { (failure.reference) } ", " (ago(failure.failed_at, now)) "." }
+                p { (sentence(&failure.error)) " Commit " span class="mono" { (failure.reference) } ", " (ago(failure.failed_at, now)) "." }
             })) }
         }
     }

@@ -74,7 +74,7 @@ fn address_section(seen: &Seen, address: Option<&str>, last: Option<&Delivery>, 
             div class="gap-s" {
                 @match address {
                     Some(address) => {
-                        (snippet_line("hook", "Webhook address, a secret", address))
+                        (snippet_line("hook", "Address, a secret", address))
                         p class="hint gap-s" { "Whoever knows the address can have the repository read again, and nothing else. What is sent there never decides what is published." }
                     }
                     None => {

@@ -67,7 +67,7 @@ pub(in super::super) async fn credential_choices(
         let words = format!("{}{host}", credential.name);
         (credential.name, words)
     });
-    Ok(std::iter::once((String::new(), "None: everybody in the network may read it".to_owned())).chain(named).collect())
+    Ok(std::iter::once((String::new(), "None".to_owned())).chain(named).collect())
 }
 
 async fn form_page(
@@ -99,7 +99,7 @@ async fn form_page(
         form class="form stack" method="post" action={ (base) "/new" } {
             (csrf(&manager.who.csrf))
             (url.markup(faults))
-            (select("credential", "Credential", &choices, &fields.credential, "What opens the repository. It has to be for the same host.", faults))
+            (select("credential", "Credential", &choices, &fields.credential, "What opens the repository, for the same host. None where everybody in the network may read it.", faults))
             p class="small" { a href={ "/orgs/" (slug) "/credentials/new" } { "Add another credential" } }
             (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
             div class="row" {
