@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/appliance.rs"]
 mod appliance;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "http_support/client.rs"]
 mod client;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "support/work_tree.rs"]
 mod work_tree;
 
@@ -26,6 +29,8 @@ use packagist_selfhosted::store::ids::OrgId;
 use packagist_selfhosted::store::members::{self, Person};
 use packagist_selfhosted::store::{self, Tx, jobs, sessions, team_members, teams, users};
 use packagist_selfhosted::telemetry::metrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use work_tree::WorkTree;
 
 struct World {
@@ -69,6 +74,7 @@ async fn world() -> World {
         public_url: "https://packagist.example.com".to_owned(),
         limits: Limits::of_files(1024),
         integrations: Vec::new(),
+        own: None,
     };
     let appliance = instance.appliance.clone();
     let state = State::new(appliance.clone(), Dists::new(appliance), metrics::install(), settings);
@@ -406,11 +412,15 @@ async fn a_server_that_stops_waits_for_no_listener() {
             jobs::enqueue(tx, &new, now)
         })
         .await;
-    let watched = tokio::spawn(world.request(Some(&admin), "GET", &format!("{LIB}/events")).send());
-    // Until it is known to listen, there is nothing to end.
-    while world.server.load().requests == 0 {
-        tokio::task::yield_now().await;
+    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    let head = format!("GET {LIB}/events HTTP/1.1\r\nHost: x\r\nCookie: __Host-session={}\r\n\r\n", admin.cookie);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    while !String::from_utf8_lossy(&heard).contains("Waits for its turn") {
+        assert!(stream.read_buf(&mut heard).await.unwrap() > 0, "{}", String::from_utf8_lossy(&heard));
     }
     world.server.stop().await;
-    assert!(watched.await.unwrap().text().contains("Waits for its turn"));
+    // The end came by itself, long before a heartbeat would have found nobody.
+    stream.read_to_end(&mut heard).await.unwrap();
+    assert!(!String::from_utf8_lossy(&heard).contains("event: end"));
 }
