@@ -19,6 +19,8 @@ mod crowds;
 mod documents;
 #[path = "http_support/matrix.rs"]
 mod matrix;
+#[path = "http_support/pages.rs"]
+mod pages;
 #[path = "http_support/people.rs"]
 mod people;
 #[path = "http_support/protocol.rs"]

@@ -14,6 +14,8 @@ pub mod overview;
 pub mod package;
 pub mod packages;
 pub mod respond;
+pub mod snippets;
+pub mod tokens;
 
 pub(super) mod integrations;
 pub(super) mod profile;
@@ -21,17 +23,22 @@ pub(super) mod refusals;
 pub(super) mod setup;
 pub(super) mod sign_in;
 
+mod home;
 mod landing;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::visitor::Visitor;
 use super::{Error, State};
 
-/// Answers `/`.
-pub async fn landing(state: web::Data<State>) -> HttpResponse {
-    respond::html(StatusCode::OK, landing::page(&state.settings.public_url, &state.host), false)
+/// Answers `/`: for people who are signed in, their organizations.
+pub async fn landing(state: web::Data<State>, visitor: Visitor) -> HttpResponse {
+    match &visitor.who {
+        Some(who) => home::page(&state, who),
+        None => respond::html(StatusCode::OK, landing::page(&state.settings.public_url, &state.host), false),
+    }
 }
 
 /// Answers whatever has no address: a page for browsers, JSON for programs.

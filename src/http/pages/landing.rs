@@ -19,14 +19,15 @@ pub(super) fn page(public_url: &str, host: &str) -> Markup {
                 section class="stack" {
                     h1 { "Private Composer repository" }
                     p { "This server holds PHP packages of organizations. Composer installs them from here with a token." }
+                    div class="row" { a class="btn primary" href="/login" { "Sign in" } }
                 }
                 section class="stack" aria-labelledby="use" {
                     h2 id="use" { "Use it with Composer" }
                     ol class="steps" {
                         li {
-                            h3 { "Ask for a token" }
-                            p { "An administrator of your organization gives you one. It begins with " code { "pksh_" }
-                                " and says what it opens: share it with nobody." }
+                            h3 { "Get a token" }
+                            p { "Sign in, and make your own on your profile; for a machine, an administrator of your organization makes one. It begins with " code { "pksh_" }
+                                " and opens what you may see: share it with nobody." }
                         }
                         li {
                             h3 { "Store it on your machine" }

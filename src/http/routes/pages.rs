@@ -130,6 +130,13 @@ pub static PAGES: &[Page] = &[
     ),
     // An organization's people.
     // An organization's secrets and its log.
+    form("/orgs/{org}/tokens", Opens::Admins, || web::to(pages::tokens::list), || web::to(pages::tokens::add)),
+    form(
+        "/orgs/{org}/tokens/{token}/revoke",
+        Opens::Admins,
+        || web::to(pages::tokens::ask),
+        || web::to(pages::tokens::revoke),
+    ),
     page("/orgs/{org}/credentials", Opens::Admins, || web::to(pages::credentials::list)),
     form(
         "/orgs/{org}/credentials/new",
