@@ -5,6 +5,7 @@
 
 pub mod build_dist;
 
+mod lines;
 mod prune;
 mod schedule;
 mod update_package;

@@ -2,8 +2,10 @@
 //!
 //! [`update::update`] reads the repository and derives its versions; [`render`] makes documents of
 //! them; one transaction stores both, and the catalog has them when it ends. [`request`] is how
-//! everybody else asks for it. [`probe`] only looks whether a repository opens.
+//! everybody else asks for it, and [`log`]
+//! what it says meanwhile. [`probe`] only looks whether a repository opens.
 
+pub mod log;
 pub mod probe;
 pub mod render;
 pub mod request;

@@ -22,6 +22,7 @@ pub mod host_keys;
 pub mod ids;
 pub mod installs;
 pub mod instance;
+pub mod job_lines;
 pub mod jobs;
 pub mod listings;
 pub mod members;

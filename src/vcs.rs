@@ -39,8 +39,8 @@ use memory::Memory;
 pub use error::VcsError;
 pub use memory::Reserved;
 pub use request::{
-    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, Readme, RemoteRef, Snapshot,
-    Update, UpdateRequest,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, Progress, Readme, RemoteRef,
+    Snapshot, Step, Update, UpdateRequest,
 };
 pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};
@@ -98,8 +98,8 @@ impl Vcs {
     /// # Errors
     /// [`VcsError`]; the mirror's refs are as they were.
     pub async fn update(&self, request: UpdateRequest) -> Result<Update, VcsError> {
-        let host_keys = request.host_keys.clone();
-        self.perform_update(None, request::Operation::update(request), &host_keys).await
+        let (host_keys, progress) = (request.host_keys.clone(), request.progress.clone());
+        self.perform_update(None, request::Operation::update(request), &host_keys, &progress).await
     }
 
     /// The same for one of many repositories of an owner (the organization's row): a worker that finds nothing new
@@ -108,9 +108,9 @@ impl Vcs {
     /// # Errors
     /// As [`Vcs::update`].
     pub async fn update_of(&self, owner: i64, request: UpdateRequest) -> Result<Update, VcsError> {
-        let host_keys = request.host_keys.clone();
+        let (host_keys, progress) = (request.host_keys.clone(), request.progress.clone());
         let operation = request::Operation::update(request);
-        self.perform_update(Kind::of(&operation, owner), operation, &host_keys).await
+        self.perform_update(Kind::of(&operation, owner), operation, &host_keys, &progress).await
     }
 
     async fn perform_update(
@@ -118,8 +118,10 @@ impl Vcs {
         kind: Option<Kind>,
         operation: request::Operation,
         host_keys: &HostKeys,
+        progress: &Progress,
     ) -> Result<Update, VcsError> {
-        match process::run_learning(&self.settings, &self.spares, &self.memory, kind, operation, host_keys).await? {
+        let news = process::News { host_keys, progress };
+        match process::run_telling(&self.settings, &self.spares, &self.memory, kind, operation, news).await? {
             request::Answer::Update(update) => Ok(update),
             _ => Err(VcsError::mixed_up()),
         }
@@ -154,7 +156,8 @@ impl Vcs {
             credential: credential.map(request::WireCredential::new),
             known_host_keys: host_keys.known.clone(),
         };
-        match process::run_learning(&self.settings, &self.spares, &self.memory, None, operation, host_keys).await? {
+        let news = process::News { host_keys, progress: &Progress::default() };
+        match process::run_telling(&self.settings, &self.spares, &self.memory, None, operation, news).await? {
             request::Answer::Listed(refs) => Ok(refs),
             _ => Err(VcsError::mixed_up()),
         }

@@ -40,7 +40,7 @@ use git_server::GitServer;
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::{
     ArchiveRequest, ArchiveStats, Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Manifest,
-    RemoteRef, Settings, Snapshot, SourceUrl, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
+    Progress, RemoteRef, Settings, Snapshot, SourceUrl, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
 };
 
 /// A server with one repository, a mirror of it, and what the caller remembers between updates.
@@ -113,6 +113,7 @@ impl Scene {
             published: self.published.clone(),
             announced: self.announced.clone(),
             host_keys: HostKeys::new(self.host_keys.clone()),
+            progress: Progress::default(),
         }
     }
 

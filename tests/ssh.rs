@@ -30,8 +30,8 @@ use bare_repository::BareRepository;
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::ssh::{KeyType, generate};
 use packagist_selfhosted::vcs::{
-    Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Settings, SourceUrl, Update, UpdateRequest,
-    UrlPolicy, Vcs, VcsError,
+    Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Progress, Settings, SourceUrl, Update,
+    UpdateRequest, UrlPolicy, Vcs, VcsError,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sshd::Sshd;
@@ -94,6 +94,7 @@ impl Scene {
             published: Vec::new(),
             announced: Vec::new(),
             host_keys: HostKeys::new(self.known.clone()),
+            progress: Progress::default(),
         }
     }
 

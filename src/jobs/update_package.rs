@@ -7,6 +7,7 @@ use metrics::histogram;
 use super::worker::Outcome;
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
+use crate::publish::log::Log;
 use crate::publish::request::{self, Payload};
 use crate::publish::update::{self, Report, UpdateError};
 use crate::store::jobs::Job;
@@ -22,7 +23,7 @@ const SOONEST: Duration = Duration::from_secs(30);
 const LATEST: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// Runs the job.
-pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
+pub(super) async fn run(appliance: &Appliance, job: &Job, log: &Log) -> Outcome {
     let (Some(org), Some(package)) = (job.org, job.package) else {
         return Outcome::GiveUp("the job names no package".to_owned());
     };
@@ -30,7 +31,7 @@ pub(super) async fn run(appliance: &Appliance, job: &Job) -> Outcome {
     let payload: Payload = serde_json::from_str(&job.payload).unwrap_or_default();
     let announced_at = (job.lane == "hook").then(|| payload.announced_at.unwrap_or(job.created_at));
     let began = appliance.now();
-    let result = update::update(appliance, key, payload.announced.clone(), announced_at).await;
+    let result = update::update(appliance, key, payload.announced.clone(), announced_at, log).await;
     if let Err(error) = record(appliance, key, job, &payload, began, &result).await {
         let reason = error.to_string();
         return if error.is_trouble() { Outcome::Unwell(reason) } else { Outcome::Retry { reason, after: None } };

@@ -11,10 +11,12 @@ use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{prune, schedule, update_package};
+use super::{lines, prune, schedule, update_package};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
+use crate::publish::log::Log;
 use crate::publish::request;
+use crate::store::job_lines;
 use crate::store::jobs::{self, Job, Return};
 use crate::store::{self, Tx, packages};
 use crate::telemetry::names;
@@ -212,12 +214,15 @@ async fn next(appliance: &Appliance, lane: Lane) -> store::Result<Next> {
 async fn run(appliance: &Appliance, job: Job) {
     let started = Instant::now();
     // A job that panics has failed like any other; its row must not stay `running`, which would keep out the next.
-    let outcome = AssertUnwindSafe(perform(appliance, &job))
-        .catch_unwind()
+    let log = lines::begin(appliance, &job);
+    let work = AssertUnwindSafe(perform(appliance, &job, &log)).catch_unwind();
+    let outcome = lines::stored_while(appliance, job.id, &log, work)
         .await
         .unwrap_or_else(|_| Outcome::GiveUp("the job ended by a fault in the server: its log tells more".to_owned()));
     report(&job, &outcome, started.elapsed());
-    while let Err(error) = settle(appliance, &job, &outcome).await {
+    lines::end(&log, &outcome);
+    let last = log.take();
+    while let Err(error) = settle(appliance, &job, &outcome, &last).await {
         if appliance.database.trouble().is_none() {
             tracing::error!(%error, job.id = job.id.0, "A job's end could not be stored; trying again.");
         }
@@ -225,9 +230,9 @@ async fn run(appliance: &Appliance, job: Job) {
     }
 }
 
-async fn perform(appliance: &Appliance, job: &Job) -> Outcome {
+async fn perform(appliance: &Appliance, job: &Job, log: &Log) -> Outcome {
     match job.kind.as_str() {
-        request::KIND => update_package::run(appliance, job).await,
+        request::KIND => update_package::run(appliance, job, log).await,
         other => Outcome::GiveUp(format!("this release knows no work called {other}")),
     }
 }
@@ -262,12 +267,13 @@ fn report(job: &Job, outcome: &Outcome, took: Duration) {
     }
 }
 
-async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome) -> store::Result<()> {
+async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome, lines: &[job_lines::New]) -> store::Result<()> {
     let now = appliance.now();
-    let (id, attempt, outcome, job) = (job.id, job.attempt, outcome.clone(), job.clone());
+    let (id, attempt, outcome, job, lines) = (job.id, job.attempt, outcome.clone(), job.clone(), lines.to_vec());
     appliance
         .database
         .write(move |tx| {
+            job_lines::append(tx, id, &lines)?;
             if !matches!(outcome, Outcome::Done) {
                 request::hand_over(tx, &job)?;
             }

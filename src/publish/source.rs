@@ -12,7 +12,7 @@ use crate::secrets::sealed::{self, Context};
 use crate::store::packages::Package;
 use crate::store::{self, credentials, dists, organizations, packages, readmes};
 use crate::vcs::url::SourceUrl;
-use crate::vcs::{self, Authentication, Credential, Manifest, Snapshot, UpdateRequest};
+use crate::vcs::{self, Authentication, Credential, Manifest, Progress, Snapshot, UpdateRequest};
 
 /// A package, and how to reach its source.
 pub(super) struct Source {
@@ -61,6 +61,7 @@ pub(super) async fn find(
         published,
         announced,
         host_keys,
+        progress: Progress::default(),
     };
     Ok(Some(Source { package, request }))
 }

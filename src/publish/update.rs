@@ -1,6 +1,7 @@
 //! The verb: list the remote, fetch what changed, derive versions, publish them.
 
 use super::import::{self, Import};
+use super::log::Log;
 use super::{host_keys, render, source};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
@@ -66,15 +67,22 @@ pub async fn update(
     key: PackageKey,
     announced: Vec<String>,
     announced_at: Option<Timestamp>,
+    log: &Log,
 ) -> Result<Report, UpdateError> {
     let PackageKey { org, package } = key;
     rerender(appliance, key).await?;
-    let Some(source) = source::find(appliance, key, announced).await? else {
+    let Some(mut source) = source::find(appliance, key, announced).await? else {
+        log.info("The package was removed meanwhile");
         return Ok(Report::Gone);
     };
     let now = appliance.now();
     appliance.database.write(move |tx| packages::set_started(org, tx, package, now)).await?;
+    source.request.progress = log.progress();
     let credential = source.package.credential;
+    log.info(match &source.package.credential_name {
+        Some(name) => format!("Asking {} with the credential {name}", source.request.url),
+        None => format!("Asking {}", source.request.url),
+    });
     let (url, host_keys) = (source.request.url.clone(), source.request.host_keys.clone());
     let read = appliance.vcs.update_of(org.0, source.request).await;
     host_keys::learn(appliance, &url, host_keys.learned()).await?;
@@ -93,9 +101,10 @@ pub async fn update(
         Update::Unchanged { unseen } => {
             let now = appliance.now();
             appliance.database.write(move |tx| packages::set_unchanged(org, tx, package, now)).await?;
+            log.info("Nothing is new");
             Ok(Report::Unchanged { unseen })
         }
-        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot, announced_at).await,
+        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot, announced_at, log).await,
     }
 }
 
@@ -105,8 +114,10 @@ async fn publish(
     package: &packages::Package,
     snapshot: Snapshot,
     announced_at: Option<Timestamp>,
+    log: &Log,
 ) -> Result<Report, UpdateError> {
     let unseen = snapshot.unseen.clone();
+    log.read(&snapshot);
     // Held until everything that is made of the snapshot is gone.
     let _memory = snapshot.reserved.clone();
     if !snapshot.lost.is_empty() {
@@ -134,6 +145,7 @@ async fn publish(
     .await
     .map_err(|_| UpdateError::Interrupted)?;
     let readme = snapshot.readme.as_deref().map(|readme| source::readme(readme, &snapshot));
+    log.derived(&derivation);
     let slug = organization_slug(appliance, key).await?;
     let import = Import {
         key,
@@ -147,6 +159,8 @@ async fn publish(
         announced_at,
     };
     let import::Outcome { published, changes } = import::import(appliance, import).await?;
+    log.changes(&changes);
+    log.info(if published { "Published" } else { "What is served is the same as before" });
     Ok(Report::Imported { unseen, published, changes })
 }
 

@@ -159,7 +159,7 @@ pub fn left(org: OrgId, connection: &Connection, limit: i64) -> Result<Vec<Packa
 }
 
 /// What a hidden organization may have thousands of rows in beside its packages.
-const LARGE: [&str; 8] = [
+const LARGE: [&str; 9] = [
     "DELETE FROM package_grant WHERE id IN (SELECT id FROM package_grant WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM team_member WHERE id IN (SELECT id FROM team_member WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM found_member WHERE org_id = ?1 AND (sync_id, account_id) IN
@@ -169,6 +169,8 @@ const LARGE: [&str; 8] = [
          (SELECT name, dev FROM document_date WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM root_date WHERE org_id = ?1 AND digest IN
          (SELECT digest FROM root_date WHERE org_id = ?1 LIMIT ?2)",
+    "DELETE FROM job_line WHERE (job_id, number) IN (SELECT l.job_id, l.number FROM job_line l
+         JOIN job j ON j.id = l.job_id WHERE j.org_id = ?1 LIMIT ?2)",
     "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE org_id = ?1 LIMIT ?2)",
     "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE org_id = ?1 LIMIT ?2)",
 ];

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use gix::ObjectId;
 
 use super::error::VcsError;
-use super::request::{Limits, Update, WireCredential, WireUpdate};
+use super::request::{Limits, Step, Update, WireCredential, WireUpdate};
 use super::room;
 use super::ssh::{HostKeyPolicy, HostKeys};
 use super::url::{SourceUrl, UrlPolicy};
@@ -51,6 +51,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) limits: &'a Limits,
     pub(super) host_keys: &'a HostKeys,
     pub(super) ssh_host_keys: HostKeyPolicy,
+    /// Says how far an update is.
+    pub(super) tell: &'a dyn Fn(Step),
 }
 
 /// Brings a mirror up to date. See [`crate::vcs::Vcs::update`].
@@ -118,6 +120,7 @@ impl Run<'_> {
             return Err(VcsError::Unrepairable { what, repairs });
         }
         eprintln!("repairing the mirror: {what}");
+        (self.surroundings.tell)(Step::Repairing { what: what.clone() });
         let marked = self.mirror.is_marked_damaged();
         let aside = self.mirror.quarantine()?;
         let outcome = self.attempt(true);
@@ -145,6 +148,7 @@ impl Run<'_> {
         }
         let digest = listing.digest();
         let current = !afresh && stored.refs.lists(&listing);
+        (self.surroundings.tell)(Step::Listed { refs: listing.refs.len(), current });
         if current && self.request.known_digest.as_deref() == Some(digest.as_str()) {
             let unseen = read::unseen(&repository, &self.request.announced);
             return Ok((Update::Unchanged { unseen }, Vec::new()));
@@ -154,6 +158,8 @@ impl Run<'_> {
             let there = if afresh { 0 } else { self.mirror.size() };
             let place = fetch::Place { mirror: self.mirror.path(), there, limits: self.limits };
             received_pack = fetch::receive(&mut session, &repository, &listing, afresh, &place)?;
+            let bytes = received_pack.then(|| self.mirror.size().saturating_sub(there));
+            (self.surroundings.tell)(Step::Fetched { bytes });
             self.advance(&stored.refs, &listing, afresh)?;
         }
         drop(session);

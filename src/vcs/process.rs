@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::error::VcsError;
 use super::leftovers::Leftovers;
 use super::memory::{Memory, Reserved};
-use super::request::{Answer, Operation, Request, Response, Update};
+use super::request::{Answer, Operation, Progress, Request, Said, Update};
 use super::room::bytes;
 use super::spare::{Kind, Spares};
 use super::ssh::HostKeys;
@@ -37,17 +37,27 @@ pub(super) async fn run(
     kind: Option<Kind>,
     operation: Operation,
 ) -> Result<Answer, VcsError> {
-    run_learning(settings, spares, memory, kind, operation, &HostKeys::default()).await
+    let news = News { host_keys: &HostKeys::default(), progress: &Progress::default() };
+    run_telling(settings, spares, memory, kind, operation, news).await
 }
 
-/// The same, and remembers the host keys that it learned, also if it failed.
-pub(super) async fn run_learning(
+/// Where a worker's news go beside its answer: also if it fails.
+#[derive(Clone, Copy)]
+pub(super) struct News<'a> {
+    /// The host keys that it learned.
+    pub(super) host_keys: &'a HostKeys,
+    /// How far it is.
+    pub(super) progress: &'a Progress,
+}
+
+/// The same, and tells the news.
+pub(super) async fn run_telling(
     settings: &Settings,
     spares: &Spares,
     memory: &Memory,
     kind: Option<Kind>,
     operation: Operation,
-    host_keys: &HostKeys,
+    news: News<'_>,
 ) -> Result<Answer, VcsError> {
     let deadline = match &operation {
         // Somebody waits for the answer.
@@ -68,7 +78,7 @@ pub(super) async fn run_learning(
         doing: "Writing the worker's request".to_owned(),
         reason: error.to_string(),
     })?);
-    let call = Call { settings, spares, memory, message: &message, deadline, host_keys };
+    let call = Call { settings, spares, memory, message: &message, deadline, news };
     let result = call.talk(kind).await;
     // Killed, a worker could not clean up, and the next one may be hours away.
     if let Some(leftovers) = leftovers.filter(|_| result.is_err()) {
@@ -84,7 +94,7 @@ struct Call<'a> {
     memory: &'a Memory,
     message: &'a [u8],
     deadline: Duration,
-    host_keys: &'a HostKeys,
+    news: News<'a>,
 }
 
 impl Call<'_> {
@@ -102,7 +112,7 @@ impl Call<'_> {
 
     /// Has a worker do what the message asks for. The outer error means that it ended without an answer.
     async fn converse(&self, kind: Option<Kind>, mut worker: Worker) -> Result<Result<Answer, VcsError>, VcsError> {
-        let asked = worker.converse(self.message, self.settings.limits.manifests, self.memory, self.host_keys);
+        let asked = worker.converse(self.message, self.settings.limits.manifests, self.memory, self.news);
         let conversation = match (tokio::time::timeout(self.deadline, asked).await, kind) {
             (Ok(Ok(Ok(answer @ Answer::Update(Update::Unchanged { .. })))), Some(kind)) => {
                 self.spares.keep(kind, worker);
@@ -174,15 +184,19 @@ impl Worker {
         message: &[u8],
         manifests: u64,
         memory: &Memory,
-        host_keys: &HostKeys,
+        news: News<'_>,
     ) -> std::io::Result<Result<Answer, VcsError>> {
         self.stdin.write_all(&pipe::header(message)?).await?;
         self.stdin.write_all(message).await?;
         self.stdin.flush().await?;
-        let frame = pipe::read_async(&mut self.stdout, MAX_RESPONSE).await?;
-        let response: Response = serde_json::from_slice(&frame)?;
-        drop(frame);
-        host_keys.learn(response.learned);
+        let response = loop {
+            let frame = pipe::read_async(&mut self.stdout, MAX_RESPONSE).await?;
+            match serde_json::from_slice(&frame)? {
+                Said::Step(step) => news.progress.tell(step),
+                Said::Answer(response) => break response,
+            }
+        };
+        news.host_keys.learn(response.learned);
         // The worker holds the manifests until there is room for them here.
         let reserved = match &response.result {
             Ok(Answer::Update(Update::Changed(snapshot))) => memory.reserve(snapshot, &response.blobs).await,

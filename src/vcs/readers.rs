@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::git::refs;
 use super::pipe;
-use super::request::{Request, Response};
+use super::request::{Request, Said};
 
 /// What a mirror's `packed-refs` is read as, written again, and whether it was damaged.
 #[must_use]
@@ -27,10 +27,10 @@ pub fn worker_request(frame: &[u8]) -> Option<Vec<u8>> {
     again::<Request>(frame)
 }
 
-/// What a worker's answer says, written again.
+/// What a worker says, written again.
 #[must_use]
 pub fn worker_response(frame: &[u8]) -> Option<Vec<u8>> {
-    again::<Response>(frame)
+    again::<Said>(frame)
 }
 
 fn again<T: Serialize + DeserializeOwned>(frame: &[u8]) -> Option<Vec<u8>> {

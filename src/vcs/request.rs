@@ -119,6 +119,54 @@ pub struct UpdateRequest {
     pub announced: Vec<String>,
     /// By which keys the host is known, where SSH is spoken; what is learned of it is found here afterwards.
     pub host_keys: HostKeys,
+    /// Who is told how far it is.
+    pub progress: Progress,
+}
+
+/// How far an update is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// The remote said what it has.
+    Listed {
+        /// Branches and tags.
+        refs: usize,
+        /// Whether that is what the mirror has already.
+        current: bool,
+    },
+    /// What was missing is here.
+    Fetched {
+        /// What arrived, in bytes; none if every object was there already.
+        bytes: Option<u64>,
+    },
+    /// The mirror is damaged, and everything is fetched anew.
+    Repairing {
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Who is told how far an update is; by default nobody. Clones tell the same.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(Step) + Send + Sync>>);
+
+impl Progress {
+    /// Tells `listener`, which must not block.
+    #[must_use]
+    pub fn to(listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(super) fn tell(&self, step: Step) {
+        if let Some(listener) = &self.0 {
+            listener(step);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.0.is_some()).finish()
+    }
 }
 
 /// What an update found.
@@ -353,6 +401,13 @@ pub(super) enum Answer {
     HostKeys(Vec<HostKey>),
     PublicKey(String),
     Done,
+}
+
+/// What a worker says: how far it is, any number of times, and then its answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Said {
+    Step(Step),
+    Answer(Response),
 }
 
 /// The answer's frame; the manifests follow it, each in a frame of its own, in the order of `blobs`.

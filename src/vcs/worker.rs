@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, getpid, getrlimit, kill_process_group, setrlimit};
 use secrecy::zeroize::Zeroizing;
 
-use super::request::{Answer, Limits, Operation, Request, Response};
+use super::request::{Answer, Limits, Operation, Request, Response, Said, Step};
 use super::ssh::{self, HostKey, HostKeys};
 use super::{VcsError, git, pipe};
 
@@ -46,13 +46,21 @@ fn answer(request: Request) -> io::Result<()> {
     let (result, blobs, learned) = perform(request);
     let (ids, contents): (Vec<_>, Vec<_>) =
         blobs.into_iter().map(|(id, content)| ((id, content.len() as u64), content)).unzip();
-    let response = serde_json::to_vec(&Response { result, blobs: ids, learned })?;
+    let response = serde_json::to_vec(&Said::Answer(Response { result, blobs: ids, learned }))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     pipe::write(&mut out, &response)?;
     for content in contents {
         pipe::write(&mut out, &content)?;
     }
     out.flush()
+}
+
+/// Says how far an update is. If nobody listens any more, this process is ended soon.
+fn tell(step: Step) {
+    if let Ok(said) = serde_json::to_vec(&Said::Step(step)) {
+        let mut out = io::stdout().lock();
+        let _ = pipe::write(&mut out, &said).and_then(|()| out.flush());
+    }
 }
 
 /// The answer, the manifests beside it, and the host keys that were learned on the way.
@@ -70,6 +78,7 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<H
         limits: &limits,
         host_keys: &host_keys,
         ssh_host_keys,
+        tell: &tell,
     };
     let mut blobs = Vec::new();
     let answer = match operation {
