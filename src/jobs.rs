@@ -19,6 +19,9 @@ use crate::store::{self, jobs};
 
 pub use worker::Workers;
 
+/// How often a job is tried before it counts as failed.
+pub const ATTEMPTS: i64 = worker::ATTEMPTS;
+
 /// How long whoever waits for a job waits while nothing can be done at all.
 const PATIENCE: Duration = Duration::from_secs(5);
 

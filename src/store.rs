@@ -23,6 +23,7 @@ pub mod ids;
 pub mod installs;
 pub mod instance;
 pub mod job_lines;
+pub mod job_lists;
 pub mod jobs;
 pub mod listings;
 pub mod members;

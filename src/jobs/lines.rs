@@ -7,8 +7,8 @@ use super::worker::Outcome;
 use crate::appliance::Appliance;
 use crate::publish::log::Log;
 use crate::store::ids::JobId;
-use crate::store::job_lines;
 use crate::store::jobs::Job;
+use crate::store::{job_lines, job_lists};
 
 /// How often what a job said is stored. Most jobs end sooner, and cost no transaction more than they did.
 const EVERY: Duration = Duration::from_secs(1);
@@ -20,13 +20,25 @@ pub(super) fn begin(appliance: &Appliance, job: &Job) -> Log {
     log
 }
 
-/// Waits for `work`, and stores now and then what it says.
-pub(super) async fn stored_while<T>(appliance: &Appliance, job: JobId, log: &Log, work: impl Future<Output = T>) -> T {
+/// Waits for `work`, and stores now and then what it says. None if somebody asked that it be stopped meanwhile: what it
+/// began is dropped then.
+pub(super) async fn stored_while<T>(
+    appliance: &Appliance,
+    job: JobId,
+    log: &Log,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let mut work = std::pin::pin!(work);
     loop {
         match tokio::time::timeout(EVERY, &mut work).await {
-            Ok(ended) => return ended,
-            Err(_) => store(appliance, job, log).await,
+            Ok(ended) => return Some(ended),
+            Err(_) => {
+                store(appliance, job, log).await;
+                // What cannot be read is asked again in a moment.
+                if appliance.database.read(move |db| job_lists::is_to_stop(db, job)).await.unwrap_or(false) {
+                    return None;
+                }
+            }
         }
     }
 }
@@ -50,5 +62,6 @@ pub(super) fn end(log: &Log, outcome: &Outcome) {
         Outcome::Retry { reason, .. } => log.warn(format!("{reason} It is tried again.")),
         Outcome::Unwell(reason) => log.warn(format!("This server is unwell: {reason} It is tried again.")),
         Outcome::GiveUp(reason) => log.fail(reason),
+        Outcome::Cancelled => log.warn("Cancelled"),
     }
 }

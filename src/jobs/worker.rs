@@ -16,15 +16,15 @@ use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::publish::log::Log;
 use crate::publish::request;
-use crate::store::job_lines;
 use crate::store::jobs::{self, Job, Return};
 use crate::store::{self, Tx, packages};
+use crate::store::{job_lines, job_lists};
 use crate::telemetry::names;
 
 /// Lanes by how urgent they are: somebody pushed, somebody waits, nobody does.
 pub(super) const LANES: [&str; 3] = ["hook", "prompt", "sweep"];
 /// How often a job is tried before it counts as failed.
-const ATTEMPTS: i64 = 8;
+pub(super) const ATTEMPTS: i64 = 8;
 /// The pause after the first failed try; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause between tries.
@@ -51,6 +51,8 @@ pub(super) enum Outcome {
     Unwell(String),
     /// It failed, and somebody has to change something first.
     GiveUp(String),
+    /// Somebody cancelled it while it ran.
+    Cancelled,
 }
 
 /// The running workers. Dropping them leaves running jobs to the next start.
@@ -121,7 +123,9 @@ async fn recover(appliance: &Appliance) -> store::Result<usize> {
             let running = jobs::running(tx)?;
             for job in &running {
                 request::hand_over(tx, job)?;
-                if job.attempt >= ATTEMPTS {
+                if job_lists::is_to_stop(tx, job.id)? {
+                    jobs::finish(tx, job.id, "cancelled", None, now)?;
+                } else if job.attempt >= ATTEMPTS {
                     let reason = format!(
                         "The server ended {} times during this work, so that it is left alone now: the logs of those times \
                          may tell why. `job retry {}` tries it again.",
@@ -218,6 +222,7 @@ async fn run(appliance: &Appliance, job: Job) {
     let work = AssertUnwindSafe(perform(appliance, &job, &log)).catch_unwind();
     let outcome = lines::stored_while(appliance, job.id, &log, work)
         .await
+        .unwrap_or(Ok(Outcome::Cancelled))
         .unwrap_or_else(|_| Outcome::GiveUp("the job ended by a fault in the server: its log tells more".to_owned()));
     report(&job, &outcome, started.elapsed());
     lines::end(&log, &outcome);
@@ -241,6 +246,7 @@ fn report(job: &Job, outcome: &Outcome, took: Duration) {
     let kind = job.kind.clone();
     let (name, reason) = match outcome {
         Outcome::Done => ("done", None),
+        Outcome::Cancelled => ("cancelled", None),
         Outcome::Retry { reason, .. } | Outcome::Unwell(reason) => ("retry", Some(reason)),
         Outcome::GiveUp(reason) => ("failed", Some(reason)),
     };
@@ -279,6 +285,7 @@ async fn settle(appliance: &Appliance, job: &Job, outcome: &Outcome, lines: &[jo
             }
             match outcome {
                 Outcome::Done => jobs::finish(tx, id, "done", None, now),
+                Outcome::Cancelled => jobs::finish(tx, id, "cancelled", None, now),
                 Outcome::Retry { reason, after: Some(after) } => {
                     jobs::put_back(tx, id, now + after, Return::Told(&reason), now)
                 }

@@ -117,11 +117,9 @@ impl Log {
 
     /// Which versions are new, changed or gone.
     pub(super) fn changes(&self, changes: &Changes) {
-        for (which, what) in [
-            (&changes.added, "new"),
-            (&changes.moved, "names another commit now"),
-            (&changes.removed, "gone"),
-        ] {
+        for (which, what) in
+            [(&changes.added, "new"), (&changes.moved, "names another commit now"), (&changes.removed, "gone")]
+        {
             for version in &which.names {
                 self.info(format!("{version}: {what}"));
             }

@@ -43,7 +43,7 @@ pub struct Job {
 const COLUMNS: &str = "id, org_id, package_id, kind, payload, state, lane, run_at, attempt, error,
     created_at, started_at, finished_at";
 
-fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
+pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(Job {
         id: row.get(0)?,
         org: row.get(1)?,
@@ -218,7 +218,7 @@ pub fn put_back(tx: &Tx<'_>, id: JobId, run_at: Timestamp, why: Return<'_>, now:
     } else {
         tx.execute(
             "UPDATE job SET state = 'ready', run_at = ?2, error = ?3, finished_at = NULL,
-                 attempt = attempt - ?4, not_before = coalesce(?5, not_before) WHERE id = ?1",
+                 attempt = attempt - ?4, not_before = coalesce(?5, not_before), stop_requested = 0 WHERE id = ?1",
             (id, run_at, error, uncounted, not_before),
         )?;
     }

@@ -7,3 +7,6 @@ CREATE TABLE job_line (
     text   TEXT NOT NULL,
     PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
+
+-- stop_requested: somebody cancelled it while it ran; the worker heeds it.
+ALTER TABLE job ADD COLUMN stop_requested INTEGER NOT NULL DEFAULT 0 CHECK (stop_requested IN (0, 1));
