@@ -114,6 +114,7 @@ pub struct State {
     /// READMEs as HTML.
     readmes: Arc<pages::package::Readmes>,
     routes: Arc<RouteTable>,
+    live: Arc<live::Listeners>,
     connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
     stopping: Arc<AtomicBool>,
@@ -145,6 +146,7 @@ impl State {
             live: Arc::default(),
             readmes: Arc::default(),
             routes: Arc::new(RouteTable::new()),
+            live: Arc::default(),
             stopping: Arc::default(),
             unready: Arc::default(),
         }

@@ -181,6 +181,8 @@ const SPANNING: &[&str] = &[
     "ids.rs",
     "host_keys.rs",
     "instance.rs",
+    "job_lines.rs",
+    "job_lists.rs",
     "jobs.rs",
     "recovery_codes.rs",
     "sessions.rs",

@@ -20,7 +20,7 @@ pub enum Command {
         /// Its id
         id: i64,
     },
-    /// Cancel a job that waits
+    /// Cancel a job that waits or runs; what is published stays
     Cancel {
         /// Its id
         id: i64,

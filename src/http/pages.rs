@@ -4,6 +4,7 @@
 //! [`layout`] has the frames, [`components`] and [`forms`] the parts, [`respond`] the headers; each other module is a
 //! group of pages.
 
+pub mod admin;
 pub mod audit;
 pub mod chart;
 pub mod components;

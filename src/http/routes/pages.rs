@@ -160,6 +160,13 @@ pub static PAGES: &[Page] = &[
     page("/admin/integrations/new/{platform}", Opens::Administrators, || web::to(integrations::new)),
     page("/admin/integrations/{integration}", Opens::Administrators, || web::to(integrations::show)),
     action("/admin/integrations/{integration}/test", Opens::Administrators, || web::to(integrations::test)),
+    page("/admin/jobs", Opens::Administrators, || web::to(pages::admin::jobs::list)),
+    action("/admin/jobs/retry", Opens::Administrators, || web::to(pages::admin::jobs::retry_failed)),
+    page("/admin/jobs/{job}", Opens::Administrators, || web::to(pages::admin::job::show)),
+    page("/admin/jobs/{job}/events", Opens::Administrators, || web::to(pages::admin::job::events)),
+    page("/admin/jobs/{job}/log", Opens::Administrators, || web::to(pages::admin::job::text)),
+    action("/admin/jobs/{job}/retry", Opens::Administrators, || web::to(pages::admin::job::retry)),
+    action("/admin/jobs/{job}/cancel", Opens::Administrators, || web::to(pages::admin::job::cancel)),
     page("/admin/audit", Opens::Administrators, || web::to(pages::audit::of_instance)),
     page("/admin/audit/export", Opens::Administrators, || web::to(pages::audit::export_of_instance)),
 ];

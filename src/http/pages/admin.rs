@@ -1,0 +1,4 @@
+//! Pages of the instance, for its administrators.
+
+pub mod job;
+pub mod jobs;
