@@ -47,7 +47,7 @@ impl Request {
     /// Sends it and reads what comes until the head is whole, for answers that have no end.
     pub async fn send_for_head(self) -> Response {
         let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let bytes = [self.head.as_bytes(), b"\r\n", &self.body].concat();
+        let bytes = self.bytes();
         let _ = stream.write_all(&bytes).await;
         let mut answer = Vec::new();
         while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -57,11 +57,17 @@ impl Request {
         Response::parse(&answer)
     }
 
-    pub async fn send(self) -> Response {
-        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
-        let mut bytes = self.head.into_bytes();
+    /// What is written.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.head.clone().into_bytes();
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    pub async fn send(self) -> Response {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let bytes = self.bytes();
         // A server that refuses a body may close before it has all of it.
         let _ = stream.write_all(&bytes).await;
         let mut answer = Vec::new();
