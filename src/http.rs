@@ -114,7 +114,6 @@ pub struct State {
     /// READMEs as HTML.
     readmes: Arc<pages::package::Readmes>,
     routes: Arc<RouteTable>,
-    live: Arc<live::Listeners>,
     connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
     stopping: Arc<AtomicBool>,
@@ -146,7 +145,6 @@ impl State {
             live: Arc::default(),
             readmes: Arc::default(),
             routes: Arc::new(RouteTable::new()),
-            live: Arc::default(),
             stopping: Arc::default(),
             unready: Arc::default(),
         }

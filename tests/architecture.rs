@@ -202,6 +202,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "dists::is_used",
     "hooks::addresses",
     "hooks::prune",
+    "installs::count_recent",
     "tokens::insert_for_user",
     "tokens::of_users",
     "tokens::owner",

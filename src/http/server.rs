@@ -143,7 +143,6 @@ impl Server {
         self.state.stopping.store(true, Ordering::Relaxed);
         self.state.live.stop();
         self.state.connections.stop();
-        self.state.live.stop();
         self.handle.stop(true).await;
         for task in &self.beside {
             task.abort();

@@ -2,7 +2,6 @@
 
 use packagist_selfhosted::http::csrf;
 use packagist_selfhosted::http::session::Value;
-use packagist_selfhosted::store::ids::UserId;
 use packagist_selfhosted::store::sessions::{self, New};
 use packagist_selfhosted::store::users;
 use url::form_urlencoded;
@@ -12,8 +11,6 @@ use crate::world::World;
 
 /// Somebody who is signed in.
 pub struct Person {
-    pub user: UserId,
-    pub name: String,
     cookie: Value,
 }
 
@@ -22,17 +19,17 @@ impl Person {
     pub async fn signed_in(world: &World, name: &str, admin: bool) -> Self {
         let cookie = Value::random();
         let (digest, wanted, now) = (cookie.digest(), name.to_owned(), world.clock.now());
-        let user = world
+        world
             .write(move |tx| {
                 let user = match users::by_name(tx, &wanted)? {
                     Some(user) => user.id,
                     None => users::insert(tx, &wanted, None, admin, None, now)?,
                 };
                 sessions::insert(tx, &New { digest, user, account: None, address: None, agent: None }, now)?;
-                Ok(user)
+                Ok(())
             })
             .await;
-        Self { user, name: name.to_owned(), cookie }
+        Self { cookie }
     }
 
     /// A request of the browser.
