@@ -193,7 +193,7 @@ impl Worker {
             let frame = pipe::read_async(&mut self.stdout, MAX_RESPONSE).await?;
             match serde_json::from_slice(&frame)? {
                 Said::Step(step) => news.progress.tell(step),
-                Said::Answer(response) => break response,
+                Said::Answer(response) => break *response,
             }
         };
         news.host_keys.learn(response.learned);

@@ -407,7 +407,7 @@ pub(super) enum Answer {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Said {
     Step(Step),
-    Answer(Response),
+    Answer(Box<Response>),
 }
 
 /// The answer's frame; the manifests follow it, each in a frame of its own, in the order of `blobs`.

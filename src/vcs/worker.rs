@@ -46,7 +46,7 @@ fn answer(request: Request) -> io::Result<()> {
     let (result, blobs, learned) = perform(request);
     let (ids, contents): (Vec<_>, Vec<_>) =
         blobs.into_iter().map(|(id, content)| ((id, content.len() as u64), content)).unzip();
-    let response = serde_json::to_vec(&Said::Answer(Response { result, blobs: ids, learned }))?;
+    let response = serde_json::to_vec(&Said::Answer(Box::new(Response { result, blobs: ids, learned })))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     pipe::write(&mut out, &response)?;
     for content in contents {
