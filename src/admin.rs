@@ -24,6 +24,7 @@ pub mod people;
 pub mod second_factor;
 pub mod sessions;
 pub mod setup;
+pub mod status;
 pub mod teams;
 pub mod tokens;
 pub mod users;

@@ -4,6 +4,7 @@
 //! lock; drivers and use cases share it.
 
 mod directory;
+pub mod vitals;
 
 use std::path::PathBuf;
 use std::sync::Arc;

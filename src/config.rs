@@ -5,6 +5,7 @@
 //! written from it. Nothing here is global: the environment is an argument, and `Config` is plain data that the start hands
 //! out to the rooms below.
 
+mod effective;
 mod environment;
 mod example;
 mod file;
@@ -31,6 +32,7 @@ use url::Url;
 
 use crate::telemetry::{LogFormat, LogLevel};
 
+pub use effective::Effective;
 pub use environment::{FILE_VARIABLE, PREFIX as VARIABLE_PREFIX};
 pub use example::example;
 pub use integration::{GitHubApp, Integration};
@@ -81,6 +83,8 @@ pub struct Config {
     pub log: Log,
     /// `[[integration]]`, in file order.
     pub integrations: Vec<Integration>,
+    /// Every key with its source.
+    pub effective: Vec<Effective>,
     places: BTreeMap<String, Place>,
     has_inline_secrets: bool,
 }
@@ -333,6 +337,7 @@ fn assemble(
             retention: sections.retention,
             log: sections.log,
             integrations,
+            effective: effective::effective(&mut typed),
             places: all_places(&mut typed),
             has_inline_secrets,
         }),

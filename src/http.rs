@@ -50,6 +50,7 @@ pub use server::{Server, StartError};
 pub use tls::TlsFiles;
 
 use crate::appliance::Appliance;
+use crate::clock::Timestamp;
 use crate::jobs::build_dist::Dists;
 use crate::secrets::random;
 use crate::telemetry::Complaint;
@@ -64,6 +65,21 @@ use throttle::Throttle;
 
 /// How many passwords are checked at once: each takes 19 MiB and tens of milliseconds of a core.
 const PASSWORDS: usize = 2;
+
+/// A value of the configuration as its page shows it. Of a secret, it says only whether it is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configured {
+    /// The section it stands in.
+    pub section: String,
+    /// Its key there.
+    pub key: &'static str,
+    /// The value; none if it is not set.
+    pub value: Option<String>,
+    /// Whether it is a secret, of which `value` says only that it is set.
+    pub secret: bool,
+    /// Where it was given: file with line and column, variable, option, or `default`.
+    pub source: String,
+}
 
 /// What `[server]` of the configuration says about listening and answering.
 #[derive(Clone, Debug)]
@@ -82,6 +98,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The platforms that people sign in with.
     pub integrations: Vec<Integration>,
+    /// What the configuration says, for whoever administers the server.
+    pub configuration: Vec<Configured>,
     /// The way by which the server tries whether it reaches itself; without one it does not try.
     pub own: Option<Own>,
 }
@@ -95,6 +113,8 @@ pub struct State {
     pub dists: Dists,
     /// The process's metrics.
     pub metrics: Metrics,
+    /// When it began to answer.
+    started: Timestamp,
     settings: Arc<Settings>,
     /// What `auth.json` calls this server: host, and port where the address has one.
     host: Arc<str>,
@@ -127,6 +147,7 @@ impl State {
     pub fn new(appliance: Appliance, dists: Dists, metrics: Metrics, settings: Settings) -> Self {
         let cookies = Cookies::of(&settings.public_url);
         Self {
+            started: appliance.now(),
             appliance,
             dists,
             metrics,

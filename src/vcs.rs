@@ -90,6 +90,12 @@ impl Vcs {
         self.settings.limits.headroom.check(directory, 0)
     }
 
+    /// What is kept free of a file system of `size` bytes.
+    #[must_use]
+    pub fn kept_free(&self, size: u64) -> u64 {
+        self.settings.limits.headroom.of(size)
+    }
+
     /// Lists the remote, and if anything changed brings the mirror up to date and reads every ref's manifest.
     ///
     /// A listing that equals `known_digest` costs no more than the listing. Commits that were published stay in the

@@ -179,6 +179,7 @@ const SPANNING: &[&str] = &[
     "migrate.rs",
     "row.rs",
     "ids.rs",
+    "figures.rs",
     "host_keys.rs",
     "instance.rs",
     "job_lines.rs",
@@ -186,6 +187,7 @@ const SPANNING: &[&str] = &[
     "jobs.rs",
     "recovery_codes.rs",
     "sessions.rs",
+    "user_lists.rs",
     "users.rs",
 ];
 const SPANNING_FUNCTIONS: &[&str] = &[

@@ -527,3 +527,19 @@ fn the_example_without_its_comment_marks_is_a_configuration() {
     assert!(config.integrations.iter().all(|integration| integration.login && integration.login_app.is_some()));
     assert!(config.integrations[0].github_app.is_some() && config.server.tls.is_some());
 }
+
+#[test]
+fn the_effective_values_tell_their_source_and_no_secret() {
+    let text = "[server]\nmetrics_token = \"hunter2hunter2\"\nlisten = \"127.0.0.1:9000\"\n";
+    let environment = [("PACKAGIST_SELFHOSTED__JOBS__WORKERS", "7")];
+    let config = Config::from_text(text, Path::new("c.toml"), environment, &Overrides::default()).expect("it is right");
+    let told = |section: &str, key: &str| {
+        let found = config.effective.iter().find(|one| one.section == section && one.key == key).expect("it is listed");
+        (found.value.clone(), found.place.to_string())
+    };
+    assert_eq!(told("server", "listen"), (Some("127.0.0.1:9000".to_owned()), "c.toml:3:10".to_owned()));
+    assert_eq!(told("jobs", "workers"), (Some("7".to_owned()), "PACKAGIST_SELFHOSTED__JOBS__WORKERS".to_owned()));
+    assert_eq!(told("jobs", "sync_interval"), (Some("1h".to_owned()), "default".to_owned()));
+    assert_eq!(told("server", "metrics_token").0.as_deref(), Some("set"));
+    assert!(!format!("{:?}", config.effective).contains("hunter2"));
+}

@@ -13,3 +13,7 @@ mod world;
 
 #[path = "web_admin/jobs.rs"]
 mod jobs;
+#[path = "web_admin/people.rs"]
+mod people;
+#[path = "web_admin/status.rs"]
+mod status;

@@ -7,10 +7,13 @@ use super::{Actor, Error, Name, Result, people};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::secrets::password;
+use crate::store::accounts::{self, Account};
 use crate::store::ids::{SessionId, UserId};
 use crate::store::members::Person;
 use crate::store::users::{self, User};
-use crate::store::{Tx, sessions};
+use crate::store::{Tx, sessions, tokens, user_lists};
+
+pub use crate::store::user_lists::Filter;
 
 /// Longest e-mail address, in bytes (RFC 5321, section 4.5.3.1.3).
 const LONGEST_EMAIL: usize = 254;
@@ -28,6 +31,78 @@ pub struct NewUser {
     pub admin: bool,
     /// Its password; without one the person cannot log in with a password.
     pub password: Option<SecretString>,
+}
+
+/// An account as lists show it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The account.
+    pub user: User,
+    /// The accounts on platforms that the person signs in by.
+    pub accounts: Vec<Account>,
+}
+
+/// A page of a list of accounts.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The accounts, by name.
+    pub users: Vec<Listed>,
+    /// How many the filter finds.
+    pub total: i64,
+    /// The name after which the next page begins.
+    pub next: Option<String>,
+}
+
+/// Up to `size` accounts after the one called `after`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn page(appliance: &Appliance, filter: Filter, after: &str, size: usize) -> Result<Page> {
+    let (after, limit) = (after.to_owned(), i64::try_from(size + 1).unwrap_or(i64::MAX));
+    appliance
+        .database
+        .read(move |db| {
+            let mut found = user_lists::page(db, &filter, &after, limit)?;
+            let more = found.len() > size;
+            found.truncate(size);
+            let next = found.last().filter(|_| more).map(|user| user.name.clone());
+            let listed = found.into_iter().map(|user| Ok(Listed { accounts: accounts::of_user(db, user.id)?, user }));
+            let users = listed.collect::<Result<_>>()?;
+            Ok(Page { users, total: user_lists::count(db, &filter)?, next })
+        })
+        .await
+}
+
+/// An account with what hangs on it.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// The account.
+    pub user: User,
+    /// The accounts on platforms that the person signs in by.
+    pub accounts: Vec<Account>,
+    /// Browsers in which the person is signed in.
+    pub sessions: i64,
+    /// User tokens.
+    pub tokens: i64,
+}
+
+/// The account with this name.
+///
+/// # Errors
+/// If there is no such account.
+pub async fn show(appliance: &Appliance, name: &str) -> Result<Detail> {
+    let name = name.to_owned();
+    let (user, accounts, tokens) = appliance
+        .database
+        .read(move |db| {
+            let user = users::by_name(db, &name)?.ok_or_else(|| Error::not_found("there is no such user"))?;
+            let (accounts, tokens) = (accounts::of_user(db, user.id)?, tokens::keys_of_users(db, Some(user.id))?.len());
+            Ok::<_, Error>((user, accounts, tokens))
+        })
+        .await?;
+    let sessions = super::sessions::list(appliance, user.id).await?.len();
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    Ok(Detail { user, accounts, sessions: count(sessions), tokens: count(tokens) })
 }
 
 /// Every account, by name.
@@ -202,6 +277,31 @@ pub async fn set_password(appliance: &Appliance, actor: &Actor, name: &str, pass
             // Whoever knew the old one is out, and so is everybody who signed in with it.
             sessions::remove_all(tx, user.id, None)?;
             actor.record(tx, None, "user.set-password", &user.name, json!({}), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Lets a person administer the instance, or not any more. The person's sessions end: what they may do has changed.
+///
+/// # Errors
+/// If there is no such account, or it is the last administrator's.
+pub async fn set_admin(appliance: &Appliance, actor: &Actor, name: &str, admin: bool) -> Result<()> {
+    let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
+    appliance
+        .database
+        .write(move |tx| {
+            let user = find(tx, &name)?;
+            if user.admin == admin {
+                return Ok(());
+            }
+            if !admin {
+                require_another_administrator(tx, &user, "made an ordinary user")?;
+            }
+            users::set_admin(tx, user.id, admin)?;
+            sessions::remove_all(tx, user.id, None)?;
+            let action = if admin { "user.promote" } else { "user.demote" };
+            actor.record(tx, None, action, &user.name, json!({}), now)?;
             Ok(())
         })
         .await

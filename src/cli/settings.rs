@@ -122,8 +122,25 @@ pub fn http(config: &Config) -> Result<http::Settings, Failure> {
         public_url: server.public_url.as_str().to_owned(),
         limits: http::connections::Limits::of_process(),
         integrations,
+        configuration: configured(config),
         own: http::Own::new(&outbound(config)?, server.public_url.as_str())?,
     })
+}
+
+/// What the page of the configuration shows. What nobody gave and the server works out is shown as it came to be.
+fn configured(config: &Config) -> Vec<http::Configured> {
+    let all = config.effective.iter().cloned().map(|one| {
+        let worked_out = (one.section == "server" && one.key == "public_url" && one.value.is_none())
+            .then(|| config.server.public_url.as_str().to_owned());
+        http::Configured {
+            section: one.section,
+            key: one.key,
+            value: one.value.or(worked_out),
+            secret: one.secret,
+            source: one.place.to_string(),
+        }
+    });
+    all.collect()
 }
 
 /// The platforms that people sign in with.

@@ -31,6 +31,16 @@ pub enum Command {
     },
     /// List the accounts
     List(#[command(flatten)] ListFormat),
+    /// Let a person administer the server
+    Promote {
+        /// Its name
+        name: String,
+    },
+    /// Let a person not administer the server any more
+    Demote {
+        /// Its name
+        name: String,
+    },
     /// Stop an account and its tokens
     Disable {
         /// Its name
@@ -82,6 +92,8 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             session.output.line(id.to_string());
         }
         Command::List(format) => list(session, &format).await?,
+        Command::Promote { name } => users::set_admin(appliance, &ACTOR, &name, true).await?,
+        Command::Demote { name } => users::set_admin(appliance, &ACTOR, &name, false).await?,
         Command::Disable { name } => users::set_enabled(appliance, &ACTOR, &name, false).await?,
         Command::Enable { name } => users::set_enabled(appliance, &ACTOR, &name, true).await?,
         Command::SetPassword { name, .. } => {

@@ -85,12 +85,18 @@ pub trait Typed: Sized {
     const KIND: Kind;
     /// The value, or what was typed where it does not fit. `is_file` tells that the key was given as `x_file`.
     fn from_raw(raw: Raw, is_file: bool) -> Result<Self, Raw>;
+    /// The value for people; of a secret, only that it is set.
+    fn text(&self) -> String;
 }
 
 impl Typed for Text {
     const KIND: Kind = Kind::Text;
     fn from_raw(raw: Raw, _: bool) -> Result<Self, Raw> {
         if let Raw::Text(text) = raw { Ok(text) } else { Err(raw) }
+    }
+
+    fn text(&self) -> String {
+        self.clone()
     }
 }
 
@@ -99,6 +105,11 @@ impl Typed for List {
     fn from_raw(raw: Raw, _: bool) -> Result<Self, Raw> {
         if let Raw::List(list) = raw { Ok(list) } else { Err(raw) }
     }
+
+    fn text(&self) -> String {
+        let items: Vec<&str> = self.iter().map(|item| item.value.as_str()).collect();
+        if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+    }
 }
 
 impl Typed for Number {
@@ -106,12 +117,20 @@ impl Typed for Number {
     fn from_raw(raw: Raw, _: bool) -> Result<Self, Raw> {
         if let Raw::Number(number) = raw { Ok(number) } else { Err(raw) }
     }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Typed for Flag {
     const KIND: Kind = Kind::Flag;
     fn from_raw(raw: Raw, _: bool) -> Result<Self, Raw> {
         if let Raw::Flag(flag) = raw { Ok(flag) } else { Err(raw) }
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -122,6 +141,13 @@ impl Typed for Secret {
             Raw::Text(path) if is_file => Ok(Self::File(path)),
             Raw::Text(secret) => Ok(Self::Inline(secret.into())),
             other => Err(other),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Inline(_) => "set".to_owned(),
+            Self::File(path) => format!("set, from the file {path}"),
         }
     }
 }
@@ -173,6 +199,8 @@ pub trait Section {
     fn put(&mut self, key: &str, raw: Raw, is_file: bool, place: Place) -> Result<(), Raw>;
     /// Where each given key was given.
     fn places(&self) -> Vec<(&'static str, Place)>;
+    /// What each given key says, for people; of secrets, only that they are set.
+    fn values(&self) -> Vec<(&'static str, String)>;
     /// Where findings about the section as a whole belong: its heading, or else the first of its keys.
     fn place(&self) -> Place {
         let first = || self.places().into_iter().map(|(_, place)| place).min();
@@ -244,6 +272,14 @@ macro_rules! sections {
                     })+
                     _ => Err(raw),
                 }
+            }
+
+            fn values(&self) -> Vec<(&'static str, String)> {
+                let mut values = Vec::new();
+                $(if let Some(placed) = &self.$key {
+                    values.push((stringify!($key), $crate::config::section::Typed::text(&placed.value)));
+                })+
+                values
             }
 
             fn places(&self) -> Vec<(&'static str, $crate::config::place::Place)> {

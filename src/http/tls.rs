@@ -14,6 +14,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, crypto::CryptoProvider};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+
+use crate::clock::Timestamp;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -144,6 +148,15 @@ fn read(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, Tls
         private_key: files.private_key.clone(),
         reason: error.to_string(),
     })
+}
+
+/// When the certificate in a file ends: that of the server itself, which is the first.
+pub(super) fn ends_at(files: &TlsFiles) -> Result<Timestamp, TlsError> {
+    let refused = |reason: String| TlsError::File { what: "certificate", path: files.certificate.clone(), reason };
+    let pem = read_file(&files.certificate).map_err(|error| refused(error.to_string()))?;
+    let first = CertificateDer::from_pem_slice(&pem).map_err(|error| refused(error.to_string()))?;
+    let (_, parsed) = X509Certificate::from_der(&first).map_err(|error| refused(error.to_string()))?;
+    Ok(Timestamp::from_seconds(parsed.validity().not_after.timestamp()))
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -54,10 +54,10 @@ pub struct Secrets {
 }
 
 // Accounts from before there were dates have a password since they were made.
-const COLUMNS: &str = "id, name, email, admin, enabled, last_login_at, display_name,
+pub(super) const COLUMNS: &str = "id, name, email, admin, enabled, last_login_at, display_name,
     CASE WHEN password IS NULL THEN NULL ELSE coalesce(password_set_at, created_at) END, totp_confirmed_at, shortcuts";
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -154,6 +154,16 @@ pub fn has_administrator(connection: &Connection) -> Result<bool> {
 /// If the database cannot be written.
 pub fn set_enabled(tx: &Tx<'_>, id: UserId, enabled: bool) -> Result<()> {
     tx.execute("UPDATE user SET enabled = ?2 WHERE id = ?1", (id, enabled))?;
+    tx.changed(Change::User(id));
+    Ok(())
+}
+
+/// Lets a person administer the instance, or not any more.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_admin(tx: &Tx<'_>, id: UserId, admin: bool) -> Result<()> {
+    tx.execute("UPDATE user SET admin = ?2 WHERE id = ?1", (id, admin))?;
     tx.changed(Change::User(id));
     Ok(())
 }

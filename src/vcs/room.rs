@@ -67,7 +67,7 @@ impl Headroom {
     }
 
     /// What is kept free of a file system of `size` bytes.
-    fn of(&self, size: u64) -> u64 {
+    pub(super) fn of(&self, size: u64) -> u64 {
         (size / 100).saturating_mul(self.percent).min(self.most).max(self.least)
     }
 }

@@ -32,12 +32,14 @@ impl Person {
         Self { cookie }
     }
 
+    /// The header by which the browser is known.
+    pub fn cookie(&self) -> String {
+        format!("__Host-session={}", self.cookie.expose())
+    }
+
     /// A request of the browser.
     pub fn request(&self, world: &World, method: &str, path: &str) -> Request {
-        world
-            .anonymous(method, path)
-            .header("Accept", "text/html,*/*")
-            .header("Cookie", &format!("__Host-session={}", self.cookie.expose()))
+        world.anonymous(method, path).header("Accept", "text/html,*/*").header("Cookie", &self.cookie())
     }
 
     /// Looks at a page.

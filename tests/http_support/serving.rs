@@ -101,6 +101,7 @@ async fn a_port_that_is_taken_is_told() {
             public_url: "https://packages.example.com".to_owned(),
             limits: packagist_selfhosted::http::connections::Limits::of_files(1024),
             integrations: Vec::new(),
+            configuration: Vec::new(),
             own: None,
         };
         let dists = packagist_selfhosted::jobs::build_dist::Dists::new(first.appliance.clone());

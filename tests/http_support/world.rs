@@ -91,6 +91,7 @@ pub async fn world_with(adjust: Adjust) -> World {
         public_url: "https://packages.example.com".to_owned(),
         limits: packagist_selfhosted::http::connections::Limits::of_files(1024),
         integrations: Vec::new(),
+        configuration: Vec::new(),
         own: None,
     };
     adjust(&mut settings, folder.path());

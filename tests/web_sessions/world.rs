@@ -69,6 +69,7 @@ pub async fn empty(integrations: Vec<Integration>, adjust: impl FnOnce(&mut http
         public_url: PUBLIC.to_owned(),
         limits: Limits::of_files(1024),
         integrations,
+        configuration: Vec::new(),
         own: None,
     };
     adjust(&mut settings);

@@ -1,4 +1,9 @@
 //! Pages of the instance, for its administrators.
 
+pub mod configuration;
 pub mod job;
 pub mod jobs;
+pub mod organizations;
+pub mod status;
+pub mod user;
+pub mod users;

@@ -239,6 +239,8 @@ fn words(action: &str) -> String {
         "enable" => "enabled",
         "learn" => "learned",
         "cancel" => "cancelled",
+        "promote" => "made an administrator of",
+        "demote" => "made an ordinary user of",
         "retry" => "retried",
         "set-password" => "set the password of",
         other => return format!("{}: {}", noun.replace('-', " "), other.replace('-', " ")),

@@ -6,7 +6,7 @@
 use actix_web::{Route as Handler, web};
 
 use crate::http::auth;
-use crate::http::pages::{self, integrations, profile, setup, sign_in};
+use crate::http::pages::{self, admin, integrations, profile, setup, sign_in};
 
 /// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,13 +160,51 @@ pub static PAGES: &[Page] = &[
     page("/admin/integrations/new/{platform}", Opens::Administrators, || web::to(integrations::new)),
     page("/admin/integrations/{integration}", Opens::Administrators, || web::to(integrations::show)),
     action("/admin/integrations/{integration}/test", Opens::Administrators, || web::to(integrations::test)),
-    page("/admin/jobs", Opens::Administrators, || web::to(pages::admin::jobs::list)),
-    action("/admin/jobs/retry", Opens::Administrators, || web::to(pages::admin::jobs::retry_failed)),
-    page("/admin/jobs/{job}", Opens::Administrators, || web::to(pages::admin::job::show)),
-    page("/admin/jobs/{job}/events", Opens::Administrators, || web::to(pages::admin::job::events)),
-    page("/admin/jobs/{job}/log", Opens::Administrators, || web::to(pages::admin::job::text)),
-    action("/admin/jobs/{job}/retry", Opens::Administrators, || web::to(pages::admin::job::retry)),
-    action("/admin/jobs/{job}/cancel", Opens::Administrators, || web::to(pages::admin::job::cancel)),
+    page("/admin", Opens::Administrators, || web::to(admin::status::show)),
+    page("/admin/organizations", Opens::Administrators, || web::to(admin::organizations::list)),
+    form(
+        "/admin/organizations/new",
+        Opens::Administrators,
+        || web::to(admin::organizations::new),
+        || web::to(admin::organizations::add),
+    ),
+    form(
+        "/admin/organizations/{organization}",
+        Opens::Administrators,
+        || web::to(admin::organizations::edit),
+        || web::to(admin::organizations::rename),
+    ),
+    form(
+        "/admin/organizations/{organization}/remove",
+        Opens::Administrators,
+        || web::to(admin::organizations::remove),
+        || web::to(admin::organizations::remove),
+    ),
+    page("/admin/users", Opens::Administrators, || web::to(admin::users::list)),
+    form("/admin/users/new", Opens::Administrators, || web::to(admin::users::new), || web::to(admin::users::add)),
+    page("/admin/users/{user}", Opens::Administrators, || web::to(admin::user::show)),
+    action("/admin/users/{user}/enable", Opens::Administrators, || web::to(admin::user::enable)),
+    action("/admin/users/{user}/disable", Opens::Administrators, || web::to(admin::user::disable)),
+    action("/admin/users/{user}/promote", Opens::Administrators, || web::to(admin::user::promote)),
+    action("/admin/users/{user}/demote", Opens::Administrators, || web::to(admin::user::demote)),
+    action("/admin/users/{user}/password", Opens::Administrators, || web::to(admin::user::password)),
+    action("/admin/users/{user}/reset-second-factor", Opens::Administrators, || {
+        web::to(admin::user::reset_second_factor)
+    }),
+    form(
+        "/admin/users/{user}/remove",
+        Opens::Administrators,
+        || web::to(admin::user::remove),
+        || web::to(admin::user::remove),
+    ),
+    page("/admin/configuration", Opens::Administrators, || web::to(admin::configuration::show)),
+    page("/admin/jobs", Opens::Administrators, || web::to(admin::jobs::list)),
+    action("/admin/jobs/retry", Opens::Administrators, || web::to(admin::jobs::retry_failed)),
+    page("/admin/jobs/{job}", Opens::Administrators, || web::to(admin::job::show)),
+    page("/admin/jobs/{job}/events", Opens::Administrators, || web::to(admin::job::events)),
+    page("/admin/jobs/{job}/log", Opens::Administrators, || web::to(admin::job::text)),
+    action("/admin/jobs/{job}/retry", Opens::Administrators, || web::to(admin::job::retry)),
+    action("/admin/jobs/{job}/cancel", Opens::Administrators, || web::to(admin::job::cancel)),
     page("/admin/audit", Opens::Administrators, || web::to(pages::audit::of_instance)),
     page("/admin/audit/export", Opens::Administrators, || web::to(pages::audit::export_of_instance)),
 ];
