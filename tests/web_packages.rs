@@ -74,6 +74,7 @@ async fn world() -> World {
         public_url: "https://packagist.example.com".to_owned(),
         limits: Limits::of_files(1024),
         integrations: Vec::new(),
+        configuration: Vec::new(),
         own: None,
     };
     let appliance = instance.appliance.clone();
