@@ -11,6 +11,8 @@ mod axe;
 mod certificates;
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/first_run.rs"]
+mod first_run;
 #[path = "browser/forges.rs"]
 mod forges;
 #[path = "support/forward_proxy.rs"]
@@ -21,6 +23,10 @@ mod forward_proxy;
 mod installation;
 #[path = "browser/logins.rs"]
 mod logins;
+#[path = "browser/pages.rs"]
+mod pages;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;
+#[path = "support/work_tree.rs"]
+mod work_tree;

@@ -11,6 +11,7 @@ mod certificates;
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod git_server;
 #[path = "support/installation.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod installation;
 #[path = "support/project.rs"]
 mod project;

@@ -16,26 +16,33 @@ const RULES: [&str; 6] = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"
 /// The narrowest window in which everything has its place.
 const NARROWEST: u32 = 320;
 
+/// What depends on the theme; everything else is the same by day and by night.
+const RULES_OF_COLOUR: [&str; 2] = ["color-contrast", "link-in-text-block"];
+
 /// Examines the page that the browser is at.
 pub async fn examine(browser: &Browser, name: &str) {
-    let address = browser.address().await;
+    let findings = findings(browser, name).await;
+    assert!(findings.is_empty(), "{name} at {}:\n{}", browser.address().await, findings.join("\n"));
+}
+
+/// What is wrong with the page that the browser is at.
+pub async fn findings(browser: &Browser, name: &str) -> Vec<String> {
     browser.ask(&source(), Value::Null).await;
+    let by_tag = json!({"type": "tag", "values": RULES});
+    let by_name = json!({"type": "rule", "values": RULES_OF_COLOUR});
     let mut findings = Vec::new();
     for width in [1280, 390] {
-        for dark in [false, true] {
-            browser.appear(width, dark).await;
-            let theme = if dark { "dark" } else { "light" };
+        for (theme, rules) in [("light", &by_tag), ("dark", &by_name)] {
+            browser.appear(width, theme == "dark").await;
             photograph(browser, &format!("{name}-{width}-{theme}")).await;
-            for finding in run(browser).await {
-                findings.push(format!("{width} px, {theme}: {finding}"));
-            }
+            findings.extend(run(browser, rules).await.iter().map(|what| format!("{width} px, {theme}: {what}")));
         }
     }
     browser.appear(NARROWEST, false).await;
     let wide = browser.ask(SIDEWAYS, Value::Null).await;
     findings.extend(wide.as_array().into_iter().flatten().map(|what| format!("{NARROWEST} px: sideways: {what}")));
     browser.appear(1280, false).await;
-    assert!(findings.is_empty(), "{name} at {address}:\n{}", findings.join("\n"));
+    findings
 }
 
 /// What reaches over the edge of the page, if the page can be scrolled for it.
@@ -46,15 +53,15 @@ const wide = [...document.body.querySelectorAll('*')].filter(one => one.getBound
 return wide.slice(0, 5).map(one => one.outerHTML.slice(0, 160)).concat(`${root.scrollWidth} px wide`);
 ";
 
-async fn run(browser: &Browser) -> Vec<String> {
+async fn run(browser: &Browser, rules: &Value) -> Vec<String> {
     let script = "
 const done = arguments[arguments.length - 1];
-axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}, resultTypes: ['violations']}).then(
+axe.run(document, {runOnly: arguments[0], resultTypes: ['violations']}).then(
     result => done(result.violations.flatMap(rule => rule.nodes.map(node =>
         `${rule.id}: ${node.failureSummary.replaceAll('\\n', ' ')} ${node.html.slice(0, 200)}`))),
     error => done([`axe failed: ${error}`]));
 ";
-    let answer = browser.ask_later(script, json!(RULES)).await;
+    let answer = browser.ask_later(script, rules.clone()).await;
     let findings = answer.as_array().unwrap_or_else(|| panic!("axe answered {answer}"));
     findings.iter().map(|finding| finding.as_str().unwrap_or_default().to_owned()).collect()
 }

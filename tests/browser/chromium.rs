@@ -11,7 +11,7 @@ use thirtyfour::prelude::{By, ElementQueryable};
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement};
 
 /// How long a page may take before a test gives up on it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether it is there.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -199,6 +199,13 @@ impl Browser {
     pub async fn text_of(&self, selector: &str) -> Option<String> {
         let script = "const found = document.querySelector(arguments[0]); return found && found.textContent.trim()";
         self.ask(script, json!(selector)).await.as_str().map(str::to_owned)
+    }
+
+    /// Whether the page as a whole is of this class.
+    pub async fn has_class(&self, class: &str) -> bool {
+        let root = self.driver().find(By::Css("html")).await.expect("every page has one");
+        let classes = root.class_name().await.expect("the driver answers").unwrap_or_default();
+        classes.split(' ').any(|one| one == class)
     }
 
     /// Who is signed in, as the bar on top calls them.

@@ -3,6 +3,10 @@
 use crate::axe::examine;
 use crate::chromium::Browser;
 use crate::forges::{Forge, World, shown};
+use crate::platforms::frame::now;
+
+/// Everybody's.
+pub const PASSWORD: &str = "three unrelated words";
 
 /// Where a page says who is signed in, whoever it is.
 const ANY_PAGE: &str = "/admin/audit";
@@ -23,6 +27,24 @@ async fn sign_in(browser: &Browser, id: &str, choice: &str) {
     agree(browser, id, choice).await;
     browser.open(ANY_PAGE).await;
     assert!(browser.person().await.is_some(), "{}: {}", browser.address().await, browser.text().await);
+}
+
+/// With the password that everybody has.
+pub async fn sign_in_locally(browser: &Browser, name: &str) {
+    browser.open("/login").await;
+    browser.fill("name", name).await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+}
+
+/// Connects an account of a platform to the person who is signed in.
+pub async fn connect(browser: &Browser, id: &str, choice: &str) {
+    browser.open("/profile").await;
+    browser.press(&format!("Connect {}", shown(id))).await;
+    browser.follow(&format!("Continue to {}", shown(id))).await;
+    browser.tick("user", choice).await;
+    browser.press("Authorize").await;
+    browser.shows("Ways to sign in").await;
 }
 
 async fn sign_out(browser: &Browser) {
@@ -127,7 +149,7 @@ async fn two_platforms_namesakes_stay_two_people() {
 async fn the_pages_around_signing_in_are_for_everybody() {
     let world = World::start();
     let browser = Browser::start(&world.origin()).await;
-    world.installation.command_with("user add grace --password-stdin", "a rather long pass phrase").done();
+    world.installation.command_with("user add grace --password-stdin", PASSWORD).done();
     browser.open("/").await;
     examine(&browser, "landing").await;
     browser.open("/nothing").await;
@@ -140,8 +162,7 @@ async fn the_pages_around_signing_in_are_for_everybody() {
     browser.press("Sign in").await;
     browser.shows("Name and password do not fit").await;
     examine(&browser, "login-wrong").await;
-    browser.fill("password", "a rather long pass phrase").await;
-    browser.press("Sign in").await;
+    sign_in_locally(&browser, "grace").await;
     browser.open(ANY_PAGE).await;
     assert_eq!(browser.person().await.as_deref(), Some("grace"));
     examine(&browser, "forbidden").await;
@@ -152,4 +173,61 @@ async fn the_pages_around_signing_in_are_for_everybody() {
     browser.press("Cancel").await;
     browser.shows("did not work").await;
     examine(&browser, "login-denied").await;
+}
+
+#[tokio::test]
+async fn accounts_are_one_person_s_only_when_that_person_says_so() {
+    let world = World::start();
+    let browser = Browser::start(&world.origin()).await;
+    world.forges.ghes.add("ada");
+    world.forges.gitlab.add("ada");
+    sign_in(&browser, "ghes", "ada").await;
+    connect(&browser, "gitlab", "ada").await;
+    sign_out(&browser).await;
+    sign_in(&browser, "gitlab", "ada").await;
+    assert_eq!(world.people(), ["ada"], "both are hers");
+
+    browser.open("/profile").await;
+    browser.follow(&format!("Disconnect {}", shown("ghes"))).await;
+    browser.press("Disconnect the account").await;
+    browser.shows("is disconnected").await;
+    browser.follow(&format!("Disconnect {}", shown("gitlab"))).await;
+    browser.press("Disconnect the account").await;
+    // Otherwise she could not come back.
+    browser.shows("Not done").await;
+    sign_out(&browser).await;
+    sign_in(&browser, "ghes", "ada").await;
+    assert_eq!(world.people(), ["ada", "ada-2"], "what is not connected any more is somebody else's");
+}
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for() {
+    let world = World::start();
+    world.installation.command_with("user add grace --password-stdin", PASSWORD).done();
+    let browser = Browser::start(&world.origin()).await;
+    sign_in_locally(&browser, "grace").await;
+    browser.open("/profile").await;
+    browser.press("Turn it on").await;
+    examine(&browser, "second-factor-on").await;
+    let secret = browser.text_of("#secret").await.expect("the key for people without a camera").replace(' ', "");
+    let secret = totp_rs::Secret::try_from_base32(&secret).unwrap();
+    let code = totp_rs::Builder::new().with_secret(secret).build().unwrap().generate(now().unsigned_abs());
+    browser.fill("code", &code.to_string()).await;
+    browser.press("Turn it on").await;
+    browser.shows("Your recovery codes are shown this once").await;
+    examine(&browser, "second-factor-codes").await;
+    let codes = browser.text_of("#codes").await.expect("the codes");
+    browser.open("/profile/second-factor").await;
+    examine(&browser, "second-factor").await;
+    sign_out(&browser).await;
+
+    sign_in_locally(&browser, "grace").await;
+    browser.fill("code", "000000").await;
+    browser.press("Sign in").await;
+    browser.shows("That code does not fit").await;
+    examine(&browser, "second-factor-asked").await;
+    browser.fill("code", codes.lines().next().unwrap()).await;
+    browser.press("Sign in").await;
+    browser.open(ANY_PAGE).await;
+    assert_eq!(browser.person().await.as_deref(), Some("grace"));
 }

@@ -98,17 +98,16 @@ impl Installation {
 
     /// Starts the server, and returns when it is ready.
     pub fn serve(&mut self) {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("log"))
-            .expect("files can be written");
+        let file = |name: &str| {
+            let path = self.folder.path().join(name);
+            fs::File::options().create(true).append(true).open(path).expect("files can be written")
+        };
         let server = Command::new(EXECUTABLE)
             .current_dir(self.folder.path())
             .arg("serve")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
+            .stdout(file("printed"))
+            .stderr(file("log"))
             .spawn()
             .expect("the executable was built");
         self.server = Some(server);
@@ -146,6 +145,11 @@ impl Installation {
     /// What the server logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).expect("the log can be read")
+    }
+
+    /// What the server printed.
+    pub fn printed(&self) -> String {
+        fs::read_to_string(self.folder.path().join("printed")).expect("it can be read")
     }
 
     /// Runs a command with words separated by spaces.

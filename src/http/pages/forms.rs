@@ -42,6 +42,11 @@ impl Faults {
     pub fn summary(&self) -> Markup {
         let heading = match self.0.len() {
             0 => return html! {},
+            1 if self.0.contains_key("") => {
+                return html! {
+                    div class="callout fail" role="alert" tabindex="-1" id="errors" { h2 { (self.0[""]) } }
+                };
+            }
             1 => "One answer needs a correction",
             _ => "Some answers need a correction",
         };

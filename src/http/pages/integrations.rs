@@ -160,7 +160,7 @@ fn steps(guide: &Guide) -> Markup {
     html! {
         ol class="steps" {
             li {
-                h3 { "Register an app, for the sign-in" }
+                h2 { "Register an app, for the sign-in" }
                 p { "Open " a href=(guide.address) rel="noreferrer" { (guide.place) } " and enter exactly this:" }
                 @for (index, (label, value)) in guide.fields.iter().enumerate() {
                     (snippet_line(&format!("f{index}"), label, value))
@@ -168,20 +168,20 @@ fn steps(guide: &Guide) -> Markup {
                 p class="hint" { (guide.permissions) }
             }
             li {
-                h3 { "Put its keys into the configuration" }
+                h2 { "Put its keys into the configuration" }
                 p { (guide.keys) }
                 (snippet("configuration", "config.toml", &guide.configuration))
                 p { "Keep the secret in a file that only this server reads. Then restart the server:" }
                 (snippet_line("restart", "Shell", "systemctl restart packagist-selfhosted"))
             }
             li {
-                h3 { "Test it" }
+                h2 { "Test it" }
                 (snippet_line("test", "Shell", &format!("packagist-selfhosted integration test {}", guide.id)))
                 p class="hint" { "The page of the integration has a button that does the same." }
             }
         }
         section class="stack" aria-labelledby="h-r" {
-            h3 id="h-r" { "If something refuses" }
+            h2 id="h-r" { "If something refuses" }
             dl class="kv" {
                 dt { "redirect_uri" } dd { "The callback differs, often by http instead of https. Copy it again." }
                 dt { "Certificate not trusted" } dd { "Add your CA to " span class="mono" { "outbound.ca_bundle" } "." }

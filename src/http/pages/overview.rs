@@ -112,14 +112,15 @@ fn read(
         trouble.credentials = credentials::all(org, db)?;
         trouble.archives = archive_failures::newest(org, db, TOLD)?;
     }
-    let most = Place { by: package_lists::By::Installs, descending: true, limit: 1, ..Place::default() };
+    let most = Place { by: package_lists::By::Installs, descending: true, limit: TOLD, ..Place::default() };
     Ok(Overview {
         counts: package_lists::counts(org, db, &all)?,
         versions: version_lists::count(org, db, seen)?,
         installs: installs::by_day(org, db, seen, today - chart::DAYS + 1)?,
         releases: releases::newest(org, db, seen, now - RECENT, RELEASES)?,
         lags: releases::lags(org, db, seen, now - DAY)?,
-        example: package_lists::page(org, db, &all, most)?.lines.into_iter().next(),
+        // Whoever was never read has no name to be required by.
+        example: package_lists::page(org, db, &all, most)?.lines.into_iter().find(|line| line.name.is_some()),
         trouble,
     })
 }

@@ -1,0 +1,202 @@
+//! Every page of the server's list, visited as an administrator with something on it. A page without a row here fails the
+//! test, so whoever adds one has it examined.
+
+use packagist_selfhosted::http::routes::pages::PAGES;
+use serde_json::{Value, json};
+
+use crate::axe::findings;
+use crate::chromium::Browser;
+use crate::forges::{Forge, World};
+use crate::logins::{PASSWORD, connect, sign_in_locally};
+use crate::work_tree::WorkTree;
+
+/// How a page is come to.
+enum Visit {
+    /// By its address.
+    At(&'static str),
+    /// By the first link to it on another page.
+    From(&'static str),
+    /// It is examined where it is tried.
+    Tried,
+    /// It is a file, a stream, or a way to the platform.
+    NoPage,
+}
+use Visit::{At, From, NoPage, Tried};
+
+const VISITS: &[(&str, Visit)] = &[
+    ("/", At("/")),
+    ("/login", Tried),
+    ("/login/second-factor", Tried),
+    ("/setup", Tried),
+    ("/auth/{integration}", NoPage),
+    ("/auth/{integration}/callback", Tried),
+    ("/profile", At("/profile")),
+    ("/profile/password", At("/profile/password")),
+    ("/profile/second-factor", Tried),
+    ("/profile/accounts/{account}/disconnect", From("/profile")),
+    ("/orgs/{org}", At("/orgs/acme")),
+    ("/orgs/{org}/packages", At("/orgs/acme/packages")),
+    ("/orgs/{org}/packages/new", At("/orgs/acme/packages/new")),
+    // The last one, without a name, because it could not be read.
+    ("/orgs/{org}/packages/{id}", At("/orgs/acme/packages/4")),
+    ("/orgs/{org}/packages/{vendor}/{name}", At("/orgs/acme/packages/acme/library")),
+    ("/orgs/{org}/packages/{vendor}/{name}/versions", At("/orgs/acme/packages/acme/library/versions")),
+    ("/orgs/{org}/packages/{vendor}/{name}/dependents", At("/orgs/acme/packages/acme/library/dependents")),
+    ("/orgs/{org}/packages/{vendor}/{name}/readme", At("/orgs/acme/packages/acme/library/readme")),
+    ("/orgs/{org}/packages/{vendor}/{name}/log", At("/orgs/acme/packages/acme/library/log")),
+    ("/orgs/{org}/packages/{vendor}/{name}/events", NoPage),
+    ("/orgs/{org}/packages/{vendor}/{name}/webhook", At("/orgs/acme/packages/acme/library/webhook")),
+    ("/orgs/{org}/packages/{vendor}/{name}/access", At("/orgs/acme/packages/acme/library/access")),
+    ("/orgs/{org}/packages/{vendor}/{name}/settings", At("/orgs/acme/packages/acme/library/settings")),
+    ("/orgs/{org}/packages/{vendor}/{name}/remove", At("/orgs/acme/packages/acme/library/remove")),
+    ("/orgs/{org}/members", At("/orgs/acme/members")),
+    ("/orgs/{org}/members/new", At("/orgs/acme/members/new")),
+    ("/orgs/{org}/members/person", From("/orgs/acme/members")),
+    ("/orgs/{org}/teams", At("/orgs/acme/teams")),
+    ("/orgs/{org}/teams/new", At("/orgs/acme/teams/new")),
+    ("/orgs/{org}/teams/{team}", From("/orgs/acme/teams")),
+    ("/orgs/{org}/teams/{team}/edit", From("/orgs/{org}/teams/{team}")),
+    ("/orgs/{org}/teams/{team}/packages", From("/orgs/{org}/teams/{team}")),
+    ("/orgs/{org}/teams/{team}/remove", From("/orgs/{org}/teams/{team}")),
+    ("/orgs/{org}/access", At("/orgs/acme/access")),
+    ("/orgs/{org}/settings", At("/orgs/acme/settings")),
+    ("/orgs/{org}/settings/remove", At("/orgs/acme/settings/remove")),
+    ("/orgs/{org}/tokens", At("/orgs/acme/tokens")),
+    ("/orgs/{org}/tokens/{token}/revoke", From("/orgs/acme/tokens")),
+    ("/orgs/{org}/credentials", At("/orgs/acme/credentials")),
+    ("/orgs/{org}/credentials/new", At("/orgs/acme/credentials/new")),
+    ("/orgs/{org}/credentials/{credential}", At("/orgs/acme/credentials/deploy")),
+    ("/orgs/{org}/credentials/{credential}/remove", At("/orgs/acme/credentials/deploy/remove")),
+    ("/orgs/{org}/audit", At("/orgs/acme/audit")),
+    ("/orgs/{org}/audit/export", NoPage),
+    ("/admin", At("/admin")),
+    ("/admin/jobs", At("/admin/jobs?state=failed")),
+    ("/admin/jobs/{job}", From("/admin/jobs?state=failed")),
+    ("/admin/jobs/{job}/events", NoPage),
+    ("/admin/jobs/{job}/log", NoPage),
+    ("/admin/integrations", At("/admin/integrations")),
+    ("/admin/integrations/new/{platform}", From("/admin/integrations")),
+    ("/admin/integrations/{integration}", At("/admin/integrations/old")),
+    ("/admin/organizations", At("/admin/organizations")),
+    ("/admin/organizations/new", At("/admin/organizations/new")),
+    ("/admin/organizations/{organization}", From("/admin/organizations")),
+    ("/admin/organizations/{organization}/remove", From("/admin/organizations/{organization}")),
+    ("/admin/users", At("/admin/users")),
+    ("/admin/users/new", At("/admin/users/new")),
+    ("/admin/users/{user}", From("/admin/users")),
+    ("/admin/users/{user}/remove", From("/admin/users/{user}")),
+    ("/admin/configuration", At("/admin/configuration")),
+    ("/admin/audit", At("/admin/audit")),
+    ("/admin/audit/export", NoPage),
+];
+
+/// Whether a path is one of a pattern, and of no other page that is more exact.
+fn is_of(path: &str, pattern: &str) -> bool {
+    let parts = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let path = parts(path);
+    let fits = |pattern: &str| {
+        let pattern = parts(pattern);
+        path.len() == pattern.len()
+            && path.iter().zip(&pattern).all(|(own, their)| their.starts_with('{') || own == their)
+    };
+    let holes = |pattern: &str| pattern.matches('{').count();
+    fits(pattern) && !PAGES.iter().any(|other| holes(other.pattern) < holes(pattern) && fits(other.pattern))
+}
+
+/// Where a page of this pattern is; nothing if no link leads there.
+async fn address(browser: &Browser, pattern: &str, visit: &Visit) -> Option<String> {
+    let page = match visit {
+        At(address) => return Some((*address).to_owned()),
+        Tried | NoPage => return None,
+        // A page that is itself only come to by a link.
+        From(page) => match VISITS.iter().find(|(between, _)| page.contains('{') && between == page) {
+            Some((between, visit)) => Box::pin(address(browser, between, visit)).await?,
+            None => (*page).to_owned(),
+        },
+    };
+    browser.open(&page).await;
+    let script = "return [...document.querySelectorAll('main a[href]')].map(link => link.pathname + link.search)";
+    let links = browser.ask(script, Value::Null).await;
+    let mut links = links.as_array().into_iter().flatten().filter_map(Value::as_str);
+    links.find(|link| is_of(link.split('?').next().unwrap_or_default(), pattern)).map(str::to_owned)
+}
+
+/// Something for every page to show, with names as long as they may be.
+fn furnish(world: &World) {
+    let command = |words: &str| world.installation.command(words).done();
+    let secret = |words: &str, secret: &str| world.installation.command_with(words, secret).done();
+    secret("user add ada --admin --password-stdin", PASSWORD);
+    secret("user add grace --password-stdin", PASSWORD);
+    command("user add somebody-with-a-name-of-forty-characters --email somebody@a.rather.long.domain.example.com");
+    command("org add acme --name Acme");
+    let repository = |name: &str| WorkTree::init(&world.installation.repositories.join(name));
+    let library = repository("library");
+    let manifest = json!({
+        "name": "acme/library", "description": "What all the others need", "license": "MIT", "type": "library",
+        "keywords": ["base"], "authors": [{"name": "Ada", "email": "ada@example.com"}], "require": {"php": ">=8.1"},
+        "homepage": "https://example.com/library",
+    });
+    let readme = "# Library\n\nWhat it **is** for:\n\n```php\necho 'Hello';\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- one\n- [two](docs/two.md)\n";
+    library.commit(&[("composer.json", &manifest.to_string()), ("README.md", readme), ("src/code.php", "<?php\n")]);
+    for tag in ["1.0.0", "1.1.0", "2.0.0-beta1", "not-a-version"] {
+        library.commit(&[("src/code.php", &format!("<?php // {tag}\n"))]);
+        library.git(&["tag", tag]);
+    }
+    let branch = format!("feature/{}", "a-branch-that-says-all-that-it-does-".repeat(4));
+    library.git(&["branch", branch.trim_end_matches('-')]);
+    let app = repository("app");
+    let needs = json!({"name": "acme/app", "require": {"acme/library": "^1.0"}, "abandoned": "acme/library"});
+    app.commit(&[("composer.json", &needs.to_string())]);
+    app.git(&["tag", "v0.9.0"]);
+    let long = format!("acme/{}", "a-package-with-a-name-of-sixty-characters-no-fewer-no-more-x");
+    repository("long").release(&long, "<?php\n");
+    for name in ["library", "app", "long"] {
+        command(&format!("package add {} --wait", world.installation.repositories.join(name).display()));
+    }
+    // What cannot be read has no name, and its page an id.
+    repository("empty");
+    let empty = world.installation.repositories.join("empty");
+    assert_ne!(world.installation.command(&format!("package add {} --wait", empty.display())).code, Some(0));
+    secret("credential add deploy --type github-token --secret-stdin", "ghp_0123456789012345678901234567890123456");
+    command("member add grace");
+    command("team add web");
+    command("team add web/shop");
+    command("team grant web acme/library");
+    command("team add-member web grace");
+    command("access grant --user grace --package acme/app");
+    command("token add --access read --description Deployment");
+    command("token add --access update --expires 5d --package acme/library --team web");
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_and_fits() {
+    for page in PAGES.iter().filter(|page| page.methods().contains("GET")) {
+        let rows = VISITS.iter().filter(|(pattern, _)| *pattern == page.pattern).count();
+        assert_eq!(rows, 1, "{} has no row, or two: say where it is to be examined", page.pattern);
+    }
+    let world = World::start();
+    furnish(&world);
+    let browser = Browser::start(&world.origin()).await;
+    sign_in_locally(&browser, "ada").await;
+    world.forges.gitlab.add("ada");
+    connect(&browser, "gitlab", "ada").await;
+    let mut wrong = Vec::new();
+    for (pattern, visit) in VISITS {
+        let is_page = PAGES.iter().any(|page| page.pattern == *pattern);
+        if !is_page || matches!(visit, Tried | NoPage) {
+            continue;
+        }
+        let Some(address) = address(&browser, pattern, visit).await else {
+            wrong.push(format!("{pattern}: no link leads there"));
+            continue;
+        };
+        browser.open(&address).await;
+        let name = pattern.trim_start_matches('/').replace(['/', '{', '}'], "-").replace("--", "-");
+        let name = if name.is_empty() { "home".to_owned() } else { name.trim_matches('-').to_owned() };
+        if browser.text_of("h1").await.is_none_or(|heading| heading.starts_with("There is nothing")) {
+            wrong.push(format!("{pattern}: nothing is at {address}"));
+        }
+        wrong.extend(findings(&browser, &name).await.into_iter().map(|finding| format!("{address}: {finding}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
