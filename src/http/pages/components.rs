@@ -169,7 +169,8 @@ fn relative(at: Timestamp, now: Timestamp) -> String {
         count @ 3_600..86_400 => format!("{} hr", count / 3_600),
         86_400..172_800 if seconds > 0 => return "yesterday".to_owned(),
         86_400..172_800 => return "tomorrow".to_owned(),
-        count => format!("{} days", count / 86_400),
+        // Ninety days from a moment ago are ninety days.
+        count => format!("{} days", (count + 43_200) / 86_400),
     };
     if seconds < 0 { format!("in {words}") } else { format!("{words} ago") }
 }
