@@ -23,6 +23,8 @@ mod matrix;
 mod pages;
 #[path = "http_support/people.rs"]
 mod people;
+#[path = "http_support/people_pages.rs"]
+mod people_pages;
 #[path = "http_support/protocol.rs"]
 mod protocol;
 #[path = "http_support/serving.rs"]

@@ -16,6 +16,8 @@ pub struct Because {
     pub detail: String,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
+    /// What lies between the person and the package, from the person on; for what is in the way, nothing.
+    pub steps: Vec<String>,
 }
 
 /// What kind of reason it is.
@@ -80,7 +82,8 @@ fn paths(ground: Ground<'_>, role: Option<Role>, package: Option<u32>) -> Vec<Be
     paths.extend(grants.map(|grant| {
         let by = grant.account.and_then(|index| ground.facts.accounts.get(index));
         let detail = if grant.detail.is_empty() { words(grant.kind).to_owned() } else { grant.detail.to_string() };
-        Because { kind: Kind::Grant(grant.kind), detail: with(detail, by), until: grant.until }
+        let steps = by.map(named).into_iter().chain([detail.clone()]).collect();
+        Because { kind: Kind::Grant(grant.kind), detail: with(detail, by), until: grant.until, steps }
     }));
     paths
 }
@@ -88,19 +91,24 @@ fn paths(ground: Ground<'_>, role: Option<Role>, package: Option<u32>) -> Vec<Be
 /// Every way in which somebody sees all packages.
 fn owners(ground: Ground<'_>) -> Vec<Because> {
     let facts = ground.facts;
-    let owner = |detail: String, until| Because { kind: Kind::Owner, detail, until };
+    let owner = |detail: String, by: Option<&Account>, until| Because {
+        kind: Kind::Owner,
+        steps: by.map(named).into_iter().chain([detail.clone()]).collect(),
+        detail: with(detail, by),
+        until,
+    };
     let mut paths = Vec::new();
     if facts.administrator {
-        paths.push(owner("administrator of the instance".to_owned(), None));
+        paths.push(owner("administrator of the instance".to_owned(), None, None));
     }
     if let Some(role) = facts.given.filter(|role| role.manages()) {
-        paths.push(owner(format!("{role} of the organization"), None));
+        paths.push(owner(format!("{role} of the organization"), None, None));
     }
     for account in &facts.accounts {
         for found in &account.found {
             let holds = found.active && is_in_force(found.until, ground.now) && !account.suspended;
             if holds && found.role.manages() {
-                paths.push(owner(with(format!("{} of the organization", found.role), Some(account)), found.until));
+                paths.push(owner(format!("{} of the organization", found.role), Some(account), found.until));
             }
         }
     }
@@ -113,13 +121,20 @@ fn teams(ground: Ground<'_>, role: Option<Role>, package: Option<u32>) -> Vec<Be
     for membership in ground.memberships(role) {
         let account = membership.account.and_then(|index| ground.facts.accounts.get(index));
         let mut inner = None;
+        let mut steps: Vec<String> = account.map(named).into_iter().collect();
         for (_, team) in ground.teams.line(membership.team) {
+            steps.push(format!("team {}", team.path));
             if package.is_some_and(|package| team.own.may_read(package)) {
                 let detail = match inner {
                     None => format!("team {}", team.path),
                     Some(inner) => format!("team {}, above the team {inner}", team.path),
                 };
-                paths.push(Because { kind: Kind::Team, detail: with(detail, account), until: membership.until });
+                paths.push(Because {
+                    kind: Kind::Team,
+                    detail: with(detail, account),
+                    until: membership.until,
+                    steps: steps.clone(),
+                });
             }
             inner = inner.or(Some(&team.path));
         }
@@ -175,14 +190,18 @@ fn wrong_login(rule: &LoginRule) -> String {
 }
 
 fn none(detail: String) -> Because {
-    Because { kind: Kind::None, detail, until: None }
+    Because { kind: Kind::None, detail, until: None, steps: Vec::new() }
 }
 
 fn with(detail: String, account: Option<&Account>) -> String {
     match account {
-        Some(account) => format!("{detail}, as {}:{}", account.integration, account.login),
+        Some(account) => format!("{detail}, as {}", named(account)),
         None => detail,
     }
+}
+
+fn named(account: &Account) -> String {
+    format!("{}:{}", account.integration, account.login)
 }
 
 const fn words(kind: GrantKind) -> &'static str {

@@ -49,6 +49,31 @@ impl AccessSet {
         }
     }
 
+    /// How many packages of `total` this set has and `after` has not.
+    pub fn lost(&self, after: &Self, total: u32) -> u32 {
+        match (self, after) {
+            (_, Self::All) => 0,
+            (Self::All, after) => total - after.count().min(total),
+            (Self::Some(words), Self::Some(others)) => {
+                let others = others.iter().copied().chain(std::iter::repeat(0));
+                words.iter().zip(others).map(|(word, other)| (word & !other).count_ones()).sum()
+            }
+        }
+    }
+
+    /// How many packages are named one by one; none where all may be read.
+    fn count(&self) -> u32 {
+        match self {
+            Self::All => 0,
+            Self::Some(words) => words.iter().map(|word| word.count_ones()).sum(),
+        }
+    }
+
+    /// How many packages of `total` may be read.
+    pub fn size(&self, total: u32) -> u32 {
+        if *self == Self::All { total } else { self.count() }
+    }
+
     /// Whether the package with this number may be read.
     pub fn may_read(&self, number: u32) -> bool {
         match self {
@@ -88,6 +113,15 @@ mod tests {
         assert_eq!(set, AccessSet::All);
         set.add(&AccessSet::of([1]));
         assert_eq!(set, AccessSet::All);
+    }
+
+    #[test]
+    fn what_is_lost_is_counted() {
+        let (some, less) = (AccessSet::of([1, 2, 100]), AccessSet::of([2]));
+        assert_eq!((some.lost(&less, 200), less.lost(&some, 200)), (2, 0));
+        assert_eq!((AccessSet::All.lost(&some, 200), some.lost(&AccessSet::All, 200)), (197, 0));
+        assert_eq!(AccessSet::All.lost(&AccessSet::All, 200), 0);
+        assert_eq!((AccessSet::All.size(200), some.size(200)), (200, 3));
     }
 
     #[test]

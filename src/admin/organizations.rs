@@ -78,6 +78,14 @@ pub async fn find(appliance: &Appliance, slug: &str) -> Result<Organization> {
     Err(Error::not_found(format!("there is no organization `{}`; {there}", slug.escape_debug())))
 }
 
+/// The slugs that an organization had before, and still answers to.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn former_slugs(appliance: &Appliance, org: OrgId) -> Result<Vec<String>> {
+    Ok(appliance.database.read(move |db| organizations::former_slugs(org, db)).await?)
+}
+
 /// Adds an organization; without a name for people the slug is its name.
 ///
 /// # Errors

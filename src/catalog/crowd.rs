@@ -15,9 +15,10 @@ use crate::store::{self, entries, policies, users};
 
 /// The people of one organization, also those who never logged in.
 pub struct Crowd {
-    people: Vec<(Person, Facts)>,
-    teams: Teams,
-    policy: Policy,
+    pub(super) people: Vec<(Person, Facts)>,
+    pub(super) teams: Teams,
+    pub(super) policy: Policy,
+    pub(super) numbers: Numbers,
 }
 
 /// One of them.
@@ -53,7 +54,7 @@ impl Crowd {
                 people.push((person, rows.facts(&accounts, administrator, disabled, &numbers)));
             }
         }
-        Ok(Self { people, teams, policy: policies::of(org, connection)? })
+        Ok(Self { people, teams, policy: policies::of(org, connection)?, numbers })
     }
 
     /// Everybody, in no order.

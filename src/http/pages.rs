@@ -4,6 +4,7 @@
 //! [`layout`] has the frames, [`components`] and [`forms`] the parts, [`respond`] the headers; each other module is a
 //! group of pages.
 
+pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod chart;
@@ -11,11 +12,14 @@ pub mod components;
 pub mod credentials;
 pub mod forms;
 pub mod layout;
+pub mod members;
 pub mod overview;
 pub mod package;
 pub mod packages;
 pub mod respond;
+pub mod settings;
 pub mod snippets;
+pub mod teams;
 pub mod tokens;
 
 pub(super) mod integrations;
@@ -26,6 +30,7 @@ pub(super) mod sign_in;
 
 mod home;
 mod landing;
+mod stretch;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;

@@ -93,6 +93,10 @@ pub struct Reads {
     pub role: Role,
 }
 
+/// Somebody who belongs to an organization: a member, an admin or an owner of it.
+#[derive(Clone)]
+pub struct Belongs(Reads);
+
 /// Somebody who manages an organization: an admin or an owner of it.
 #[derive(Clone)]
 pub struct Manages(Reads);
@@ -166,15 +170,29 @@ impl Reads {
         PageError::NotFound(Some(Rc::new(Chrome { flash: None, ..self.chrome() })))
     }
 
-    async fn require(self, state: &State, least: Role) -> Result<Self, PageError> {
+    /// The same person, if they have at least this role.
+    pub(super) async fn require(self, state: &State, least: Role) -> Result<Self, PageError> {
         if self.role >= least {
             return Ok(self);
         }
-        let whose = if least == Role::Owner { "owners" } else { "owners and admins" };
-        let who = holders(state, self.org(), least).await?;
+        let whose = match least {
+            Role::Owner => "owners",
+            Role::Admin => "owners and admins",
+            Role::Member | Role::Collaborator => "members",
+        };
+        // Who may give the role is told, not everybody who has it.
+        let who = holders(state, self.org(), least.max(Role::Admin)).await?;
         let chrome = Chrome { flash: None, ..self.chrome() };
         let what = format!("This page is for {whose} of {}", self.name);
         Err(PageError::Forbidden(Rc::new(Forbidden { what, who, chrome })))
+    }
+}
+
+impl Deref for Belongs {
+    type Target = Reads;
+
+    fn deref(&self) -> &Reads {
+        &self.0
     }
 }
 
@@ -272,6 +290,17 @@ impl FromRequest for Reads {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         checked(request, payload, async |request, state| reads(&request, &state).await)
+    }
+}
+
+impl FromRequest for Belongs {
+    type Error = PageError;
+    type Future = LocalBoxFuture<'static, Result<Self, PageError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        checked(request, payload, async |request, state| {
+            Ok(Self(reads(&request, &state).await?.require(&state, Role::Member).await?))
+        })
     }
 }
 

@@ -57,6 +57,26 @@ impl Request {
         Response::parse(&answer)
     }
 
+    /// Sends it and reads the answer as far as it says that it goes: where nobody took the request's body, the connection
+    /// stays open for a while after that.
+    pub async fn send_and_leave(self) -> Response {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        let bytes = self.bytes();
+        let _ = stream.write_all(&bytes).await;
+        let mut answer = Vec::new();
+        loop {
+            let read = stream.read_buf(&mut answer).await.unwrap_or(0);
+            let is_whole = answer.windows(4).any(|window| window == b"\r\n\r\n") && {
+                let so_far = Response::parse(&answer);
+                let length = so_far.header("content-length").and_then(|length| length.parse().ok());
+                length.is_some_and(|length: usize| so_far.body.len() >= length)
+            };
+            if read == 0 || is_whole {
+                return Response::parse(&answer);
+            }
+        }
+    }
+
     /// What is written.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head.clone().into_bytes();

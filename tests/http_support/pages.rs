@@ -53,6 +53,34 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", Opens::Admins),
+    ("/orgs/{org}/members", Opens::Members),
+    ("/orgs/{org}/members/new", Opens::Admins),
+    ("/orgs/{org}/members/person", Opens::Admins),
+    ("/orgs/{org}/members/person/role", Opens::Admins),
+    ("/orgs/{org}/members/person/activate", Opens::Admins),
+    ("/orgs/{org}/members/person/deactivate", Opens::Admins),
+    ("/orgs/{org}/members/person/remove", Opens::Admins),
+    ("/orgs/{org}/teams", Opens::Members),
+    ("/orgs/{org}/teams/new", Opens::Admins),
+    ("/orgs/{org}/teams/{team}", Opens::Members),
+    ("/orgs/{org}/teams/{team}/edit", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/remove", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/members/add", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/members/remove", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/packages", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/packages/revoke", Opens::Admins),
+    ("/orgs/{org}/teams/{team}/packages/all", Opens::Admins),
+    ("/orgs/{org}/access", Opens::Readers),
+    ("/orgs/{org}/packages/{vendor}/{name}/access", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/access/grant", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/access/revoke", Opens::Admins),
+    ("/orgs/{org}/settings", Opens::Owners),
+    ("/orgs/{org}/settings/name", Opens::Owners),
+    ("/orgs/{org}/settings/activation", Opens::Owners),
+    ("/orgs/{org}/settings/login-rule", Opens::Owners),
+    ("/orgs/{org}/settings/vendors/add", Opens::Owners),
+    ("/orgs/{org}/settings/vendors/remove", Opens::Owners),
+    ("/orgs/{org}/settings/remove", Opens::Owners),
     ("/orgs/{org}/tokens", Opens::Admins),
     ("/orgs/{org}/tokens/{token}/revoke", Opens::Admins),
     ("/orgs/{org}/credentials", Opens::Admins),
@@ -214,7 +242,7 @@ async fn ask(world: &World, people: &People, asker: Asker, method: &str, path: &
     if method == "POST" {
         request = request.header("Content-Type", "application/x-www-form-urlencoded").body(body.as_bytes());
     }
-    if path.ends_with("/events") { request.send_for_head().await } else { request.send().await }
+    if path.ends_with("/events") { request.send_for_head().await } else { request.send_and_leave().await }
 }
 
 /// An address of the pattern: of an organization and a package that there are, and of nothing else that there is.

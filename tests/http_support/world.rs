@@ -13,7 +13,7 @@ use packagist_selfhosted::jobs::build_dist::Dists;
 use packagist_selfhosted::secrets::random;
 use packagist_selfhosted::store::database::Change;
 use packagist_selfhosted::store::documents::{self, Document};
-use packagist_selfhosted::store::ids::{HookId, OrgId, PackageId, TokenId};
+use packagist_selfhosted::store::ids::{HookId, OrgId, PackageId, TokenId, UserId};
 use packagist_selfhosted::store::packages::{self, Imported};
 use packagist_selfhosted::store::versions::{self, Version};
 use packagist_selfhosted::store::{self, Tx, changes, dists, hooks, listings, organizations, tokens, users, vendors};
@@ -286,6 +286,14 @@ pub async fn user_token(appliance: &Appliance, name: &'static str, admin: bool) 
         tokens::insert_for_user(tx, user, &new, START)
     })
     .await;
+    text.expose().to_owned()
+}
+
+/// A user token of somebody who is there.
+pub async fn user_token_of(appliance: &Appliance, user: UserId) -> String {
+    let text = TokenText::generate(TokenKind::User, random::bytes());
+    let new = new_token(&text, None);
+    write(appliance, move |tx| tokens::insert_for_user(tx, user, &new, START)).await;
     text.expose().to_owned()
 }
 

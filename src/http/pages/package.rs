@@ -3,6 +3,7 @@
 //! A package that a person may not see answers word for word as one that does not exist. One without a name yet is at
 //! `/packages/-/{id}`: no vendor is called `-`.
 
+mod access;
 mod activity;
 mod readme;
 mod settings;
@@ -31,6 +32,7 @@ use crate::store::jobs::{self, Job};
 use crate::store::packages::{self, Package};
 use crate::store::{self, readmes, refs, requirements};
 
+pub use access::{access, grant_access, revoke_access};
 pub use activity::{events, log};
 pub use settings::{accept, forget, remove, save, settings};
 pub use show::{dependents, show};
@@ -83,6 +85,7 @@ enum At {
     Dependents,
     Readme,
     Log,
+    Access,
     Webhook,
     Settings,
 }
@@ -154,6 +157,7 @@ impl Seen {
         let skipped = (self.counts.skipped > 0).then_some(self.counts.skipped);
         all.push(tab(At::Log, if skipped.is_some() { "Update log · skipped" } else { "Update log" }, "/log", skipped));
         if self.manages() {
+            all.push(tab(At::Access, "Access", "/access", None));
             all.push(tab(At::Webhook, "Webhook", "/webhook", None));
             all.push(tab(At::Settings, "Settings", "/settings", None));
         }

@@ -6,7 +6,7 @@
 use actix_web::{Route as Handler, web};
 
 use crate::http::auth;
-use crate::http::pages::{self, admin, integrations, profile, setup, sign_in};
+use crate::http::pages::{self, admin, integrations, members, profile, settings, setup, sign_in, teams};
 
 /// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,6 +129,38 @@ pub static PAGES: &[Page] = &[
         || web::to(pages::package::remove),
     ),
     // An organization's people.
+    page("/orgs/{org}/members", Opens::Members, || web::to(members::list)),
+    form("/orgs/{org}/members/new", Opens::Admins, || web::to(members::new), || web::to(members::add)),
+    page("/orgs/{org}/members/person", Opens::Admins, || web::to(members::show)),
+    action("/orgs/{org}/members/person/role", Opens::Admins, || web::to(members::change_role)),
+    action("/orgs/{org}/members/person/activate", Opens::Admins, || web::to(members::activate)),
+    action("/orgs/{org}/members/person/deactivate", Opens::Admins, || web::to(members::deactivate)),
+    action("/orgs/{org}/members/person/remove", Opens::Admins, || web::to(members::remove)),
+    page("/orgs/{org}/teams", Opens::Members, || web::to(teams::list)),
+    form("/orgs/{org}/teams/new", Opens::Admins, || web::to(teams::new), || web::to(teams::add)),
+    page("/orgs/{org}/teams/{team}", Opens::Members, || web::to(teams::show)),
+    form("/orgs/{org}/teams/{team}/edit", Opens::Admins, || web::to(teams::edit), || web::to(teams::save)),
+    form("/orgs/{org}/teams/{team}/remove", Opens::Admins, || web::to(teams::remove), || web::to(teams::remove)),
+    action("/orgs/{org}/teams/{team}/members/add", Opens::Admins, || web::to(teams::add_member)),
+    action("/orgs/{org}/teams/{team}/members/remove", Opens::Admins, || web::to(teams::remove_member)),
+    form("/orgs/{org}/teams/{team}/packages", Opens::Admins, || web::to(teams::choose), || web::to(teams::grant)),
+    action("/orgs/{org}/teams/{team}/packages/revoke", Opens::Admins, || web::to(teams::revoke)),
+    action("/orgs/{org}/teams/{team}/packages/all", Opens::Admins, || web::to(teams::all_packages)),
+    page("/orgs/{org}/access", Opens::Readers, || web::to(pages::access::explain)),
+    page("/orgs/{org}/packages/{vendor}/{name}/access", Opens::Admins, || web::to(pages::package::access)),
+    action("/orgs/{org}/packages/{vendor}/{name}/access/grant", Opens::Admins, || {
+        web::to(pages::package::grant_access)
+    }),
+    action("/orgs/{org}/packages/{vendor}/{name}/access/revoke", Opens::Admins, || {
+        web::to(pages::package::revoke_access)
+    }),
+    page("/orgs/{org}/settings", Opens::Owners, || web::to(settings::show)),
+    action("/orgs/{org}/settings/name", Opens::Owners, || web::to(settings::name)),
+    action("/orgs/{org}/settings/activation", Opens::Owners, || web::to(settings::activation)),
+    action("/orgs/{org}/settings/login-rule", Opens::Owners, || web::to(settings::login_rule)),
+    action("/orgs/{org}/settings/vendors/add", Opens::Owners, || web::to(settings::add_vendor)),
+    action("/orgs/{org}/settings/vendors/remove", Opens::Owners, || web::to(settings::remove_vendor)),
+    form("/orgs/{org}/settings/remove", Opens::Owners, || web::to(settings::remove), || web::to(settings::remove)),
     // An organization's secrets and its log.
     form("/orgs/{org}/tokens", Opens::Admins, || web::to(pages::tokens::list), || web::to(pages::tokens::add)),
     form(
