@@ -173,6 +173,11 @@ async fn a_team_gets_people_packages_and_a_place() {
     let several = [("package", "acme/lib"), ("package", "fork/thing")];
     assert_eq!(owner.post(&format!("{web}/packages"), &several).await.status, 303);
 
+    let refused = owner.get(&format!("{web}/remove")).await;
+    assert_eq!(refused.status, 422, "a team with one below it is not asked about");
+    holds(&refused, "There are teams below this one");
+    assert_eq!(owner.post(&format!("{web}/remove"), &[("confirmed", "yes")]).await.status, 422);
+
     let as_member = Browser::of(&world, member).await;
     let page = as_member.get(&shop).await;
     holds(&page, "acme/lib");

@@ -65,8 +65,6 @@ pub async fn explain(
             ),
             Some(package) => answers = answer(&reader, &state, &fields, package, &mut faults).await?,
         }
-    } else if !fields.user.trim().is_empty() && fields.user != *own {
-        faults = Faults::default();
     }
     let names = if reader.role.manages() { offered(&reader, &state).await? } else { Vec::new() };
     let code = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -208,7 +206,8 @@ fn lead(explanation: &Explanation) -> String {
         (true, 1) => "By one path.".to_owned(),
         (true, count) => format!("By {count} paths; losing one of them changes nothing."),
         (false, _) => {
-            "No path leads to the package. Composer learns as little as of one that does not exist.".to_owned()
+            "What is in the way stands below. Composer learns as little of the package as of one that does not exist."
+                .to_owned()
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::visitor::{Belongs, Manages, Reads};
+use crate::store::members::Person;
 
 pub use person::{activate, change_role, deactivate, remove, show};
 
@@ -228,6 +229,8 @@ pub(super) const fn role_word(role: Role) -> &'static str {
 pub(super) fn state_of(member: &Member) -> Markup {
     match member.status {
         Status::Active if !member.passes_login_rule => status(Tone::Warn, "Cannot log in as asked"),
+        // Nobody who installs anything stands behind an account alone.
+        Status::Active if matches!(member.person, Person::Account(_)) => status(Tone::Pend, "Not signed in yet"),
         Status::Active => status(Tone::Ok, "Active"),
         Status::Waiting => status(Tone::Pend, "Waits for a yes"),
         Status::Suspended => status(Tone::Fail, "Suspended"),

@@ -233,9 +233,19 @@ pub async fn remove(
 ) -> Result<HttpResponse, PageError> {
     let shown = Shown::find(&manager, &state, &path.1).await?;
     let (team, org) = (&shown.one.team, manager.org());
-    if fields.is_none_or(|Form(fields)| fields.confirmed != "yes") {
+    let is_confirmed = fields.is_some_and(|Form(fields)| fields.confirmed == "yes");
+    // One that cannot be removed is not asked about: what stands in the way is told at once.
+    if !is_confirmed && !team.synchronized && !shown.has_teams_below() {
         let losses = grants::losses(&state.appliance, org, Loss::Team(team.id)).await?;
         return Ok(removal_page(&manager, &shown, losses));
+    }
+    if !is_confirmed {
+        let what = if team.synchronized {
+            "the team comes from a platform: remove it there"
+        } else {
+            "there are teams below this one: remove or move them first"
+        };
+        return refused(&manager, &state, &shown, "", &Faults::of("", what)).await;
     }
     match teams::remove(&state.appliance, &manager.actor(), org, &team.path).await {
         Ok(()) => {

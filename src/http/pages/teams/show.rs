@@ -38,6 +38,10 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    pub(super) fn has_teams_below(&self) -> bool {
+        !self.below.is_empty()
+    }
+
     pub(super) async fn find(reader: &Reads, state: &State, id: &str) -> Result<Self, PageError> {
         let id = id.parse().map(TeamId).map_err(|_| reader.not_found())?;
         let mut all = teams::list(&state.appliance, reader.org()).await?;
