@@ -80,6 +80,12 @@ impl Connection {
         &self.app
     }
 
+    /// Whether it is an application link of an old Bitbucket Data Center.
+    #[must_use]
+    pub const fn is_oauth1(&self) -> bool {
+        matches!(self.app.login, LoginApp::OAuth1 { .. })
+    }
+
     /// The time, which OAuth 1 signs.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -86,7 +86,7 @@ pub(in crate::http) async fn new(
     let content = html! {
         nav class="crumbs" aria-label="Breadcrumb" { a href="/admin/integrations" { "Integrations" } " /" }
         (head(&heading, &html! { "People sign in with their account there. It takes about four minutes." }, &nothing()))
-        (steps(&guide))
+        @if let Some(guide) = &guide { (steps(guide)) }
     };
     Ok(page(&who.chrome(), Here::Integrations, &heading, &content))
 }
@@ -132,7 +132,7 @@ fn render(state: &State, who: &Administers, one: &Integration, findings: Option<
         (head(&one.name, &html! { (one.platform.display_name()) " at " span class="mono" { (one.url) } ", known here as " span class="mono" { (one.id) } }, &test))
         div class="sections" {
             @if let Some(findings) = findings { (tested(findings)) }
-            section aria-labelledby="h-s" { h2 id="h-s" { "As it has to be there" } (steps(&guide)) }
+            section aria-labelledby="h-s" { h2 id="h-s" { "As it has to be there" } @if let Some(guide) = &guide { (steps(guide)) } }
         }
     };
     page_with(StatusCode::OK, &who.chrome(), Here::Integrations, &one.name, &content)

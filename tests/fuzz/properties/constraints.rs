@@ -63,6 +63,10 @@ fn reads_back(shown: &str) -> bool {
 }
 
 fn either(left: &str, right: &str, versions: &[NormalizedVersion]) {
+    // The ends of a whole text are stripped of what is stripped nowhere within it, and so is what follows a `#`.
+    if [left, right].iter().any(|text| text.contains('#') || text.chars().any(char::is_control)) {
+        return;
+    }
     let (Ok(one), Ok(other)) = (Constraint::parse(left), Constraint::parse(right)) else { return };
     let Ok(both) = Constraint::parse(&format!("{left} || {right}")) else { return };
     for version in versions {

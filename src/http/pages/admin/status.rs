@@ -107,7 +107,8 @@ fn of_work(known: &Known, now: Timestamp) -> Vec<Problem> {
     if known.jobs.failed > 0 {
         let what = counted(known.jobs.failed, "job has failed", "jobs have failed");
         let cure = Some(("/admin/jobs?state=failed".to_owned(), "Failed jobs".to_owned()));
-        let detail = html! { "They are not tried again by themselves. What was published before them is served on." };
+        let detail =
+            html! { "What failed for good is not tried again by itself. What was published before is served on." };
         all.push(Problem { tone: Tone::Fail, what: html! { (what) }, detail, cure });
     }
     for one in &known.failing {
