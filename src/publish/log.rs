@@ -108,7 +108,8 @@ impl Log {
         let (versions, skipped) = (derivation.versions.len(), derivation.skipped.len());
         self.info(format!("{versions} of {} are versions", branches_and_tags(versions + skipped)));
         for skipped in derivation.skipped.iter().take(TOLD) {
-            self.warn(format!("{}: {}", short(&skipped.ref_name), skipped.reason));
+            // The reason names its ref.
+            self.warn(&skipped.reason);
         }
         if skipped > TOLD {
             self.info(format!("{} more refs are no versions: the package’s page has all reasons", skipped - TOLD));
@@ -132,15 +133,6 @@ impl Log {
 
 fn branches_and_tags(count: usize) -> String {
     if count == 1 { "1 branch or tag".to_owned() } else { format!("{count} branches and tags") }
-}
-
-/// A ref as people call it.
-fn short(name: &str) -> String {
-    match (name.strip_prefix("refs/tags/"), name.strip_prefix("refs/heads/")) {
-        (Some(tag), _) => format!("tag {tag}"),
-        (_, Some(branch)) => format!("branch {branch}"),
-        _ => name.to_owned(),
-    }
 }
 
 fn size(bytes: u64) -> String {

@@ -220,7 +220,7 @@ fn table(all: &[Listed], group: Group, of_several: bool, now: Timestamp) -> Mark
                             a href={ (BASE) "/" (job.id) } { (title(listed)) }
                             span class="sub" dir="auto" { (job.error.as_deref().filter(|error| !error.is_empty()).unwrap_or(cause(job))) }
                         }
-                        td data-label="State" { (state_of(job, now)) }
+                        td data-label="State" class="nowrap" { (state_of(job, now)) }
                         @if of_several { td data-label="Organization" { (listed.organization.as_deref().unwrap_or("")) } }
                         td data-label=(if group == Group::Current { "Since" } else { "Ended" }) class="nowrap" { (ago(since(job), now)) }
                         td data-label="Took" class="num" { (took(job, now).unwrap_or_default()) }

@@ -118,7 +118,7 @@ fn of_work(known: &Known, now: Timestamp) -> Vec<Problem> {
         };
         let detail = html! {
             @if one.failed > 0 && one.held > 0 { (counted(one.held, "other waits", "others wait")) " for a decision. " }
-            @if let Some(since) = one.since { "The first of them since " (ago(since, now)) ". " }
+            @if let Some(since) = one.since { "The first of them failed " (ago(since, now)) ". " }
             "What was published before is served on."
         };
         let state = if one.failed > 0 { "failed" } else { "held" };

@@ -40,7 +40,7 @@ fn page(who: &Administers, state: &State, detail: &Detail, faults: &Faults, code
     let user = &detail.user;
     let organizations = state.appliance.catalog.world().organizations_of(user.id, state.appliance.now());
     let under = html! {
-        span class="mono" { (user.name) }
+        @if user.shown_name() != user.name { span class="mono" { (user.name) } }
         @if user.admin { " " (badge(Tone::Neutral, "administrator")) }
         @if user.id == who.user.id { " " (badge(Tone::Neutral, "you")) }
     };

@@ -125,7 +125,8 @@ fn table(all: &[Listed], state: &State, now: Timestamp) -> Markup {
                             a href={ (BASE) "/" (user.name) } { b dir="auto" { (user.shown_name()) } }
                             @if user.admin { " " (badge(Tone::Neutral, "administrator")) }
                             span class="sub" dir="auto" {
-                                (user.name) @if let Some(email) = &user.email { ", " (email) }
+                                @if user.shown_name() != user.name { (user.name) @if user.email.is_some() { ", " } }
+                                (user.email.as_deref().unwrap_or(""))
                             }
                         }
                         td data-label="State" { (state_of(user.enabled)) }
