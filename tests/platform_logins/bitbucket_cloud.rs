@@ -155,7 +155,7 @@ async fn what_an_administrator_has_to_put_right_is_said_so() {
     let departure = good.depart().await;
     let arrival = good.visitor.allow(&departure.url, "ada").await;
     let said = told(good.identify(&departure, &good.returned(&departure, &arrival)).await);
-    assert!(said.starts_with("app: ") && said.contains("scopes"), "{said}");
+    assert!(said.starts_with("app: ") && said.contains("tick account and email"), "{said}");
 
     bitbucket.stage.world().consumer.callback = "https://elsewhere.example/".to_owned();
     let arrival = good.visitor.allow(&good.depart().await.url, "ada").await;
