@@ -59,8 +59,9 @@ async fn store(appliance: &Appliance, job: JobId, log: &Log) {
 pub(super) fn end(log: &Log, outcome: &Outcome) {
     match outcome {
         Outcome::Done => log.info("Done"),
-        Outcome::Retry { reason, .. } => log.warn(format!("{reason} It is tried again.")),
-        Outcome::Unwell(reason) => log.warn(format!("This server is unwell: {reason} It is tried again.")),
+        // When it is tried again, the job's state says.
+        Outcome::Retry { reason, .. } => log.warn(reason),
+        Outcome::Unwell(reason) => log.warn(format!("This server is unwell: {reason}")),
         Outcome::GiveUp(reason) => log.fail(reason),
         Outcome::Cancelled => log.warn("Cancelled"),
     }

@@ -6,13 +6,14 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
-use super::components::{Tone, empty, head, nothing, snippet, snippet_line, status};
+use super::components::{Tone, counted, empty, head, nothing, snippet, snippet_line, status};
 use super::layout::{Here, csrf, page, page_with};
 use crate::http::State;
 use crate::http::integrations::Integration;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Administers;
 use crate::platform::{Finding, Level, PlatformKind};
+use crate::store::accounts;
 use guide::Guide;
 
 /// Answers `GET /admin/integrations`.
@@ -102,7 +103,8 @@ pub(in crate::http) async fn show(
     id: web::Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let one = find(&state, &who, &id)?;
-    Ok(render(&state, &who, one, None))
+    let people = people(&state, one).await?;
+    Ok(render(&state, &who, one, people, None))
 }
 
 /// Answers `POST /admin/integrations/{integration}/test`.
@@ -117,10 +119,24 @@ pub(in crate::http) async fn test(
         (Some(connection), Some(callback)) => connection.diagnose(&callback, state.appliance.now()).await,
         _ => Vec::new(),
     };
-    Ok(render(&state, &who, one, Some(&findings)))
+    let people = people(&state, one).await?;
+    Ok(render(&state, &who, one, people, Some(&findings)))
 }
 
-fn render(state: &State, who: &Administers, one: &Integration, findings: Option<&[Finding]>) -> HttpResponse {
+/// How many people sign in by an integration.
+async fn people(state: &State, one: &Integration) -> Result<i64, PageError> {
+    let connected = state.appliance.database.read(accounts::connected).await?;
+    let count = connected.iter().filter(|(_, integration, _)| *integration == one.id).count();
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+fn render(
+    state: &State,
+    who: &Administers,
+    one: &Integration,
+    people: i64,
+    findings: Option<&[Finding]>,
+) -> HttpResponse {
     let guide = Guide::of(one, &state.settings.public_url);
     let test = html! {
         @if one.connection.is_some() {
@@ -129,7 +145,7 @@ fn render(state: &State, who: &Administers, one: &Integration, findings: Option<
     };
     let content = html! {
         nav class="crumbs" aria-label="Breadcrumb" { a href="/admin/integrations" { "Integrations" } " /" }
-        (head(&one.name, &html! { (one.platform.display_name()) " at " span class="mono" { (one.url) } ", known here as " span class="mono" { (one.id) } }, &test))
+        (head(&one.name, &html! { (one.platform.display_name()) " at " span class="mono" { (one.url) } ", known here as " span class="mono" { (one.id) } "; " (counted(people, "person signs in", "people sign in")) " by it" }, &test))
         div class="sections" {
             @if let Some(findings) = findings { (tested(findings)) }
             section aria-labelledby="h-s" { h2 id="h-s" { "As it has to be there" } @if let Some(guide) = &guide { (steps(guide)) } }
