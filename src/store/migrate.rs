@@ -34,7 +34,10 @@ pub(super) fn run(path: &Path) -> Result<(), Error> {
     if applied > 0 {
         keep_copy(path, &connection, applied)?;
     }
-    embedded::migrations::runner().run(&mut connection).map_err(|error| Error::Migration(error.to_string()))?;
+    // Grouped, because refinery otherwise commits a migration and the record of it one after the other: killed between
+    // the two, the next start would apply the migration again to a database that already has it.
+    let runner = embedded::migrations::runner().set_grouped(true);
+    runner.run(&mut connection).map_err(|error| Error::Migration(error.to_string()))?;
     check_foreign_keys(&connection)?;
     // Only now is the upgrade done: a start that failed the check must not be followed by one that skips it.
     Ok(connection.execute_batch(&format!("PRAGMA user_version = {newest}"))?)
@@ -114,7 +117,9 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), Error> {
 mod tests {
     use rusqlite::Connection;
 
-    use super::{COPIES, applied, keep_copy, newest, require_current, run};
+    use refinery::Target;
+
+    use super::{COPIES, applied, embedded, keep_copy, newest, require_current, run};
     use crate::store::Error;
 
     #[test]
@@ -127,6 +132,24 @@ mod tests {
         assert_eq!(applied(&Connection::open(&path).unwrap()).unwrap(), newest());
         require_current(&path).unwrap();
         assert!(!folder.path().join("before-upgrade").exists(), "an empty database has nothing to keep");
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_half_way_leaves_no_migration_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let mut connection = Connection::open(&path).unwrap();
+        embedded::migrations::runner().set_target(Target::Version(1)).run(&mut connection).unwrap();
+        connection.execute_batch("CREATE TABLE member (in_the_way INTEGER) STRICT").unwrap();
+        assert!(matches!(run(&path), Err(Error::Migration(_))), "V006 makes the table member itself");
+        assert_eq!(applied(&connection).unwrap(), 1);
+        assert!(
+            connection.prepare("SELECT 1 FROM host_key").is_err(),
+            "V002 ran before V006 and must be undone with it"
+        );
+        connection.execute_batch("DROP TABLE member").unwrap();
+        run(&path).unwrap();
+        assert_eq!(applied(&connection).unwrap(), newest());
     }
 
     #[test]
