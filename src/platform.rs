@@ -2,7 +2,7 @@
 //! and what they say.
 //!
 //! Whoever needs a platform makes a [`Connection`] of an [`App`]; what differs between platforms hides behind it, in one
-//! directory each.
+//! directory each. As a place of code and people, for synchronizations, credentials and webhooks, it is a [`Hub`].
 
 mod answer;
 mod app;
@@ -10,15 +10,19 @@ mod bitbucket_cloud;
 mod bitbucket_datacenter;
 mod code_flow;
 mod diagnosis;
+pub mod event;
 pub mod generic;
 mod github;
 mod gitlab;
+mod hub;
 mod kind;
 mod login;
 mod registration;
+pub mod remote;
 
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
+pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};
 pub use registration::{Registration, registration};

@@ -1,0 +1,372 @@
+//! A platform as a place of code and people: what synchronizations, credentials and webhooks ask of it. What differs between
+//! platforms hides behind [`Hosting`], in one directory each.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use url::Url;
+
+use super::event::{Delivery, Headers, Refused};
+use super::kind::PlatformKind;
+use super::login::Finding;
+use super::remote::{Pages, RemoteOrganization, Touch, Wanted};
+use crate::clock::{Clock, Timestamp};
+use crate::outbound::{self, PlatformClient, SetupFailed};
+
+/// A platform that is registered as an integration, whether or not people log in by it.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The integration's name in addresses and commands.
+    pub id: String,
+    /// The platform.
+    pub platform: PlatformKind,
+    /// The platform's address as browsers use it; a path in it stays in front of everything.
+    pub url: Url,
+    /// What people call it.
+    pub name: String,
+    /// The GitHub App that is registered there.
+    pub app: Option<AppKey>,
+}
+
+/// A GitHub App of ours.
+#[derive(Clone)]
+pub struct AppKey {
+    /// Its number.
+    pub id: u64,
+    /// RSA key, PEM.
+    pub private_key: SecretString,
+    /// Its name in addresses.
+    pub slug: Option<String>,
+    /// What signs its webhooks.
+    pub webhook_secret: Option<SecretString>,
+}
+
+/// The key is nobody's business.
+impl fmt::Debug for AppKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppKey").field("id", &self.id).field("slug", &self.slug).finish_non_exhaustive()
+    }
+}
+
+/// What we show to a platform to be let in: a credential, opened.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The credential's row: what rate limits and installation tokens are kept by.
+    pub credential: i64,
+    /// Changes with the secret, so that nothing is kept of the one before.
+    pub generation: i64,
+    /// Its type, in the contract's words: `github-token`, `github-app`, …
+    pub kind: String,
+    /// The user name that belongs to it. For `github-app`: the installation, and before it the App's number where that is not
+    /// the integration's (`APP/INSTALLATION`).
+    pub username: Option<String>,
+    /// The secret. For `github-app` the App's private key; empty where the integration has it.
+    pub secret: SecretString,
+}
+
+/// What Git shows to open a repository over HTTPS.
+#[derive(Clone, Debug)]
+pub struct GitLogin {
+    /// The user name.
+    pub username: String,
+    /// The password.
+    pub secret: SecretString,
+    /// When it stops working.
+    pub until: Option<Timestamp>,
+}
+
+/// What a test of a credential found.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnosis {
+    /// In sentences: what is there, what is missing and what that is needed for.
+    pub findings: Vec<Finding>,
+    /// Whether the platform accepts it at all; None: that could not be found out.
+    pub accepted: Option<bool>,
+    /// When it stops working, where the platform tells.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Where one of our webhooks is, or is to be.
+#[derive(Clone, Debug)]
+pub struct HookPlace {
+    /// The organization, by name.
+    pub organization: String,
+    /// The repository, by path; None: the organization's own hook.
+    pub repository: Option<String>,
+    /// The platform's id of the hook, where we made it before.
+    pub remote_id: Option<String>,
+    /// The address that is called.
+    pub address: SecretString,
+    /// What signs deliveries.
+    pub secret: SecretString,
+}
+
+/// What came of looking after a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookState {
+    /// The platform's id.
+    pub remote_id: String,
+    /// Whether anything had to be done, in words; None: it was as it should be.
+    pub mended: Option<String>,
+    /// What somebody should know: switched off there by somebody, or failing, with the platform's words.
+    pub trouble: Option<String>,
+}
+
+/// What became of a repository that lists do not show any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there.
+    There,
+    /// It belongs to somebody else now: its new path.
+    Moved(String),
+    /// The platform says that there is no such repository, or none that we may see.
+    Gone,
+}
+
+/// Why a platform did not do what it was asked. Each text says what to do; none holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    /// The credential is wrong, expired or revoked: it must not be shown again.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// The credential is right and may not.
+    #[error("{text}")]
+    Forbidden {
+        /// What is said to people.
+        text: String,
+        /// The permissions that are missing, in the platform's words.
+        missing: Vec<String>,
+    },
+    /// There is no such thing, or none that the credential may see.
+    #[error("{0}")]
+    NotFound(String),
+    /// The platform wants us to come back later.
+    #[error("{text}")]
+    RateLimited {
+        /// What is said to people.
+        text: String,
+        /// When to come back.
+        until: Timestamp,
+    },
+    /// It does not answer, or something else does in its place.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Its answer makes no sense, or is cut off.
+    #[error("{0}")]
+    Malformed(String),
+    /// This platform cannot do that.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// What every platform can do. Implementations hold no state; whoever calls goes through [`Hub`].
+pub trait Hosting: Send + Sync {
+    /// The addresses that calls go to, of which only scheme, host and port count.
+    fn origins(&self, site: &Site) -> Vec<Url>;
+
+    /// As [`Hub::organization`].
+    fn organization<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        wanted: &'a Wanted,
+        pages: &'a mut Pages,
+    ) -> BoxFuture<'a, Result<RemoteOrganization, HubError>>;
+
+    /// As [`Hub::is_member`].
+    fn is_member<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: &'a str,
+        login: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<bool, HubError>>;
+
+    /// As [`Hub::fate`].
+    fn fate<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        path: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Fate, HubError>>;
+
+    /// As [`Hub::git_login`].
+    fn git_login<'a>(&'a self, at: &'a Hub, key: &'a Key) -> BoxFuture<'a, Result<GitLogin, HubError>>;
+
+    /// As [`Hub::diagnose`].
+    fn diagnose<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: Option<&'a str>,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Diagnosis>;
+
+    /// As [`Hub::ensure_hook`].
+    fn ensure_hook<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        place: &'a HookPlace,
+    ) -> BoxFuture<'a, Result<HookState, HubError>>;
+
+    /// As [`Hub::remove_hook`].
+    fn remove_hook<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        place: &'a HookPlace,
+    ) -> BoxFuture<'a, Result<(), HubError>>;
+
+    /// Whether the key's deliveries come by themselves, as those of a GitHub App, so that no hook is to be installed.
+    fn has_own_hook(&self, key: &Key) -> bool;
+
+    /// What was delivered since `since` and was not taken: what to read again for it. Where the platform keeps no such list,
+    /// [`Touch::Everything`].
+    fn missed<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        place: Option<&'a HookPlace>,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Touch>, HubError>>;
+
+    /// As [`Hub::read_webhook`].
+    fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused>;
+}
+
+/// A platform, and the client that reaches it and nothing else. Clones share connections, limits and installation tokens.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    site: Site,
+    #[expect(dead_code, reason = "the first platform that is hosted by a hub sends by it")]
+    client: PlatformClient,
+    clock: Clock,
+    hosting: &'static dyn Hosting,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hub").field(&self.0.site).finish()
+    }
+}
+
+/// What a platform can do beyond logins; none for those that this version does not synchronize.
+fn hosting(platform: PlatformKind) -> Option<&'static dyn Hosting> {
+    match platform {
+        PlatformKind::GitHub
+        | PlatformKind::GitLab
+        | PlatformKind::BitbucketCloud
+        | PlatformKind::BitbucketDataCenter => None,
+    }
+}
+
+impl Hub {
+    /// Makes a hub of a platform; nothing is sent yet. None for a platform that this version does not synchronize.
+    ///
+    /// # Errors
+    /// [`SetupFailed`] when certificates or proxy of the settings are unusable.
+    pub fn new(site: Site, outbound: &outbound::Settings, clock: Clock) -> Result<Option<Self>, SetupFailed> {
+        let Some(hosting) = hosting(site.platform) else { return Ok(None) };
+        let client = PlatformClient::new(outbound, &hosting.origins(&site))?;
+        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting }))))
+    }
+
+    /// The platform.
+    #[must_use]
+    pub fn site(&self) -> &Site {
+        &self.0.site
+    }
+
+    /// What time it is.
+    pub(super) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Reads an organization completely. What `wanted` does not ask for again may come from `pages`, which has everything
+    /// that was read afterwards.
+    ///
+    /// # Errors
+    /// [`HubError`]: nothing may be concluded then, whatever was read before.
+    pub async fn organization(
+        &self,
+        key: &Key,
+        wanted: &Wanted,
+        pages: &mut Pages,
+    ) -> Result<RemoteOrganization, HubError> {
+        self.0.hosting.organization(self, key, wanted, pages).await
+    }
+
+    /// Whether an account is a member of an organization, asked directly, for lists may be cut short.
+    ///
+    /// # Errors
+    /// [`HubError`] where the platform does not say.
+    pub async fn is_member(&self, key: &Key, organization: &str, login: &str, id: &str) -> Result<bool, HubError> {
+        self.0.hosting.is_member(self, key, organization, login, id).await
+    }
+
+    /// What became of a repository that lists do not show any more.
+    ///
+    /// # Errors
+    /// [`HubError`] where the platform does not say.
+    pub async fn fate(&self, key: &Key, path: &str, id: &str) -> Result<Fate, HubError> {
+        self.0.hosting.fate(self, key, path, id).await
+    }
+
+    /// What Git shows to open repositories that the credential may read.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn git_login(&self, key: &Key) -> Result<GitLogin, HubError> {
+        self.0.hosting.git_login(self, key).await
+    }
+
+    /// What a credential can and cannot do, for an organization or in general.
+    pub async fn diagnose(&self, key: &Key, organization: Option<&str>) -> Diagnosis {
+        self.0.hosting.diagnose(self, key, organization, self.now()).await
+    }
+
+    /// Installs a hook, or sees to it that it is as it should be: address, secret, events, switched on.
+    ///
+    /// # Errors
+    /// [`HubError`]; `Forbidden` and `NotFound` where the credential may not.
+    pub async fn ensure_hook(&self, key: &Key, place: &HookPlace) -> Result<HookState, HubError> {
+        self.0.hosting.ensure_hook(self, key, place).await
+    }
+
+    /// Removes a hook; one that is gone already is removed.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn remove_hook(&self, key: &Key, place: &HookPlace) -> Result<(), HubError> {
+        self.0.hosting.remove_hook(self, key, place).await
+    }
+
+    /// Whether the key's deliveries come by themselves.
+    #[must_use]
+    pub fn has_own_hook(&self, key: &Key) -> bool {
+        self.0.hosting.has_own_hook(key)
+    }
+
+    /// What was delivered since `since` and was not taken: what to read again for it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn missed(&self, key: &Key, place: Option<&HookPlace>, since: Timestamp) -> Result<Vec<Touch>, HubError> {
+        self.0.hosting.missed(self, key, place, since).await
+    }
+
+    /// Reads a delivery after checking its signature on the bytes as they came.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused> {
+        self.0.hosting.read_webhook(headers, body, secret)
+    }
+}
