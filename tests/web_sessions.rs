@@ -23,5 +23,7 @@ mod platform;
 mod profile;
 #[path = "web_sessions/setup.rs"]
 mod setup;
+#[path = "web_sessions/suspended.rs"]
+mod suspended;
 #[path = "web_sessions/world.rs"]
 mod world;

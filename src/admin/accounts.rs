@@ -4,9 +4,9 @@
 //! person, a login that somebody else took over is somebody else, and equal names or addresses on two platforms are two people
 //! until one of them connects the other account on the profile.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Actor, Error, Name, Result, Via};
+use super::{Actor, Error, Name, Result, Via, members};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::platform::Identity;
@@ -72,9 +72,52 @@ pub async fn log_in(
             }
             follow(tx, &user, before.as_ref(), &identity)?;
             accounts::set_logged_in(tx, &account, now)?;
+            let actor = Actor::User { name: user.name.clone(), via: Via::Browser, address: Some(address) };
+            lift(tx, &account, &actor, now)?;
             Ok((user, account.id))
         })
         .await
+}
+
+/// Takes a platform's word that it has an account suspended: as long as it has, nothing that was found for the account counts,
+/// for tokens neither, and the sessions that began with it end. An account that nobody knows stays unknown.
+///
+/// # Errors
+/// If the database cannot be written, or the integration is another one by now.
+pub async fn suspend(appliance: &Appliance, integration: &Known, subject: &str, address: &str) -> Result<()> {
+    let (integration, subject) = (integration.clone(), subject.to_owned());
+    let (actor, now) = (Actor::Stranger { address: address.to_owned() }, appliance.now());
+    let write = appliance.database.write(move |tx| {
+        require_unchanged(tx, &integration.id, &integration.recorded)?;
+        let account = accounts::by_subject(tx, &integration.id, &subject)?;
+        let Some(account) = account.filter(|account| account.suspended_at.is_none()) else { return Ok(()) };
+        accounts::set_suspended(tx, &account, Some(now))?;
+        actor.record(tx, None, "account.suspend", &owner(tx, &account)?, detail(&account), now)?;
+        Ok(())
+    });
+    write.await
+}
+
+/// Ends the suspension of an account that the platform has just let in.
+fn lift(tx: &Tx<'_>, account: &Account, actor: &Actor, now: Timestamp) -> Result<()> {
+    // As it was before: the platform's word of now may have been the one that made it somebody's.
+    let Some(account) = accounts::by_id(tx, account.id)?.filter(|account| account.suspended_at.is_some()) else {
+        return Ok(());
+    };
+    accounts::set_suspended(tx, &account, None)?;
+    actor.record(tx, None, "account.resume", &owner(tx, &account)?, detail(&account), now)?;
+    Ok(())
+}
+
+/// Whose an account is, as the audit log names it.
+fn owner(tx: &Tx<'_>, account: &Account) -> Result<String> {
+    let user = account.user.map(|user| users::by_id(tx, user)).transpose()?.flatten();
+    Ok(user.map_or_else(|| format!("{}:{}", account.integration, account.login), |user| user.name))
+}
+
+/// What the audit log says of an account.
+fn detail(account: &Account) -> Value {
+    json!({ "integration": account.integration, "login": account.login, "subject": account.subject })
 }
 
 /// Makes a platform's account that of a person who is signed in.
@@ -113,8 +156,8 @@ pub async fn connect(
                 )));
             }
             accounts::connect(tx, account.id, id, now)?;
-            let detail = json!({ "integration": integration.id, "login": account.login, "subject": account.subject });
-            actor.record(tx, None, "account.connect", &name, detail, now)?;
+            lift(tx, &account, &actor, now)?;
+            actor.record(tx, None, "account.connect", &name, detail(&account), now)?;
             Ok(())
         })
         .await
@@ -123,7 +166,7 @@ pub async fn connect(
 /// Takes a platform's account from the person it belongs to. The sessions that began with it end.
 ///
 /// # Errors
-/// If it is the person's last way in, or not the person's.
+/// If it is the person's last way in, or not the person's, or an organization would lose its last owner who can get in.
 pub async fn disconnect(appliance: &Appliance, actor: &Actor, user: &User, account: AccountId) -> Result<Account> {
     let (id, name, actor, now) = (user.id, user.name.clone(), actor.clone(), appliance.now());
     appliance
@@ -138,10 +181,11 @@ pub async fn disconnect(appliance: &Appliance, actor: &Actor, user: &User, accou
                     "this is your last way to sign in: set a password or connect another account first",
                 ));
             }
+            let owners = members::owners_beside(tx, id, now)?;
             accounts::disconnect(tx, account, id)?;
+            members::require_owners(tx, now, &owners)?;
             sessions::remove_by_account(tx, account)?;
-            let detail = json!({ "integration": gone.integration, "login": gone.login, "subject": gone.subject });
-            actor.record(tx, None, "account.disconnect", &name, detail, now)?;
+            actor.record(tx, None, "account.disconnect", &name, detail(gone), now)?;
             Ok(gone.clone())
         })
         .await
@@ -178,7 +222,7 @@ fn first(
     address: &str,
     now: Timestamp,
 ) -> Result<UserId> {
-    let detail = json!({ "integration": integration.id, "login": account.login, "subject": account.subject });
+    let detail = detail(account);
     if let Some(user) = by_address(tx, integration, identity)? {
         accounts::connect(tx, account.id, user.id, now)?;
         let actor = Actor::User { name: user.name.clone(), via: Via::Browser, address: Some(address.to_owned()) };

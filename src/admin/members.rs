@@ -13,8 +13,9 @@ use crate::access::role::Role;
 use crate::appliance::Appliance;
 use crate::catalog::{Crowd, Known, Standing};
 use crate::clock::Timestamp;
-use crate::store::ids::OrgId;
+use crate::store::ids::{OrgId, UserId};
 use crate::store::members::{self, Person};
+use crate::store::organizations::{self, Organization};
 use crate::store::{Tx, policies, team_members, teams, users};
 
 /// One of an organization's people, as lists show them.
@@ -311,7 +312,7 @@ fn role_of(tx: &Tx<'_>, org: OrgId, person: Person, now: Timestamp) -> Result<Op
 }
 
 /// Roles are people's: an account by which nobody logged in has what its platform gave it.
-fn require_user(named: &Named) -> Result<crate::store::ids::UserId> {
+fn require_user(named: &Named) -> Result<UserId> {
     match named.person {
         Person::User(user) => Ok(user),
         Person::Account(_) => Err(Error::conflict(format!(
@@ -337,6 +338,31 @@ pub(super) fn owners(tx: &Tx<'_>, org: OrgId, now: Timestamp) -> Result<Vec<Pers
     let owners = members::owners(org, tx, now)?;
     let passing = owners.into_iter().filter(|owner| owner.administrator || rule.is_passed_with(owner.integrations()));
     Ok(passing.map(|owner| Person::User(owner.user)).collect())
+}
+
+/// The owners who can get in, of every organization in which anything is known of a person: to be asked for before
+/// something about the person changes that counts everywhere.
+pub(super) fn owners_beside(tx: &Tx<'_>, person: UserId, now: Timestamp) -> Result<Vec<(Organization, Vec<Person>)>> {
+    let mut found = Vec::new();
+    for org in members::organizations_of(tx, person)? {
+        if let Some(organization) = organizations::by_id(org, tx)? {
+            found.push((organization, owners(tx, org, now)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Refuses to leave one of these organizations without an owner who can get in, if it had one.
+pub(super) fn require_owners(tx: &Tx<'_>, now: Timestamp, before: &[(Organization, Vec<Person>)]) -> Result<()> {
+    for (organization, owners) in before {
+        if !owners.is_empty() && self::owners(tx, organization.id, now)?.is_empty() {
+            return Err(Error::conflict(format!(
+                "this would leave the organization `{}` without an owner who can get in: make somebody else an owner of it first",
+                organization.slug
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to leave an organization without an owner who can get in, if it had one.

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{Actor, Error, Name, Result, people};
+use super::{Actor, Error, Name, Result, members, people};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::secrets::password;
@@ -241,17 +241,19 @@ pub async fn reset_second_factor(appliance: &Appliance, actor: &Actor, name: &st
 /// Stops an account and its tokens, or lets them work again.
 ///
 /// # Errors
-/// If there is no such account, or it is the last administrator's.
+/// If there is no such account, or it is the last administrator's, or that of an organization's last owner who can get in.
 pub async fn set_enabled(appliance: &Appliance, actor: &Actor, name: &str, enabled: bool) -> Result<()> {
     let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
     appliance
         .database
         .write(move |tx| {
             let user = find(tx, &name)?;
+            let owners = members::owners_beside(tx, user.id, now)?;
             if !enabled {
                 require_another_administrator(tx, &user, "disabled")?;
             }
             users::set_enabled(tx, user.id, enabled)?;
+            members::require_owners(tx, now, &owners)?;
             if !enabled {
                 sessions::remove_all(tx, user.id, None)?;
             }
@@ -285,7 +287,7 @@ pub async fn set_password(appliance: &Appliance, actor: &Actor, name: &str, pass
 /// Lets a person administer the instance, or not any more. The person's sessions end: what they may do has changed.
 ///
 /// # Errors
-/// If there is no such account, or it is the last administrator's.
+/// If there is no such account, or it is the last administrator's, or that of an organization's last owner who can get in.
 pub async fn set_admin(appliance: &Appliance, actor: &Actor, name: &str, admin: bool) -> Result<()> {
     let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
     appliance
@@ -298,7 +300,10 @@ pub async fn set_admin(appliance: &Appliance, actor: &Actor, name: &str, admin: 
             if !admin {
                 require_another_administrator(tx, &user, "made an ordinary user")?;
             }
+            let owners = members::owners_beside(tx, user.id, now)?;
             users::set_admin(tx, user.id, admin)?;
+            // Administrators get in by any way to sign in, others only as the organization wants it.
+            members::require_owners(tx, now, &owners)?;
             sessions::remove_all(tx, user.id, None)?;
             let action = if admin { "user.promote" } else { "user.demote" };
             actor.record(tx, None, action, &user.name, json!({}), now)?;
@@ -310,7 +315,7 @@ pub async fn set_admin(appliance: &Appliance, actor: &Actor, name: &str, admin: 
 /// Removes an account with its tokens.
 ///
 /// # Errors
-/// If there is no such account, or it is the last administrator's.
+/// If there is no such account, or it is the last administrator's, or that of an organization's last owner who can get in.
 pub async fn remove(appliance: &Appliance, actor: &Actor, name: &str) -> Result<()> {
     let (actor, now, name) = (actor.clone(), appliance.now(), name.to_owned());
     appliance
@@ -318,7 +323,9 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, name: &str) -> Result<
         .write(move |tx| {
             let user = find(tx, &name)?;
             require_another_administrator(tx, &user, "removed")?;
+            let owners = members::owners_beside(tx, user.id, now)?;
             users::remove(tx, user.id)?;
+            members::require_owners(tx, now, &owners)?;
             actor.record(tx, None, "user.remove", &user.name, json!({}), now)?;
             Ok(())
         })

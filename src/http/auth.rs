@@ -182,7 +182,12 @@ pub(super) async fn callback(
     let used = cookie_name(state.cookies.departure(), &on_the_way.state);
     let mut response = match identify(&state, integration, returned, on_the_way.keep).await {
         Ok(identity) => arrive(&state, integration, &identity, on_the_way.purpose, &next, &visitor).await?,
-        Err(Stopped::Login(error)) => failed(&error, integration, &next, &visitor),
+        Err(Stopped::Login(error)) => {
+            if let LoginError::Account { suspended: Some(subject), .. } = &error {
+                accounts::suspend(&state.appliance, &integration.known(), subject, &visitor.address).await?;
+            }
+            failed(&error, integration, &next, &visitor)
+        }
         Err(Stopped::Page(error)) => return Err(error),
     };
     // A name of ours fits into a header.

@@ -247,7 +247,12 @@ impl App {
 
     /// For an account that may not log in.
     pub(super) fn account(&self, reason: impl ToString) -> LoginError {
-        LoginError::Account { name: self.name.clone(), reason: reason.to_string() }
+        LoginError::Account { name: self.name.clone(), reason: reason.to_string(), suspended: None }
+    }
+
+    /// For an account that the platform itself keeps out; `subject`: its id there, where it is known.
+    pub(super) fn suspended(&self, reason: impl ToString, subject: Option<String>) -> LoginError {
+        LoginError::Account { name: self.name.clone(), reason: reason.to_string(), suspended: subject }
     }
 
     /// For a platform that does not answer.

@@ -226,6 +226,8 @@ pub enum LoginError {
         name: String,
         /// Why, without a full stop.
         reason: String,
+        /// If the platform keeps the account itself out, and told which it is: the account's id there.
+        suspended: Option<String>,
     },
     /// The platform wants to be left alone for a while.
     #[error("{name} answers no more requests of this server for now. Try again in {}", duration(*seconds))]

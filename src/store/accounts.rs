@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::ids::{AccountId, UserId};
-use super::{Result, Tx};
+use super::{Result, Tx, sessions};
 use crate::clock::Timestamp;
 
 /// An account on a platform.
@@ -184,24 +184,25 @@ pub fn disconnect(tx: &Tx<'_>, id: AccountId, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Records a sign-in by an account, which the platform thereby does not have suspended.
+/// Records a sign-in by an account.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn set_logged_in(tx: &Tx<'_>, account: &Account, now: Timestamp) -> Result<()> {
     tx.execute("UPDATE account SET last_login_at = ?2 WHERE id = ?1", (account.id, now))?;
-    if account.suspended_at.is_some() {
-        set_suspended(tx, account, None)?;
-    }
     Ok(())
 }
 
-/// Records since when the platform has an account suspended.
+/// Records since when the platform has an account suspended; the sessions that began with it end, and what was found for it
+/// counts no more. None: it is not, or not any more.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn set_suspended(tx: &Tx<'_>, account: &Account, since: Option<Timestamp>) -> Result<()> {
     tx.execute("UPDATE account SET suspended_at = ?2 WHERE id = ?1", (account.id, since))?;
+    if since.is_some() {
+        sessions::remove_by_account(tx, account.id)?;
+    }
     account.user.into_iter().for_each(|user| tx.changed(super::database::Change::User(user)));
     Ok(())
 }

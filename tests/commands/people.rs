@@ -149,6 +149,10 @@ fn roles_are_given_and_the_last_owner_stays() {
     world.run("member remove ada").done();
     assert_eq!(seen(&server, &ada), 404, "nothing that was given is left");
     world.run("member remove ada").refused(1, "is no member");
+    for line in ["user disable bob", "user remove bob"] {
+        world.run(line).refused(1, "would leave the organization `acme` without an owner who can get in");
+    }
+    world.run("member add ada --role owner").done();
     world.run("user disable bob").done();
     assert_eq!(seen(&server, &bob), 401);
     assert_eq!(because(&world, "bob", "acme/a").1, [("none".to_owned(), "the account is disabled".to_owned())]);
@@ -238,6 +242,8 @@ fn a_login_rule_locks_no_owner_out() {
     assert!(because(&world, "root", "acme/a").0, "the rescue");
     assert_eq!(world.run("member list --json").json()[0]["passes_login_rule"], false);
     world.run("member remove root").refused(1, "without an owner who can get in");
+    world.run("user add second --admin").done();
+    world.run("user demote root").refused(1, "without an owner who can get in");
     world.run("org set-login-rule acme --any").done();
     assert_eq!(seen(&server, &ada), json!(["acme/a", "acme/b", "acme/c"]));
 }

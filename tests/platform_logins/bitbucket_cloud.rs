@@ -12,7 +12,7 @@ use crate::platforms::bitbucket_cloud::{Address, BitbucketCloud};
 use crate::platforms::frame::Fault;
 use crate::platforms::message::Reply;
 use crate::platforms::visitor::{Arrival, Visitor};
-use crate::world::{CALLBACK, World, app, settings, told};
+use crate::world::{CALLBACK, World, app, settings, suspended, told};
 
 fn start() -> (BitbucketCloud, World) {
     let bitbucket = BitbucketCloud::start(CALLBACK);
@@ -184,6 +184,7 @@ async fn only_people_whose_account_is_open_log_in() {
         bitbucket.change(id, |user| user.status = Some(status));
         let said = told(world.log_in("mallory").await);
         assert!(said.starts_with("account: ") && said.contains(reason), "{said}");
+        assert!(suspended(world.log_in("mallory").await).is_some_and(|uuid| uuid.starts_with('{')));
     }
     for kind in ["team", "app_user"] {
         bitbucket.change(id, |user| (user.status, user.kind) = (None, kind));

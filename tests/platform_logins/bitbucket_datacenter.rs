@@ -11,7 +11,7 @@ use crate::platforms::bitbucket_datacenter::BitbucketDataCenter;
 use crate::platforms::frame::Fault;
 use crate::platforms::message::Reply;
 use crate::platforms::visitor::{Arrival, Visitor};
-use crate::world::{CALLBACK, World, app, settings, told};
+use crate::world::{CALLBACK, World, app, settings, suspended, told};
 
 fn start() -> (BitbucketDataCenter, World) {
     let bitbucket = BitbucketDataCenter::start(CALLBACK);
@@ -138,6 +138,7 @@ async fn only_people_who_are_active_log_in() {
     bitbucket.deactivate(id);
     let said = told(world.log_in("mallory").await);
     assert!(said.starts_with("account: ") && said.contains("deactivated"), "{said}");
+    assert_eq!(suspended(world.log_in("mallory").await), Some(id.to_string()));
     bitbucket.change(id, |user| (user.active, user.kind) = (true, "SERVICE"));
     let said = told(world.log_in("mallory").await);
     assert!(said.starts_with("account: ") && said.contains("`mallory` is a service's"), "{said}");

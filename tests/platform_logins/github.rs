@@ -7,7 +7,7 @@ use crate::platforms::frame::Fault;
 use crate::platforms::github::{Flavour, GitHub, Kind, User};
 use crate::platforms::message::Reply;
 use crate::platforms::visitor::Visitor;
-use crate::world::{CALLBACK, World, app, settings, told};
+use crate::world::{CALLBACK, World, app, settings, suspended, told};
 
 fn start(kind: Kind) -> (GitHub, World) {
     let flavour = Flavour::Server { version: "3.17.2", private: true };
@@ -196,15 +196,15 @@ async fn only_people_who_are_not_shut_out_log_in() {
     let id = github.user("mallory");
     let (departure, returned) = world.allowed("mallory").await;
     github.suspend(id);
-    let said = told(world.identify(&departure, &returned).await);
-    assert!(said.starts_with("account: ") && said.contains("suspended"), "{said}");
+    let refused = world.identify(&departure, &returned).await;
+    assert!(refused.as_ref().is_err_and(|error| error.to_string().contains("suspended")), "{refused:?}");
+    assert_eq!(suspended(refused), Some(id.to_string()), "GitHub says to the app alone whose the token was");
     assert_eq!(github.tokens(), 0, "also a token of somebody who is refused is given back");
 
     github.change(id, |user| user.suspended = false);
-    let suspended = json!({"id": 5, "login": "mallory", "type": "User", "suspended_at": "2026-01-01T00:00:00Z"});
-    github.stage.fail("/user", Fault::Answer(Reply::json(200, &suspended)));
-    let said = told(world.log_in("mallory").await);
-    assert!(said.starts_with("account: ") && said.contains("suspended"), "{said}");
+    let profile = json!({"id": 5, "login": "mallory", "type": "User", "suspended_at": "2026-01-01T00:00:00Z"});
+    github.stage.fail("/user", Fault::Answer(Reply::json(200, &profile)));
+    assert_eq!(suspended(world.log_in("mallory").await).as_deref(), Some("5"));
 
     github.stage.heal();
     let blocked = json!({"message": "Your IP address is not\npermitted."});

@@ -11,7 +11,7 @@ use crate::platforms::frame::Fault;
 use crate::platforms::gitlab::GitLab;
 use crate::platforms::message::Reply;
 use crate::platforms::visitor::{Arrival, Visitor};
-use crate::world::{CALLBACK, World, app, settings, told};
+use crate::world::{CALLBACK, World, app, settings, suspended, told};
 
 fn start() -> (GitLab, World) {
     let gitlab = GitLab::start(CALLBACK);
@@ -164,6 +164,7 @@ async fn only_people_who_are_active_log_in() {
         gitlab.change(id, |user| user.state = state);
         let said = told(world.log_in("mallory").await);
         assert!(said.starts_with("account: ") && said.contains(reason), "{said}");
+        assert_eq!(suspended(world.log_in("mallory").await), Some(id.to_string()));
     }
     gitlab.change(id, |user| (user.state, user.bot) = ("active", true));
     let said = told(world.log_in("mallory").await);
@@ -175,6 +176,8 @@ async fn only_people_who_are_active_log_in() {
         gitlab.change(id, |user| user.refusal = Some(refusal));
         let said = told(world.log_in("mallory").await);
         assert!(said.starts_with("account: ") && said.contains(reason), "{said}");
+        let is_blocked = refusal.contains("blocked");
+        assert_eq!(suspended(world.log_in("mallory").await), is_blocked.then(|| id.to_string()));
     }
     assert_eq!(gitlab.tokens(), 0, "also a token of somebody who is refused is given back");
 }

@@ -97,6 +97,14 @@ fn line(finding: &Finding) -> String {
     format!("{level}: {}", finding.text)
 }
 
+/// Which account the platform keeps out, as far as it told.
+pub fn suspended(result: Result<Identity, LoginError>) -> Option<String> {
+    match result.unwrap_err() {
+        LoginError::Account { suspended, .. } => suspended,
+        other => panic!("{other}"),
+    }
+}
+
 /// The text of an error, after its kind.
 pub fn told(result: Result<Identity, LoginError>) -> String {
     let error = result.unwrap_err();

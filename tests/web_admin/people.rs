@@ -1,6 +1,7 @@
 //! Organizations and users on pages.
 
-use packagist_selfhosted::store::{organizations, users};
+use packagist_selfhosted::access::role::Role;
+use packagist_selfhosted::store::{members, organizations, users};
 
 use crate::person::Person;
 use crate::world::world;
@@ -78,6 +79,27 @@ async fn the_last_administrator_stays_one() {
         assert_eq!((answer.status, answer.header("location").as_deref()), (303, Some("/admin/users/root")), "{action}");
         let user = world.read(|db| users::by_name(db, "root")).await.expect("the account stays");
         assert!(user.admin && user.enabled, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_owner_of_an_organization_stays() {
+    let world = world().await;
+    let root = Person::signed_in(&world, "root", true).await;
+    Person::signed_in(&world, "owner", false).await;
+    let org = world.read(|db| organizations::by_slug(db, "acme")).await.expect("the world has it").id;
+    let owner = world.read(|db| users::by_name(db, "owner")).await.expect("just added").id;
+    world.write(move |tx| members::set(org, tx, owner, Role::Owner, crate::world::START)).await;
+    for action in ["disable", "remove"] {
+        let path = format!("/admin/users/owner/{action}");
+        let answer = root.post(&world, &path, &[("confirmed", "yes"), ("typed", "owner")]).await;
+        assert_eq!(
+            (answer.status, answer.header("location").as_deref()),
+            (303, Some("/admin/users/owner")),
+            "{action}"
+        );
+        let user = world.read(|db| users::by_name(db, "owner")).await.expect("the account stays");
+        assert!(user.enabled, "{action}");
     }
 }
 

@@ -51,6 +51,15 @@ async fn connect(github: &GitHub, browser: &Browser, user: &str) -> String {
     browser.get("/profile").await.text()
 }
 
+/// Disconnects the first account on the profile: what the person is told.
+async fn disconnect(browser: &Browser) -> String {
+    let page = browser.get("/profile").await.text();
+    let (_, after) = page.split_once("/profile/accounts/").unwrap();
+    let address = format!("/profile/accounts/{}/disconnect", after.split('/').next().unwrap());
+    browser.submit(&address, &address, &[]).await;
+    browser.get("/profile").await.text()
+}
+
 async fn name(world: &World) -> Vec<String> {
     users::list(&world.appliance).await.unwrap().into_iter().map(|user| user.name).collect()
 }
@@ -198,13 +207,6 @@ async fn accounts_are_connected_by_their_owner_and_the_last_way_in_stays() {
     let page = connect(&github, &root, "ada-at-corp").await;
     assert!(page.contains("belongs to somebody else here"), "{page}");
 
-    let disconnect = async |browser: &Browser| {
-        let page = browser.get("/profile").await.text();
-        let (_, after) = page.split_once("/profile/accounts/").unwrap();
-        let address = format!("/profile/accounts/{}/disconnect", after.split('/').next().unwrap());
-        browser.submit(&address, &address, &[]).await;
-        browser.get("/profile").await.text()
-    };
     assert!(disconnect(&browser).await.contains("is disconnected"));
     assert!(!elsewhere.is_signed_in().await, "what began with it ends with it");
 
@@ -212,6 +214,24 @@ async fn accounts_are_connected_by_their_owner_and_the_last_way_in_stays() {
     log_in(&github, &only, "other").await;
     assert!(disconnect(&only).await.contains("your last way to sign in"));
     assert!(only.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_last_owner_keeps_the_account_that_lets_them_in() {
+    let (github, world) = start().await;
+    github.user("ada-at-corp");
+    let org = OrgId(world.count("SELECT id FROM organization").await);
+    members::add(&world.appliance, &Actor::Command, Role::Owner, org, "ada", Role::Owner).await.unwrap();
+    let browser = world.signed_in("ada").await;
+    connect(&github, &browser, "ada-at-corp").await;
+    let rule = ["corp".to_owned()];
+    organization_settings::set_login_rule(&world.appliance, &Actor::Command, Setter::Instance, org, &rule)
+        .await
+        .unwrap();
+    assert!(disconnect(&browser).await.contains("without an owner who can get in"));
+    assert_eq!(world.count("SELECT count(*) FROM account WHERE user_id IS NOT NULL").await, 1);
+    organization_settings::set_login_rule(&world.appliance, &Actor::Command, Setter::Instance, org, &[]).await.unwrap();
+    assert!(disconnect(&browser).await.contains("is disconnected"));
 }
 
 #[tokio::test]

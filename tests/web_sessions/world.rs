@@ -15,6 +15,7 @@ use packagist_selfhosted::store;
 use packagist_selfhosted::telemetry::metrics;
 use secrecy::SecretString;
 use tempfile::TempDir;
+use url::Url;
 
 use crate::browser::Browser;
 use crate::instance;
@@ -80,22 +81,27 @@ pub async fn empty(integrations: Vec<Integration>, adjust: impl FnOnce(&mut http
 
 /// An integration `corp` with a GitHub.
 pub fn corp(github: &GitHub) -> Integration {
+    forge(PlatformKind::GitHub, github.url(), (&github.client_id, &github.client_secret))
+}
+
+/// An integration `corp` with whatever it is.
+pub fn forge(platform: PlatformKind, url: Url, (client_id, client_secret): (&str, &str)) -> Integration {
     let app = App {
         id: "corp".to_owned(),
-        platform: PlatformKind::GitHub,
-        url: github.url(),
+        platform,
+        url: url.clone(),
         name: "Corp Forge".to_owned(),
         login: LoginApp::OAuth2 {
-            client_id: github.client_id.clone(),
-            client_secret: SecretString::from(github.client_secret.clone()),
+            client_id: client_id.to_owned(),
+            client_secret: SecretString::from(client_secret.to_owned()),
         },
     };
     let connection = Connection::new(app, &outbound::Settings::default(), Clock::system()).unwrap();
     Integration {
         id: "corp".to_owned(),
         name: "Corp Forge".to_owned(),
-        platform: PlatformKind::GitHub,
-        url: github.url().as_str().trim_end_matches('/').to_owned(),
+        platform,
+        url: url.as_str().trim_end_matches('/').to_owned(),
         connection: Some(connection),
         login: true,
         link_by_email: false,

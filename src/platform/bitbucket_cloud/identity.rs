@@ -58,12 +58,18 @@ pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity
     }
     match user.account_status.as_deref() {
         None | Some("active") => {}
-        Some("closed") => return Err(app.account("it is closed there")),
-        Some("inactive") => return Err(app.account("it is deactivated there. Ask whoever administers it")),
-        Some(other) => return Err(app.account(format!("it is not active there but `{}`", printable(other, 40)))),
+        Some(status) => return Err(app.suspended(inactive(status), Some(subject))),
     }
     let email = email(at, token).await?;
     Ok(Identity { subject, login, display_name: user.display_name.filter(|name| !name.is_empty()), email })
+}
+
+fn inactive(status: &str) -> String {
+    match status {
+        "closed" => "it is closed there".to_owned(),
+        "inactive" => "it is deactivated there. Ask whoever administers it".to_owned(),
+        other => format!("it is not active there but `{}`", printable(other, 40)),
+    }
 }
 
 /// A `uuid` in the one form in which accounts are kept: lower case, in braces, as the API writes it.

@@ -61,11 +61,11 @@ pub(super) async fn of(at: &Connection, access: &Access) -> Result<Identity, Log
     if user.kind != "NORMAL" || user.name.starts_with(TOKEN_USER) {
         return Err(service(app, &user.name));
     }
-    if !user.active {
-        return Err(app.account("it is deactivated there. Ask whoever administers it"));
-    }
     if user.id <= 0 {
         return Err(app.malformed("the account has no number"));
+    }
+    if !user.active {
+        return Err(app.suspended("it is deactivated there. Ask whoever administers it", Some(user.id.to_string())));
     }
     Ok(Identity {
         subject: user.id.to_string(),

@@ -44,6 +44,17 @@ struct Address {
     verified: bool,
 }
 
+/// What `POST /applications/{client_id}/token` tells of a token.
+#[derive(Deserialize)]
+struct Authorization {
+    user: Option<Owner>,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    id: u64,
+}
+
 /// What an error tells.
 #[derive(Default, Deserialize)]
 struct Refusal {
@@ -56,7 +67,9 @@ pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity
     let app = at.app();
     let answer = ask(at, "/user", token).await?;
     if answer.status != StatusCode::OK {
-        return Err(refused(app, &answer));
+        let error = refused(app, &answer);
+        let is_suspended = matches!(&error, LoginError::Account { reason, .. } if reason == SUSPENDED);
+        return Err(if is_suspended { app.suspended(SUSPENDED, owner(at, token).await) } else { error });
     }
     let user: User = json(app, &answer)?;
     if let Some(kind) = user.kind.filter(|kind| kind != "User") {
@@ -64,7 +77,7 @@ pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity
         return Err(app.account(format!("`{}` is no person's but of the kind `{kind}`", printable(&user.login, 100))));
     }
     if user.suspended_at.is_some() {
-        return Err(app.account(SUSPENDED));
+        return Err(app.suspended(SUSPENDED, Some(user.id.to_string())));
     }
     let public = user.email.filter(|email| !email.is_empty());
     let email = match addresses(at, token).await? {
@@ -89,6 +102,14 @@ fn refused(app: &App, answer: &Answer) -> LoginError {
         StatusCode::FORBIDDEN => app.account(format!("it says \"{}\"", printable(&message, 200))),
         status => app.malformed(format!("its API answers with HTTP {}", status.as_u16())),
     }
+}
+
+/// Whose a token is whose owner may ask nothing any more: apps may ask about the tokens that were made for them. None where
+/// GitHub does not say.
+async fn owner(at: &Connection, token: &SecretString) -> Option<String> {
+    let answer = at.ask(of_app(at.app(), Method::POST, token).ok()?).await.ok()?;
+    let told: Authorization = (answer.status == StatusCode::OK).then(|| json(at.app(), &answer).ok()).flatten()?;
+    Some(told.user?.id.to_string())
 }
 
 /// All addresses, if we may see them.

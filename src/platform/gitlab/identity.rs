@@ -24,6 +24,12 @@ struct User {
     bot: bool,
 }
 
+/// What `GET /oauth/token/info` tells.
+#[derive(Deserialize)]
+struct TokenInfo {
+    resource_owner_id: Option<u64>,
+}
+
 /// What errors tell, each in the way of the part of GitLab that it comes from.
 #[derive(Default, Deserialize)]
 struct Refusal {
@@ -40,14 +46,16 @@ pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity
     let app = at.app();
     let answer = at.ask(get(app, &app.at("/api/v4/user"), "application/json", token)?).await?;
     if answer.status != StatusCode::OK {
-        return Err(refused(app, &answer));
+        let error = refused(app, &answer);
+        let is_blocked = matches!(&error, LoginError::Account { reason, .. } if *reason == inactive("blocked"));
+        return Err(if is_blocked { app.suspended(inactive("blocked"), owner(at, token).await) } else { error });
     }
     let user: User = json(app, &answer)?;
     if user.bot {
         return Err(app.account(format!("`{}` is a bot's and no person's", printable(&user.username, 100))));
     }
     if user.state != "active" {
-        return Err(app.account(inactive(&user.state)));
+        return Err(app.suspended(inactive(&user.state), Some(user.id.to_string())));
     }
     let verified = user.confirmed_at.is_some();
     Ok(Identity {
@@ -56,6 +64,14 @@ pub(super) async fn of(at: &Connection, token: &SecretString) -> Result<Identity
         display_name: user.name.filter(|name| !name.is_empty()),
         email: user.email.filter(|email| !email.is_empty()).map(|address| Email { address, verified }),
     })
+}
+
+/// Whose a token is whose owner may ask nothing any more. None where GitLab does not say.
+async fn owner(at: &Connection, token: &SecretString) -> Option<String> {
+    let request = get(at.app(), &at.app().at("/oauth/token/info"), "application/json", token).ok()?;
+    let answer = at.ask(request).await.ok()?;
+    let told: TokenInfo = (answer.status == StatusCode::OK).then(|| json(at.app(), &answer).ok()).flatten()?;
+    told.resource_owner_id.map(|id| id.to_string())
 }
 
 fn inactive(state: &str) -> String {

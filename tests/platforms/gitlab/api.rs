@@ -6,6 +6,18 @@ use super::Site;
 use crate::platforms::message::{Asked, Reply};
 
 impl Site {
+    /// `GET /oauth/token/info`: whose a token is, also of somebody who may do nothing any more.
+    pub(super) fn token_info(&self, asked: &Asked) -> Reply {
+        let Some(token) = asked.bearer().and_then(|token| self.grants.tokens.get(token)) else {
+            return Reply::json(401, &json!({"error": "invalid_token"}));
+        };
+        let application = json!({"uid": token.client_id});
+        Reply::json(
+            200,
+            &json!({"resource_owner_id": token.user, "scope": token.scopes, "expires_in": 7200, "application": application}),
+        )
+    }
+
     /// `GET /user`.
     pub(super) fn user(&self, asked: &Asked) -> Reply {
         if !asked.query.is_empty() || asked.header("private-token").is_some() {

@@ -142,6 +142,7 @@ impl Simulator for Site {
             ("POST", "/oauth/token") => self.token(asked),
             ("POST", "/oauth/revoke") => self.revoke(asked),
             ("GET", "/.well-known/openid-configuration") => self.discovery(),
+            ("GET", "/oauth/token/info") => self.token_info(asked),
             ("GET", "/api/v4/user") => self.user(asked),
             _ => Reply::html(404, "<title>Not Found</title>").blamed("there is no such address"),
         }
