@@ -74,8 +74,8 @@ impl Scene {
             },
             policy: UrlPolicy {
                 file_roots: vec![repositories],
-                allow_insecure: false,
                 data_dir: directory.path().join("data"),
+                ..UrlPolicy::default()
             },
             deadline: Duration::from_secs(60),
             archive_deadline: Duration::from_secs(60),

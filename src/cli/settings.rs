@@ -86,7 +86,12 @@ pub fn outbound(config: &Config) -> Result<outbound::Settings, Failure> {
         no_proxy: rules(&settings.no_proxy)?,
         ca_bundle,
         timeout: settings.timeout,
-        guard: Guard { allow: rules(&settings.allow)?, deny: rules(&settings.deny)?, own: own(config) },
+        guard: Guard {
+            allow: rules(&settings.allow)?,
+            deny: rules(&settings.deny)?,
+            exempt: exempt(config),
+            own: own(config),
+        },
     };
     outbound.check().map_err(|error| match (&error, &settings.ca_bundle) {
         (SetupFailed::CaBundle(_), Some(path)) => {
@@ -96,6 +101,16 @@ pub fn outbound(config: &Config) -> Result<outbound::Settings, Failure> {
         _ => error.into(),
     })?;
     Ok(outbound)
+}
+
+/// Where the integrations are, for their API and their repositories alike.
+fn exempt(config: &Config) -> Vec<(String, u16)> {
+    let urls = config.integrations.iter().filter_map(|integration| url::Url::parse(&integration.url).ok());
+    urls.filter_map(|url| host_port(&url)).collect()
+}
+
+fn host_port(url: &url::Url) -> Option<(String, u16)> {
+    Some((url.host_str()?.to_ascii_lowercase(), url.port_or_known_default()?))
 }
 
 /// Where this server is reached itself.
@@ -169,8 +184,15 @@ fn url_policy(config: &Config) -> UrlPolicy {
     UrlPolicy {
         file_roots: config.vcs.file_roots.clone(),
         allow_insecure: config.vcs.allow_insecure,
+        plain_hosts: plain_hosts(config),
         data_dir: config.server.data_dir.clone(),
     }
+}
+
+/// Where an administrator wrote an integration's address with http://, the repositories there are read by it too.
+fn plain_hosts(config: &Config) -> Vec<(String, u16)> {
+    let urls = config.integrations.iter().filter_map(|integration| url::Url::parse(&integration.url).ok());
+    urls.filter(|url| url.scheme() == "http").filter_map(|url| host_port(&url)).collect()
 }
 
 fn rules(texts: &[String]) -> Result<Vec<HostRule>, Failure> {

@@ -131,6 +131,10 @@ pub struct Guard {
     pub allow: Vec<HostRule>,
     /// Never reached; wins over `allow`.
     pub deny: Vec<HostRule>,
+    /// Hosts (in lower case) with the port at which they are exempt from the refusal of local addresses: those of the
+    /// integrations, which the administrator wrote down.
+    #[serde(default)]
+    pub exempt: Vec<(String, u16)>,
     /// Where this server itself is, which is not reached either.
     #[serde(default)]
     pub own: Own,
@@ -221,13 +225,23 @@ impl Guard {
     /// # Errors
     /// [`Refused`] with the remedy.
     pub fn check_host(&self, host: &str) -> Result<(), Refused> {
-        if self.deny.iter().any(|rule| rule.matches_host(host)) {
-            return Err(Refused::Denied { host: host.to_owned() });
-        }
+        self.check_deny(host, None)?;
         match literal(host) {
             Some(address) => self.check_address(host, address),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what `deny` names, as a host or as one of its addresses.
+    fn check_deny(&self, host: &str, address: Option<IpAddr>) -> Result<(), Refused> {
+        let denies =
+            |rule: &HostRule| rule.matches_host(host) || address.is_some_and(|address| rule.matches_address(address));
+        if self.deny.iter().any(denies) { Err(Refused::Denied { host: host.to_owned() }) } else { Ok(()) }
+    }
+
+    fn is_exempt(&self, host: &str, port: u16) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        self.exempt.iter().any(|(exempt, at)| *exempt == host && *at == port)
     }
 
     /// Checks the host and port of a request before it is sent: as [`Guard::check_host`] does, and that they are not this
@@ -236,6 +250,9 @@ impl Guard {
     /// # Errors
     /// [`Refused`] with the remedy.
     pub fn check_target(&self, host: &str, port: u16) -> Result<(), Refused> {
+        if self.is_exempt(host, port) {
+            return self.check_deny(host, literal(host));
+        }
         self.check_host(host)?;
         let named = self.allow.iter().any(|rule| rule.matches_host(host));
         if self.own.is_public(host, port) && !named {
@@ -258,7 +275,7 @@ impl Guard {
         self.check_target(host, port)?;
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         match local_name(&name) {
-            Some(kind) if !self.allow.iter().any(|rule| rule.matches_host(host)) => {
+            Some(kind) if !self.is_exempt(host, port) && !self.allow.iter().any(|rule| rule.matches_host(host)) => {
                 Err(Refused::Name { host: host.to_owned(), kind })
             }
             _ => Ok(()),
@@ -284,6 +301,9 @@ impl Guard {
     /// # Errors
     /// [`Refused`] with the remedy.
     pub fn check_endpoint(&self, host: &str, endpoint: SocketAddr) -> Result<(), Refused> {
+        if self.is_exempt(host, endpoint.port()) {
+            return self.check_deny(host, Some(endpoint.ip()));
+        }
         self.check_address(host, endpoint.ip())?;
         if self.own.is(endpoint) && !self.allows(host, endpoint.ip()) {
             return Err(Refused::Own { host: host.to_owned(), port: endpoint.port() });

@@ -26,6 +26,9 @@ pub struct UrlPolicy {
     pub file_roots: Vec<PathBuf>,
     /// Whether unencrypted addresses (`http://`, `git://`) are accepted.
     pub allow_insecure: bool,
+    /// Hosts with ports at which `http://` is accepted all the same: those of integrations that are spoken to in that way.
+    #[serde(default)]
+    pub plain_hosts: Vec<(String, u16)>,
     /// The instance's data directory, out of which no repository is ever read.
     pub data_dir: PathBuf,
 }
@@ -163,8 +166,10 @@ impl SourceUrl {
         if let Some((scheme, rest)) = text.split_once("://") {
             return match scheme.to_ascii_lowercase().as_str() {
                 "https" => Self::http(text, Scheme::Https),
-                "http" if policy.allow_insecure => Self::http(text, Scheme::Http),
-                "http" => Err(InvalidUrl::Insecure("http")),
+                "http" => {
+                    let url = Self::http(text, Scheme::Http)?;
+                    if policy.accepts_plain(&url) { Ok(url) } else { Err(InvalidUrl::Insecure("http")) }
+                }
                 "git" if policy.allow_insecure => Self::authority(Scheme::Git, "git", rest),
                 "git" => Err(InvalidUrl::Insecure("git")),
                 "ssh" | "git+ssh" | "ssh+git" => Self::authority(Scheme::Ssh, "ssh", rest),
@@ -332,7 +337,7 @@ impl SourceUrl {
             Scheme::File if resolve_local(Path::new(&self.path), policy)? != Path::new(&self.path) => {
                 Err(InvalidUrl::OutsideFileRoots)
             }
-            Scheme::Http if !policy.allow_insecure => Err(InvalidUrl::Insecure("http")),
+            Scheme::Http if !policy.accepts_plain(self) => Err(InvalidUrl::Insecure("http")),
             Scheme::Git if !policy.allow_insecure => Err(InvalidUrl::Insecure("git")),
             _ => Ok(()),
         }
@@ -347,6 +352,11 @@ impl fmt::Display for SourceUrl {
 
 /// The path with every symbolic link followed, if it lies below a root and outside the data directory.
 impl UrlPolicy {
+    /// Whether an address of plain HTTP is accepted.
+    fn accepts_plain(&self, url: &SourceUrl) -> bool {
+        self.allow_insecure || url.host_port().is_some_and(|at| self.plain_hosts.contains(&at))
+    }
+
     /// Whether a path without links or `..` may be read.
     pub(super) fn reaches(&self, resolved: &Path) -> bool {
         self.is_below_root(resolved) && !self.is_data(resolved)

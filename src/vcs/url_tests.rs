@@ -207,7 +207,7 @@ fn local_paths_stay_below_their_roots() {
     }
     std::os::unix::fs::symlink(&outside, root.join("escape")).unwrap();
     std::os::unix::fs::symlink(root.join("repo"), root.join("alias")).unwrap();
-    let policy = UrlPolicy { file_roots: vec![root.clone()], allow_insecure: false, data_dir: data.clone() };
+    let policy = UrlPolicy { file_roots: vec![root.clone()], data_dir: data.clone(), ..UrlPolicy::default() };
     let parse = |path: std::path::PathBuf| SourceUrl::parse(path.to_str().unwrap(), &policy);
 
     let repository = root.join("repo").canonicalize().unwrap();
@@ -243,4 +243,17 @@ fn what_is_kept_is_never_longer_than_what_may_be_read_again() {
     }
     let refused = SourceUrl::parse(&format!("https://h.example/{}", "ä".repeat(350)), &lenient);
     assert_eq!(refused, Err(InvalidUrl::TooLong));
+}
+
+#[test]
+fn plain_http_is_accepted_where_an_integration_is_spoken_to_so() {
+    let policy = UrlPolicy { plain_hosts: vec![("git.example.com".into(), 8080)], ..UrlPolicy::default() };
+    let url = SourceUrl::parse("http://git.example.com:8080/acme/lib.git", &policy).unwrap();
+    url.recheck(&policy).unwrap();
+    url.recheck(&UrlPolicy::default()).unwrap_err();
+    for other in
+        ["http://git.example.com/acme/lib.git", "http://other.example.com:8080/a.git", "git://git.example.com:8080/a"]
+    {
+        SourceUrl::parse(other, &policy).unwrap_err();
+    }
 }

@@ -32,7 +32,7 @@ impl TestAppliance {
         std::fs::create_dir_all(&repositories).expect("folders can be made");
         let data_dir = folder.path().join("data");
         let url_policy =
-            UrlPolicy { file_roots: vec![repositories.clone()], allow_insecure: false, data_dir: data_dir.clone() };
+            UrlPolicy { file_roots: vec![repositories.clone()], data_dir: data_dir.clone(), ..UrlPolicy::default() };
         let vcs = Vcs::new(packagist_selfhosted::vcs::Settings {
             executable: env!("CARGO_BIN_EXE_packagist-selfhosted").into(),
             outbound: outbound::Settings::default(),

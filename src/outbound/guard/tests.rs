@@ -217,3 +217,19 @@ async fn a_name_that_changes_its_mind_is_checked_at_each_connection() {
     assert!(format!("{refused:?}").contains("loopback"), "{refused:?}");
     assert!(bad.accept().is_err(), "nobody came");
 }
+
+#[test]
+fn an_integrations_own_host_is_exempt_at_its_port_only() {
+    let guard = Guard { exempt: vec![("localhost".into(), 8443), ("127.0.0.1".into(), 8443)], ..Guard::default() };
+    let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    guard.check_target("127.0.0.1", 8443).unwrap();
+    guard.check_endpoint("LOCALHOST.", at(8443)).unwrap();
+    guard.check_proxied("localhost", 8443).unwrap();
+    guard.check_target("127.0.0.1", 8444).unwrap_err();
+    guard.check_endpoint("localhost", at(22)).unwrap_err();
+    guard.check_endpoint("elsewhere.test", at(8443)).unwrap_err();
+    guard.check_proxied("localhost", 8444).unwrap_err();
+    let denied = Guard { deny: rules(&["127.0.0.0/8"]), ..guard };
+    denied.check_target("127.0.0.1", 8443).unwrap_err();
+    denied.check_endpoint("localhost", at(8443)).unwrap_err();
+}
