@@ -4,6 +4,7 @@
 //! lock; drivers and use cases share it.
 
 mod directory;
+mod hubs;
 pub mod vitals;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub use directory::{DirectoryError, Mode};
+pub use hubs::Hubs;
 
 use crate::catalog::{Catalog, Updater};
 use crate::clock::{Clock, Timestamp};
@@ -37,6 +39,10 @@ pub struct Settings {
     pub url_policy: UrlPolicy,
     /// How long a package without news waits for its next update, in seconds.
     pub package_interval: Duration,
+    /// How long a synchronization without news waits for its next run.
+    pub sync_interval: Duration,
+    /// How long what a synchronization found counts without being confirmed; none: for ever.
+    pub access_max_age: Option<Duration>,
     /// Where systemd put the key ring, if it did (`$CREDENTIALS_DIRECTORY`).
     pub credentials_directory: Option<PathBuf>,
 }
@@ -56,6 +62,8 @@ pub struct Appliance {
     pub storage: Storage,
     /// How source repositories are read.
     pub vcs: Vcs,
+    /// The platforms that organizations can follow; none until [`Self::with_hubs`].
+    pub hubs: Hubs,
     /// What secrets are sealed with.
     pub keys: Arc<KeyRing>,
     /// Changes with the queue of work; whoever waits for work watches it.
@@ -131,6 +139,7 @@ impl Appliance {
             catalog,
             storage,
             vcs,
+            hubs: Hubs::default(),
             keys: Arc::new(keys),
             work,
             asking: Arc::default(),
@@ -139,6 +148,12 @@ impl Appliance {
         };
         appliance.check_keys().await?;
         Ok(appliance)
+    }
+
+    /// The same, with the platforms that organizations can follow.
+    #[must_use]
+    pub fn with_hubs(self, hubs: Hubs) -> Self {
+        Self { hubs, ..self }
     }
 
     async fn check_keys(&self) -> Result<(), OpenError> {

@@ -126,11 +126,12 @@ fn alone(config: &Config, mut request: Request) -> Result<Alone, Failure> {
     let command = request.parse().map_err(Failure::Usage)?;
     let appliance_settings = settings::appliance(config)?;
     let vcs = Vcs::new(settings::vcs(config)?);
+    let hubs = settings::hubs(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let opened = Appliance::open(appliance_settings, vcs, Clock::system(), Mode::Existing).await;
         let appliance = match opened {
-            Ok(appliance) => appliance,
+            Ok(appliance) => appliance.with_hubs(hubs),
             Err(OpenError::Directory(DirectoryError::Locked(_))) => return Ok(Alone::Busy(request)),
             Err(error) => return Err(error.into()),
         };

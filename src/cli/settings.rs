@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::failure::Failure;
+use crate::appliance::Hubs;
 use crate::clock::Clock;
 use crate::config::{self, Config, Problem, SshHostKeys, Storage};
 use crate::outbound::{self, Guard, HostRule, Own, SetupFailed};
-use crate::platform::Connection;
+use crate::platform::{AppKey, Connection, Hub, Site};
 use crate::vcs::url::UrlPolicy;
 use crate::vcs::{self, HostKeyPolicy, Limits};
 use crate::{appliance, http};
@@ -44,6 +45,8 @@ pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
         public_url: config.server.public_url.as_str().to_owned(),
         url_policy: url_policy(config),
         package_interval: config.jobs.package_interval,
+        sync_interval: config.jobs.sync_interval,
+        access_max_age: config.jobs.access_max_age,
         credentials_directory: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into),
     })
 }
@@ -178,6 +181,27 @@ pub fn integrations(config: &Config) -> Result<Vec<http::Integration>, Failure> 
         })
     };
     config.integrations.iter().map(integration).collect()
+}
+
+/// The platforms that organizations can follow.
+///
+/// # Errors
+/// If nothing outside can be called as the configuration says.
+pub fn hubs(config: &Config) -> Result<Hubs, Failure> {
+    let outbound = outbound(config)?;
+    let hub = |one: &config::Integration| {
+        let Ok(url) = url::Url::parse(&one.url) else { return Ok(None) };
+        let app = one.github_app.as_ref().map(|app| AppKey {
+            id: app.id,
+            private_key: app.private_key.clone(),
+            slug: app.slug.clone(),
+            webhook_secret: app.webhook_secret.clone(),
+        });
+        let site = Site { id: one.id.clone(), platform: one.platform, url, name: one.name.clone(), app };
+        Hub::new(site, &outbound, Clock::system())
+    };
+    let hubs: Vec<Option<Hub>> = config.integrations.iter().map(hub).collect::<Result<_, SetupFailed>>()?;
+    Ok(Hubs::of(hubs.into_iter().flatten()))
 }
 
 fn url_policy(config: &Config) -> UrlPolicy {

@@ -21,13 +21,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// If another server runs, a command takes too long, or anything in the directory cannot be used.
 pub async fn open(config: &Config, vcs: &Vcs) -> Result<Appliance, Failure> {
     let data_dir = &config.server.data_dir;
+    let hubs = settings::hubs(config)?;
     let started = Instant::now();
     let mut was_told = false;
     loop {
         let settings = settings::appliance(config)?;
         let locked = match Appliance::open(settings, vcs.clone(), Clock::system(), Mode::CreateOrUpgrade).await {
             Err(OpenError::Directory(DirectoryError::Locked(path))) => path,
-            opened => return Ok(opened?),
+            opened => return Ok(opened?.with_hubs(hubs)),
         };
         if client::is_answered(&control::socket(data_dir)) {
             return Err(Failure::new(format!(

@@ -47,6 +47,8 @@ impl TestAppliance {
             public_url: "https://packagist.example.com".to_owned(),
             url_policy,
             package_interval: Duration::from_secs(3600),
+            sync_interval: Duration::from_secs(3600),
+            access_max_age: None,
             credentials_directory: None,
         };
         let appliance = Appliance::open(settings, vcs, Clock::system(), Mode::CreateOrUpgrade)

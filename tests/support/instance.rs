@@ -15,6 +15,8 @@ pub async fn open(data_dir: &Path, clock: Clock) -> Result<Appliance, OpenError>
         public_url: "https://packages.example.com".to_owned(),
         url_policy: UrlPolicy::default(),
         package_interval: Duration::from_secs(3600),
+        sync_interval: Duration::from_secs(3600),
+        access_max_age: None,
         credentials_directory: None,
     };
     let vcs = Vcs::new(vcs::Settings {
