@@ -7,7 +7,7 @@
 //! ```text
 //! cli  config                                  commands, and what config.toml means
 //! http → jobs                                  drivers: what calls us
-//! admin  publish                               use cases: what people and jobs do
+//! admin → sync → publish                        use cases: what people and jobs do
 //! appliance → catalog                          the opened instance, and what requests are answered from
 //! store  vcs  platform  storage  outbound  secrets   adapters (vcs, platform, storage → outbound)
 //! composer  access                             rules: pure
@@ -33,5 +33,6 @@ pub mod publish;
 pub mod secrets;
 pub mod storage;
 pub mod store;
+pub mod sync;
 pub mod telemetry;
 pub mod vcs;

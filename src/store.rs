@@ -40,6 +40,8 @@ pub mod requirements;
 pub mod root_dates;
 pub mod runs;
 pub mod sessions;
+pub mod sync_hints;
+pub mod syncs;
 pub mod team_members;
 pub mod teams;
 pub mod tokens;

@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["http"],
     &["jobs"],
     &["admin"],
+    &["sync"],
     &["publish"],
     &["appliance"],
     &["catalog"],
@@ -216,6 +217,8 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "members::accounts_named",
     "members::organizations_of",
     "policies::knows_integration",
+    "syncs::due",
+    "syncs::ageing",
     "teams::is_below",
 ];
 

@@ -77,3 +77,11 @@ id!(
     /// A team.
     TeamId
 );
+id!(
+    /// What follows an organization of a platform.
+    SyncId
+);
+id!(
+    /// One run of a synchronization.
+    RunId
+);

@@ -40,9 +40,13 @@ CREATE UNIQUE INDEX sync_one_primary ON sync (org_id) WHERE is_primary = 1;
 -- By what somebody reads all packages of the synchronization without a team or grant, if so.
 ALTER TABLE found_member ADD COLUMN reads TEXT CHECK (reads IN ('base', 'sync'));
 ALTER TABLE found_member ADD COLUMN detail TEXT NOT NULL DEFAULT '';
+-- What the account is on the platform; only the primary synchronization makes it that here.
+ALTER TABLE found_member ADD COLUMN there TEXT NOT NULL DEFAULT 'member' CHECK (there IN ('owner', 'admin', 'member'));
 
 -- Its repository is gone: no longer listed, but its archives stay for lock files.
 ALTER TABLE package ADD COLUMN retired_at INTEGER;
+-- The platform says that nobody works on it any more.
+ALTER TABLE package ADD COLUMN archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1));
 
 -- Every repository that a synchronization sees, package or not.
 CREATE TABLE repository (
@@ -64,6 +68,8 @@ CREATE TABLE repository (
     -- before, and only new ones were wanted. removed: somebody removed it by hand.
     decision       TEXT NOT NULL CHECK (decision IN ('package', 'wanted', 'none', 'held', 'left', 'removed')),
     reason         TEXT NOT NULL DEFAULT '',
+    -- Whether somebody saw it in a plan or asked for it: then it may bring a vendor that is new here.
+    asked          INTEGER NOT NULL DEFAULT 0 CHECK (asked IN (0, 1)),
     found_at       INTEGER NOT NULL,
     gone_at        INTEGER,
     PRIMARY KEY (org_id, sync_id, remote_id),

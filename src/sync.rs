@@ -1,0 +1,6 @@
+//! From an organization of a platform to packages, teams and people here.
+//!
+//! The platform's room reads the whole organization into a value; what has to change is a pure difference between that value
+//! and what is here, and it is applied as one change. [`request`] is how everybody else asks for a run.
+
+pub mod request;
