@@ -8,6 +8,7 @@ pub mod accounts;
 mod actor;
 pub mod audit;
 pub mod credentials;
+pub mod deliveries;
 mod error;
 pub mod files;
 pub mod grants;

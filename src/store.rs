@@ -31,6 +31,7 @@ pub mod members;
 pub mod organizations;
 pub mod package_lists;
 pub mod packages;
+pub mod platform_deliveries;
 pub mod policies;
 pub mod readmes;
 pub mod recovery_codes;

@@ -4,7 +4,10 @@
 //! after `202` the work is stored and happens, whatever crashes.
 
 mod body;
+mod platform;
 pub(super) mod rate;
+
+pub use platform::app;
 
 use std::time::Duration;
 
@@ -41,12 +44,7 @@ pub async fn receive(request: HttpRequest, payload: web::Payload, state: web::Da
     }
     let delivery = generic::recognise(|name| request.headers().get(name).and_then(|value| value.to_str().ok()));
     let answer = deliver(&request, payload, &state, &delivery).await;
-    let outcome = match &answer {
-        Ok((_, outcome)) => outcome,
-        Err(Error::Busy(..)) => "refused",
-        Err(_) => "unknown",
-    };
-    ::metrics::counter!(names::WEBHOOKS, "platform" => delivery.provider, "outcome" => outcome).increment(1);
+    count(delivery.provider, answer.as_ref().map(|(_, word)| *word));
     match answer {
         Ok((status, word)) => said(status, word),
         Err(error) => error.response(),
@@ -60,8 +58,12 @@ async fn deliver(
     delivery: &Delivery,
 ) -> Result<(StatusCode, &'static str), Error> {
     let now = state.appliance.now();
-    let Some(hook) = find(state, request.match_info().query("hook"), now) else {
-        return Err(Error::NotFound("There is no webhook at this address: copy it again from the package's page."));
+    let text = request.match_info().query("hook");
+    let Some(hook) = find(state, text, now) else {
+        let unknown = Error::NotFound("There is no webhook at this address: copy it again from the package's page.");
+        let address =
+            if is_address(text) { platform::find(state, token::digest_of(text.as_bytes()), now).await? } else { None };
+        return platform::deliver(request, payload, state, address.ok_or(unknown)?).await;
     };
     if hook.removed_at.is_some() {
         return Ok((StatusCode::OK, "removed"));
@@ -97,12 +99,26 @@ async fn deliver(
 
 /// The address, if it is or was one of ours and still answers. All that are not take the same way out.
 fn find(state: &State, text: &str, now: Timestamp) -> Option<Address> {
-    let is_address = text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let digest = token::digest_of(text.as_bytes());
     let world = state.appliance.catalog.world();
-    let address = world.hook(&digest).filter(|_| is_address)?;
+    let address = world.hook(&digest).filter(|_| is_address(text))?;
     let still = |since: Option<Timestamp>, grace| since.is_none_or(|since| now.since(since) <= grace);
     (still(address.retired_at, RETIRED) && still(address.removed_at, REMOVED)).then(|| address.clone())
+}
+
+/// Whether a text can be an address of ours.
+fn is_address(text: &str) -> bool {
+    text.len() == LENGTH && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Counts a call by who made it and what came of it.
+fn count(provider: &'static str, answer: Result<&'static str, &Error>) {
+    let outcome = match answer {
+        Ok(word) => word,
+        Err(Error::Busy(..)) => "refused",
+        Err(_) => "unknown",
+    };
+    ::metrics::counter!(names::WEBHOOKS, "platform" => provider, "outcome" => outcome).increment(1);
 }
 
 fn said(status: StatusCode, word: &str) -> HttpResponse {

@@ -27,6 +27,8 @@ pub enum Name {
     Metrics,
     /// A webhook.
     Hook,
+    /// The webhook of a GitHub App.
+    AppHook,
     /// `packages.json`.
     Root,
     /// The releases of a package.
@@ -73,7 +75,7 @@ pub struct Route {
 const READ: &str = "GET, HEAD";
 
 /// All addresses for programs, in the order of [`Name`].
-pub static ROUTES: [Route; 15] = [
+pub static ROUTES: [Route; 16] = [
     Route {
         name: Name::Asset,
         pattern: "/assets/{hash}/{file}",
@@ -88,6 +90,12 @@ pub static ROUTES: [Route; 15] = [
         pattern: "/hooks/{hook}",
         methods: "POST, PUT, OPTIONS",
         way: Way::Pattern(|| web::to(hooks::receive)),
+    },
+    Route {
+        name: Name::AppHook,
+        pattern: "/hooks/app/{integration}",
+        methods: "POST",
+        way: Way::Pattern(|| web::to(hooks::app)),
     },
     repository(Name::Root, "/repo/{org}/packages.json", READ),
     repository(Name::Document, "/repo/{org}/p2/{vendor}/{name}.json", READ),

@@ -19,6 +19,8 @@ const GOLDEN: &[Row] = &[
     (Name::Metrics, "GET", "/metrics", PUBLIC),
     (Name::Hook, "POST", "/hooks/0000000000000000000000000000000000000000000000000000000000000000", [404; 4]),
     (Name::Hook, "GET", "/hooks/0000000000000000000000000000000000000000000000000000000000000000", [405; 4]),
+    (Name::AppHook, "POST", "/hooks/app/ghe", [404; 4]),
+    (Name::AppHook, "GET", "/hooks/app/ghe", [405; 4]),
     (Name::Root, "GET", "/repo/acme/packages.json", REPOSITORY),
     (Name::Root, "POST", "/repo/acme/packages.json", [401, 401, 404, 405]),
     (Name::Document, "GET", "/repo/acme/p2/acme/lib.json", REPOSITORY),

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const TOGETHER: usize = 96 << 20;
 
 /// Bodies up to this are looked through at once.
-const SHORT: usize = 64 << 10;
+pub(super) const SHORT: usize = 64 << 10;
 
 /// Bytes that bodies hold in memory now. One number for the process, added to and taken from by every call.
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -35,6 +35,11 @@ pub(super) struct Body {
 }
 
 impl Body {
+    /// The bytes, once.
+    pub(super) fn take(&mut self) -> Option<BytesMut> {
+        self.content.take()
+    }
+
     /// The commits that it announces; a long one is looked through off the threads that answer.
     pub(super) async fn announced(&mut self) -> Vec<String> {
         match self.content.take() {
