@@ -17,6 +17,8 @@ mod gitlab;
 mod hub;
 mod kind;
 mod login;
+mod minted;
+mod pace;
 mod registration;
 pub mod remote;
 

@@ -12,7 +12,7 @@ use super::client::{self, SetupFailed};
 use super::failure::{Failed, explain};
 use super::{HostRule, Settings, proxy};
 
-/// Longest answer that is read, in bytes. A page of a hundred repositories has a quarter of that.
+/// Longest answer that is read unless more is asked for, in bytes.
 const LONGEST_ANSWER: usize = 1 << 20;
 /// How long one call may take altogether; `timeout` under `[outbound]` shortens it.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
@@ -23,6 +23,7 @@ pub struct PlatformClient {
     client: reqwest::Client,
     settings: Settings,
     origins: Vec<url::Origin>,
+    longest: usize,
 }
 
 /// What came back, whole.
@@ -43,8 +44,8 @@ pub enum CallFailed {
     #[error(transparent)]
     Failed(#[from] Failed),
     /// The answer grew too long.
-    #[error("its answer is longer than {} KiB", LONGEST_ANSWER >> 10)]
-    TooLong,
+    #[error("its answer is longer than {} KiB", .0 >> 10)]
+    TooLong(usize),
     /// The address is none of the platform's.
     #[error("it leads to {0}, which is not its own address")]
     Elsewhere(String),
@@ -68,7 +69,13 @@ impl PlatformClient {
             .redirect(Policy::none())
             .build()?;
         let origins = addresses.iter().map(Url::origin).collect();
-        Ok(Self { client, settings, origins })
+        Ok(Self { client, settings, origins, longest: LONGEST_ANSWER })
+    }
+
+    /// The same, reading answers of up to so many bytes.
+    #[must_use]
+    pub fn reading(self, longest: usize) -> Self {
+        Self { longest, ..self }
     }
 
     /// Sends a request and reads its answer, of whatever status.
@@ -89,8 +96,8 @@ impl PlatformClient {
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(CallFailed::TooLong);
+            if body.len() + chunk.len() > self.longest {
+                return Err(CallFailed::TooLong(self.longest));
             }
             body.extend_from_slice(&chunk);
         }

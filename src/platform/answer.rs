@@ -101,6 +101,16 @@ pub(super) enum Trouble {
     Odd(String),
 }
 
+impl Trouble {
+    /// What happened, without a full stop.
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::RateLimited(seconds) => format!("it wants to be asked again only in {seconds} seconds"),
+            Self::Odd(reason) => reason,
+        }
+    }
+}
+
 /// Whether an answer is something else than one.
 pub(super) fn trouble(answer: &Answer) -> Option<Trouble> {
     absence(answer).or_else(|| match kind(answer) {
@@ -174,7 +184,7 @@ pub(super) fn is_form(answer: &Answer) -> bool {
 }
 
 /// How long to wait, in seconds. A reset is held against the platform's own clock, which may differ from ours.
-fn pause(answer: &Answer) -> Option<u64> {
+pub(super) fn pause(answer: &Answer) -> Option<u64> {
     let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let now = date(answer);
     if let Some(after) = header("retry-after") {

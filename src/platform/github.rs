@@ -9,9 +9,23 @@
 //! - Tokens of an OAuth App never expire, so we take ours back ourselves.
 //! - Logins are renamed, and given to others: people are known by their number.
 
+mod api;
+mod app_key;
 mod diagnosis;
+mod hosting;
 mod hosts;
 mod identity;
+mod installation;
+mod organization;
+mod people;
+mod readers;
+mod reading;
+mod refusal;
+mod repositories;
+mod scopes;
+mod teams;
+mod touched;
+mod wire;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -9,11 +9,17 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::event::{Delivery, Headers, Refused};
+use super::github;
 use super::kind::PlatformKind;
 use super::login::Finding;
+use super::minted::Minted;
+use super::pace::Pace;
 use super::remote::{Pages, RemoteOrganization, Touch, Wanted};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
+
+/// Longest answer that is read, in bytes. A page of a hundred repositories has about a twentieth of that.
+const LONGEST_PAGE: usize = 16 << 20;
 
 /// A platform that is registered as an integration, whether or not people log in by it.
 #[derive(Clone, Debug)]
@@ -195,7 +201,12 @@ pub trait Hosting: Send + Sync {
     ) -> BoxFuture<'a, Result<Fate, HubError>>;
 
     /// As [`Hub::git_login`].
-    fn git_login<'a>(&'a self, at: &'a Hub, key: &'a Key) -> BoxFuture<'a, Result<GitLogin, HubError>>;
+    fn git_login<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        path: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<GitLogin, HubError>>;
 
     /// As [`Hub::diagnose`].
     fn diagnose<'a>(
@@ -245,10 +256,11 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     site: Site,
-    #[expect(dead_code, reason = "the first platform that is hosted by a hub sends by it")]
     client: PlatformClient,
     clock: Clock,
     hosting: &'static dyn Hosting,
+    pace: Pace,
+    minted: Minted,
 }
 
 impl fmt::Debug for Hub {
@@ -260,10 +272,8 @@ impl fmt::Debug for Hub {
 /// What a platform can do beyond logins; none for those that this version does not synchronize.
 fn hosting(platform: PlatformKind) -> Option<&'static dyn Hosting> {
     match platform {
-        PlatformKind::GitHub
-        | PlatformKind::GitLab
-        | PlatformKind::BitbucketCloud
-        | PlatformKind::BitbucketDataCenter => None,
+        PlatformKind::GitHub => Some(&github::GitHub),
+        PlatformKind::GitLab | PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => None,
     }
 }
 
@@ -274,8 +284,9 @@ impl Hub {
     /// [`SetupFailed`] when certificates or proxy of the settings are unusable.
     pub fn new(site: Site, outbound: &outbound::Settings, clock: Clock) -> Result<Option<Self>, SetupFailed> {
         let Some(hosting) = hosting(site.platform) else { return Ok(None) };
-        let client = PlatformClient::new(outbound, &hosting.origins(&site))?;
-        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting }))))
+        let client = PlatformClient::new(outbound, &hosting.origins(&site))?.reading(LONGEST_PAGE);
+        let (pace, minted) = (Pace::default(), Minted::default());
+        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted }))))
     }
 
     /// The platform.
@@ -287,6 +298,21 @@ impl Hub {
     /// What time it is.
     pub(super) fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+
+    /// What sends.
+    pub(super) fn client(&self) -> &PlatformClient {
+        &self.0.client
+    }
+
+    /// How fast credentials may be used.
+    pub(super) fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
+
+    /// Tokens that we made.
+    pub(super) fn minted(&self) -> &Minted {
+        &self.0.minted
     }
 
     /// Reads an organization completely. What `wanted` does not ask for again may come from `pages`, which has everything
@@ -319,12 +345,13 @@ impl Hub {
         self.0.hosting.fate(self, key, path, id).await
     }
 
-    /// What Git shows to open repositories that the credential may read.
+    /// What Git shows to open the repository at `path`, such as `acme/lib`, and no other where the platform can tell them
+    /// apart; None: any repository that the credential may read.
     ///
     /// # Errors
     /// [`HubError`].
-    pub async fn git_login(&self, key: &Key) -> Result<GitLogin, HubError> {
-        self.0.hosting.git_login(self, key).await
+    pub async fn git_login(&self, key: &Key, path: Option<&str>) -> Result<GitLogin, HubError> {
+        self.0.hosting.git_login(self, key, path).await
     }
 
     /// What a credential can and cannot do, for an organization or in general.

@@ -172,6 +172,9 @@ pub struct Usage {
 pub struct Wanted {
     /// The organization, as people call it.
     pub name: String,
+    /// The platform's id of it, where it was read before: it is found by that when it was renamed, and whoever has its old
+    /// name is not taken for it.
+    pub id: Option<String>,
     /// What to ask the platform about again.
     pub scope: Scope,
     /// Repositories that are packages or will be: only of these it matters who reads them. Repositories that turn out to
@@ -264,6 +267,11 @@ impl Pages {
     /// Keeps an answer.
     pub fn put(&mut self, url: String, etag: Option<String>, next: Option<String>, body: Vec<u8>) {
         self.0.insert(url, Page { etag, next, body, fresh: true, changed: true });
+    }
+
+    /// Does not keep an answer any more.
+    pub fn remove(&mut self, url: &str) {
+        self.0.remove(url);
     }
 
     /// The answer for this address is what it was.

@@ -19,7 +19,7 @@ use crate::platform::login::{Email, Identity, LoginError};
 
 /// The version of the API that we speak. An Enterprise Server before 3.9 does not know the header, and without it every
 /// one speaks this version.
-const API_VERSION: (&str, &str) = ("X-GitHub-Api-Version", "2022-11-28");
+pub(super) const API_VERSION: (&str, &str) = ("X-GitHub-Api-Version", "2022-11-28");
 /// How long a person waits for a token to be given back.
 const PATIENCE: Duration = Duration::from_secs(5);
 

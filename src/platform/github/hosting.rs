@@ -1,0 +1,154 @@
+//! GitHub as a place of code and people.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use oauth2::http::StatusCode;
+use secrecy::SecretString;
+use url::Url;
+
+use super::api::{Api, As, Ask, part, parts};
+use super::installation::{self, Grant};
+use super::wire::Repository;
+use super::{GitHub, hosts, organization, people, refusal};
+use crate::clock::Timestamp;
+use crate::platform::event::{Delivery, Headers, Refused};
+use crate::platform::hub::{Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
+use crate::platform::remote::{Pages, RemoteOrganization, Touch, Wanted};
+
+/// The user name of every token.
+const GIT_USER: &str = "x-access-token";
+
+impl Hosting for GitHub {
+    fn origins(&self, site: &Site) -> Vec<Url> {
+        vec![site.url.clone(), hosts::api(&site.url)]
+    }
+
+    fn organization<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        wanted: &'a Wanted,
+        pages: &'a mut Pages,
+    ) -> BoxFuture<'a, Result<RemoteOrganization, HubError>> {
+        organization::read(at, key, wanted, pages).boxed()
+    }
+
+    fn is_member<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: &'a str,
+        login: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        async move { people::is_member(&Api::new(at, key), organization, login, id).await }.boxed()
+    }
+
+    fn fate<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        path: &'a str,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Fate, HubError>> {
+        async move { fate(&Api::new(at, key), path, id).await }.boxed()
+    }
+
+    fn git_login<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        path: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<GitLogin, HubError>> {
+        git_login(at, key, path).boxed()
+    }
+
+    fn diagnose<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _organization: Option<&'a str>,
+        _now: Timestamp,
+    ) -> BoxFuture<'a, Diagnosis> {
+        async move { Diagnosis::default() }.boxed()
+    }
+
+    fn ensure_hook<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _place: &'a HookPlace,
+    ) -> BoxFuture<'a, Result<HookState, HubError>> {
+        async move { Err(HubError::Unsupported("Hooks of GitHub are not installed by this version.".to_owned())) }
+            .boxed()
+    }
+
+    fn remove_hook<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _place: &'a HookPlace,
+    ) -> BoxFuture<'a, Result<(), HubError>> {
+        async move { Err(HubError::Unsupported("Hooks of GitHub are not removed by this version.".to_owned())) }.boxed()
+    }
+
+    fn has_own_hook(&self, key: &Key) -> bool {
+        installation::is_app(key)
+    }
+
+    fn missed<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _place: Option<&'a HookPlace>,
+        _since: Timestamp,
+    ) -> BoxFuture<'a, Result<Vec<Touch>, HubError>> {
+        async move { Ok(vec![Touch::Everything]) }.boxed()
+    }
+
+    fn read_webhook(&self, _headers: &Headers, _body: &[u8], _secret: &SecretString) -> Result<Delivery, Refused> {
+        Err(Refused::Signature)
+    }
+}
+
+/// What became of a repository. A path is only a name: who has it now may be another repository.
+async fn fate(api: &Api<'_>, path: &str, id: &str) -> Result<Fate, HubError> {
+    let ask = Ask::get(api.url(&format!("/repos/{}", parts(path))));
+    let answer = api.ask(&ask).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        // GitHub says so also to a credential that has lost what it could see: that would show here.
+        let owner = path.split('/').next().unwrap_or_default();
+        let answer = api.ask(&Ask::get(api.url(&format!("/orgs/{}", part(owner))))).await?;
+        return match answer.status {
+            status if status.is_success() => Ok(Fate::Gone),
+            _ => Err(refusal::of(api.hub.site(), api.key, As::Key, &answer, &format!("read the organization {owner}"))),
+        };
+    }
+    if !answer.status.is_success() {
+        return Err(refusal::of(api.hub.site(), api.key, As::Key, &answer, &format!("read the repository {path}")));
+    }
+    let found: Repository = api.json(&answer)?;
+    Ok(match found.id.to_string() == id {
+        false => Fate::Gone,
+        true if found.full_name == path => Fate::There,
+        true => Fate::Moved(found.full_name),
+    })
+}
+
+async fn git_login(at: &Hub, key: &Key, path: Option<&str>) -> Result<GitLogin, HubError> {
+    let login = |secret, until| GitLogin { username: GIT_USER.to_owned(), secret, until };
+    if !installation::is_app(key) {
+        return Ok(login(key.secret.clone(), None));
+    }
+    let name = path.and_then(|path| path.rsplit('/').next()).map(|name| name.trim_end_matches(".git"));
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
+        match installation::token(at, key, &Grant::CodeOf(name.to_owned())).await {
+            Ok(token) => return Ok(login(token.secret, Some(token.until))),
+            // It was renamed, or is public and not one of the installation's.
+            Err(HubError::Forbidden { missing, .. }) if !missing.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let token = installation::token(at, key, &Grant::Code).await?;
+    Ok(login(token.secret, Some(token.until)))
+}

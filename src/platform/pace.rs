@@ -1,0 +1,111 @@
+//! How fast each credential may be used at a platform: how many requests at once, and the pauses that the platform asked for.
+//! Whoever synchronizes, installs hooks or tests shares them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::hub::Key;
+use crate::clock::Timestamp;
+
+/// The first pause where a platform says that it is asked too fast and not for how long; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// How often it is doubled.
+const DOUBLINGS: u32 = 5;
+
+/// The lanes of all credentials. Written by whoever is first to use a credential; a lock, because look-ups are rare.
+#[derive(Debug, Default)]
+pub(super) struct Pace(Mutex<HashMap<i64, Arc<Lane>>>);
+
+/// What all requests of one credential share.
+#[derive(Debug)]
+pub(super) struct Lane {
+    generation: i64,
+    turns: Semaphore,
+    /// Written and read by the requests, never held while one is under way.
+    pause: Mutex<Pause>,
+}
+
+#[derive(Debug, Default)]
+struct Pause {
+    until: Option<Timestamp>,
+    strikes: u32,
+}
+
+impl Pace {
+    /// The lane of a credential, which lets so many requests through at once. A new secret begins anew.
+    pub(super) fn lane(&self, key: &Key, at_once: usize) -> Arc<Lane> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&key.credential).filter(|lane| lane.generation == key.generation) {
+            return Arc::clone(lane);
+        }
+        let turns = Semaphore::new(at_once);
+        let lane = Arc::new(Lane { generation: key.generation, turns, pause: Mutex::default() });
+        lanes.insert(key.credential, Arc::clone(&lane));
+        lane
+    }
+}
+
+impl Lane {
+    /// Waits for one's turn; it lasts as long as the permit.
+    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.turns.acquire().await.expect("nobody closes it")
+    }
+
+    /// Until when the platform wants to be left alone, if it does.
+    pub(super) fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pause().until.filter(|until| *until > now)
+    }
+
+    /// The platform wants to be left alone until then.
+    pub(super) fn pause_until(&self, until: Timestamp) {
+        let mut pause = self.pause();
+        pause.until = pause.until.max(Some(until));
+    }
+
+    /// The platform wants to be left alone, and does not say for how long: for longer each time.
+    pub(super) fn strike(&self) -> Duration {
+        let mut pause = self.pause();
+        let length = FIRST_PAUSE * 2_u32.pow(pause.strikes.min(DOUBLINGS));
+        pause.strikes = pause.strikes.saturating_add(1);
+        length
+    }
+
+    /// It answers.
+    pub(super) fn well(&self) {
+        self.pause().strikes = 0;
+    }
+
+    fn pause(&self) -> MutexGuard<'_, Pause> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Key, Pace};
+    use crate::clock::Timestamp;
+
+    fn key(generation: i64) -> Key {
+        Key { credential: 7, generation, kind: "github-token".to_owned(), username: None, secret: "x".into() }
+    }
+
+    #[test]
+    fn pauses_belong_to_a_secret_and_grow() {
+        let (pace, now) = (Pace::default(), Timestamp::from_seconds(1000));
+        let lane = pace.lane(&key(1), 2);
+        lane.pause_until(now + Duration::from_secs(30));
+        lane.pause_until(now + Duration::from_secs(10));
+        assert_eq!(pace.lane(&key(1), 2).paused(now), Some(now + Duration::from_secs(30)));
+        assert_eq!(lane.paused(now + Duration::from_secs(30)), None);
+        assert_eq!(pace.lane(&key(2), 2).paused(now), None);
+        let strikes: Vec<_> = (0..7).map(|_| lane.strike().as_secs()).collect();
+        assert_eq!(strikes, [60, 120, 240, 480, 960, 1920, 1920]);
+        lane.well();
+        assert_eq!(lane.strike().as_secs(), 60);
+    }
+}
