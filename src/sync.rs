@@ -3,4 +3,7 @@
 //! The platform's room reads the whole organization into a value; what has to change is a pure difference between that value
 //! and what is here, and it is applied as one change. [`request`] is how everybody else asks for a run.
 
+pub mod change;
+pub mod local;
+pub mod plan;
 pub mod request;

@@ -1,0 +1,173 @@
+//! Whether what is not listed any more may go.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::remote::Touch;
+
+/// As many of a kind may always go at once.
+const FEW: usize = 5;
+/// One part in so many may go at once.
+const SHARE: usize = 5;
+
+/// Something that goes, by the platform's ids.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// A package, by its repository.
+    Package(String),
+    /// A team.
+    Team(String),
+    /// A member.
+    Member(String),
+    /// A member is no owner any more.
+    Owner(String),
+    /// An account is in a team no more (team, account).
+    TeamMember(String, String),
+    /// A team reads a repository no more (team, repository).
+    TeamRepository(String, String),
+    /// An account reads a repository no more without a team (account, repository).
+    Reader(String, String),
+}
+
+/// What may go without being weighed, and what may not go.
+#[derive(Clone, Debug, Default)]
+pub struct Leave {
+    /// What signed events announced, what the platform confirmed when it was asked, and what an administrator accepted.
+    pub gone: BTreeSet<Loss>,
+    /// What the platform says is there, whatever its lists show.
+    pub there: BTreeSet<Loss>,
+}
+
+impl Leave {
+    /// Lets go what events announced, once it is not listed any more.
+    pub fn announced<'a>(&mut self, touches: impl IntoIterator<Item = &'a Touch>) {
+        for touch in touches {
+            match touch {
+                Touch::RepositoryGone(repository) => {
+                    self.gone.insert(Loss::Package(repository.clone()));
+                }
+                Touch::MemberGone(account) => {
+                    self.gone.insert(Loss::Member(account.clone()));
+                    self.gone.insert(Loss::Owner(account.clone()));
+                }
+                Touch::ReaderGone(repository, account) => {
+                    self.gone.insert(Loss::Reader(account.clone(), repository.clone()));
+                }
+                Touch::TeamGone(team) => {
+                    self.gone.insert(Loss::Team(team.clone()));
+                }
+                Touch::TeamMemberGone(team, account) => {
+                    self.gone.insert(Loss::TeamMember(team.clone(), account.clone()));
+                }
+                Touch::TeamRepositoryGone(team, repository) => {
+                    self.gone.insert(Loss::TeamRepository(team.clone(), repository.clone()));
+                }
+                Touch::Everything
+                | Touch::Repositories
+                | Touch::Repository(_)
+                | Touch::Members
+                | Touch::Readers(_)
+                | Touch::Teams
+                | Touch::Team(_)
+                | Touch::Hooks => {}
+            }
+        }
+    }
+}
+
+/// What is decided about one kind of things that are not listed any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Verdict {
+    going: BTreeSet<Loss>,
+    waiting: BTreeSet<Loss>,
+    /// Neither: the platform may not have told everything, or says that they are there.
+    pub(super) kept: BTreeSet<Loss>,
+}
+
+impl Verdict {
+    /// Whether it goes now.
+    pub(super) fn goes(&self, loss: &Loss) -> bool {
+        self.going.contains(loss)
+    }
+
+    /// Whether it waits for an administrator.
+    pub(super) fn waits(&self, loss: &Loss) -> bool {
+        self.waiting.contains(loss)
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Those of which nobody but a list says that they are gone.
+    pub(super) fn unconfirmed<'a>(&'a self, leave: &'a Leave) -> impl Iterator<Item = &'a Loss> {
+        let all = self.going.iter().chain(&self.waiting).chain(&self.kept);
+        all.filter(|loss| !leave.gone.contains(*loss) && !leave.there.contains(*loss))
+    }
+
+    /// Lets nothing go of itself any more.
+    pub(super) fn hold(&mut self, losses: impl IntoIterator<Item = Loss>) {
+        for loss in losses {
+            if self.going.remove(&loss) {
+                self.waiting.insert(loss);
+            }
+        }
+    }
+}
+
+/// Decides about what is not listed any more of `of` things. `told`: whether the platform has told of all that there are.
+///
+/// More than [`FEW`] and more than one in [`SHARE`] wait, all of them: which of them is a mistake nobody knows.
+pub(super) fn judge(losses: BTreeSet<Loss>, of: usize, told: bool, leave: &Leave) -> Verdict {
+    let (there, losses): (BTreeSet<_>, BTreeSet<_>) = losses.into_iter().partition(|loss| leave.there.contains(loss));
+    let (sure, unsure): (BTreeSet<_>, BTreeSet<_>) = losses.into_iter().partition(|loss| leave.gone.contains(loss));
+    let mut verdict = Verdict { going: sure, waiting: BTreeSet::new(), kept: there };
+    if !told {
+        verdict.kept.extend(unsure);
+    } else if is_suspicious(unsure.len(), of) {
+        verdict.waiting = unsure;
+    } else {
+        verdict.going.extend(unsure);
+    }
+    verdict
+}
+
+fn is_suspicious(lost: usize, of: usize) -> bool {
+    lost > FEW && lost.saturating_mul(SHARE) > of
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Leave, Loss, is_suspicious, judge};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_few_or_a_fifth_may_go() {
+        for (lost, of) in [(0, 0), (5, 5), (5, 6), (6, 30), (20, 100), (200, 1000)] {
+            assert!(!is_suspicious(lost, of), "{lost} of {of}");
+        }
+        for (lost, of) in [(6, 6), (6, 29), (21, 100), (201, 1000)] {
+            assert!(is_suspicious(lost, of), "{lost} of {of}");
+        }
+    }
+
+    fn members(numbers: std::ops::Range<usize>) -> BTreeSet<Loss> {
+        numbers.map(|number| Loss::Member(number.to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_sure_is_not_weighed() {
+        let leave = Leave { gone: members(0..4), there: members(4..5) };
+        let verdict = judge(members(0..10), 10, true, &leave);
+        assert!(verdict.goes(&Loss::Member("0".to_owned())), "five unsure ones are few");
+        assert_eq!((verdict.waiting(), verdict.kept.len(), verdict.going.len()), (0, 1, 9));
+        let verdict = judge(members(0..11), 11, true, &leave);
+        assert_eq!((verdict.waiting(), verdict.going.len()), (6, 4));
+        assert_eq!(verdict.unconfirmed(&leave).count(), 6);
+        let verdict = judge(members(0..11), 11, false, &leave);
+        assert_eq!((verdict.waiting(), verdict.going.len(), verdict.kept.len()), (0, 4, 7));
+    }
+}

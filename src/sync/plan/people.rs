@@ -1,0 +1,241 @@
+//! People: the accounts, what they are, and what they read without a team.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::guard::{Loss, judge};
+use super::{Draft, QUESTIONS, names};
+use crate::access::facts::GrantKind;
+use crate::access::role::Role;
+use crate::platform::remote::{Kind, RemoteMember};
+use crate::sync::change::{Action, Change, Deed, Membership, Subject};
+use crate::sync::local::Reader;
+
+impl Draft<'_> {
+    /// Logins and names follow the platform, and so does being suspended.
+    pub(super) fn accounts(&mut self) {
+        for (id, account) in self.people.clone() {
+            let known = self.local.accounts.get(id);
+            let display_name =
+                account.display_name.clone().or_else(|| known.and_then(|known| known.display_name.clone()));
+            let is_known =
+                known.is_some_and(|known| known.login == account.login && known.display_name == display_name);
+            if !is_known {
+                self.plan.accounts.insert(id.to_owned(), (account.login.clone(), account.display_name.clone()));
+            }
+            let renamed = known.filter(|known| known.login != account.login).map(|known| known.login.clone());
+            let was_suspended = known.is_some_and(|known| known.suspended);
+            if let Some(before) = renamed {
+                self.push(Change {
+                    action: Action::Change,
+                    kind: Subject::Member,
+                    name: account.login.clone(),
+                    detail: format!("was called {before}; the same person"),
+                    deed: Deed::Account { account: id.to_owned(), suspended: None },
+                });
+            }
+            if was_suspended != account.suspended {
+                self.push(Change {
+                    action: Action::Change,
+                    kind: Subject::Member,
+                    name: account.login.clone(),
+                    detail: if account.suspended {
+                        "suspended on the platform, so that nothing counts here that was found of them"
+                    } else {
+                        "not suspended on the platform any more"
+                    }
+                    .to_owned(),
+                    deed: Deed::Account { account: id.to_owned(), suspended: Some(account.suspended) },
+                });
+            }
+        }
+    }
+
+    /// Members and their roles; the accounts that are not listed any more, and whether they go.
+    pub(super) fn members(&mut self) -> BTreeMap<String, bool> {
+        let wanted: BTreeMap<&str, &RemoteMember> =
+            self.remote.members.iter().map(|member| (member.account.id.as_str(), member)).collect();
+        let vanished = self.local.members.keys().filter(|id| !wanted.contains_key(id.as_str()));
+        let losses: BTreeSet<Loss> = vanished.cloned().map(Loss::Member).collect();
+        let told = !self.remote.incomplete.contains(&Kind::Member);
+        let of = self.local.members.len();
+        let mut verdict = judge(losses.clone(), of, told, self.leave);
+        if verdict.waiting() > 0 {
+            self.plan.because.push(format!(
+                "{} of {of} members would go: the platform does not list them any more",
+                verdict.waiting()
+            ));
+        }
+        let demoted = self.demoted(&wanted);
+        let mut owners = judge(demoted, usize::MAX, true, self.leave);
+        if self.leaves_no_owner(&wanted) {
+            verdict.hold(losses.iter().filter(|loss| self.is_owner(loss) && !self.leave.gone.contains(loss)).cloned());
+            let demotions: Vec<Loss> = owners.unconfirmed(self.leave).cloned().collect();
+            owners.hold(demotions);
+            self.plan.because.push("nobody would be an owner any more".to_owned());
+        }
+        if !told || verdict.waiting() > 0 {
+            let asked = verdict.unconfirmed(self.leave).filter_map(|loss| match loss {
+                Loss::Member(id) => Some((self.local.login(id), id.clone())),
+                _ => None,
+            });
+            self.plan.questions.members = asked.take(QUESTIONS).collect();
+        }
+        self.add_and_change(&wanted, &owners);
+        let mut gone = BTreeMap::new();
+        for loss in &losses {
+            let Loss::Member(id) = loss else { continue };
+            let change = Change {
+                action: Action::Remove,
+                kind: Subject::Member,
+                name: self.login(id),
+                detail: format!("no member of {} any more", self.remote.name),
+                deed: Deed::RemoveMember { account: id.clone() },
+            };
+            gone.insert(id.clone(), verdict.goes(loss));
+            self.push_loss(&verdict, loss, change);
+        }
+        if !verdict.kept.is_empty() {
+            let kept = verdict.kept.iter().filter_map(|loss| match loss {
+                Loss::Member(id) => Some(self.local.login(id)),
+                _ => None,
+            });
+            let notice = format!("{} stay members: the platform's list of members may be incomplete.", names(kept));
+            self.plan.notices.push(notice);
+        }
+        gone
+    }
+
+    fn is_owner(&self, loss: &Loss) -> bool {
+        matches!(loss, Loss::Member(id) if self.local.owners().any(|owner| owner == id))
+    }
+
+    fn role(&self, member: &RemoteMember) -> Role {
+        if self.local.primary { member.role } else { Role::Member }
+    }
+
+    /// Owners here who are members there, and owners no more.
+    fn demoted(&self, wanted: &BTreeMap<&str, &RemoteMember>) -> BTreeSet<Loss> {
+        let listed = self.local.members.iter().filter_map(|(id, was)| Some((id, was, *wanted.get(id.as_str())?)));
+        let demoted = listed.filter(|(_, was, is)| was.role == Role::Owner && self.role(is) < Role::Owner);
+        demoted.map(|(id, _, _)| Loss::Owner(id.clone())).collect()
+    }
+
+    /// Whether nobody would own the organization any more who does now, by the platform's word alone.
+    fn leaves_no_owner(&self, wanted: &BTreeMap<&str, &RemoteMember>) -> bool {
+        let is_owner = |member: &&&RemoteMember| self.role(member) == Role::Owner && !member.account.suspended;
+        self.local.primary
+            && !self.local.has_given_owner
+            && self.local.owners().next().is_some()
+            && !wanted.values().any(|member| is_owner(&member))
+    }
+
+    fn add_and_change(&mut self, wanted: &BTreeMap<&str, &RemoteMember>, owners: &super::guard::Verdict) {
+        for (id, member) in wanted {
+            let mut as_what = Membership {
+                there: member.role,
+                role: self.role(member),
+                reads: member.reads,
+                detail: member.detail.clone(),
+                until: member.until,
+            };
+            let (name, account) = (member.account.login.clone(), (*id).to_owned());
+            let Some(before) = self.local.members.get(*id) else {
+                let detail = described(&as_what);
+                let deed = Deed::AddMember { account, as_what };
+                self.push(Change { action: Action::Add, kind: Subject::Member, name, detail, deed });
+                continue;
+            };
+            let loss = Loss::Owner(account.clone());
+            if owners.waits(&loss) {
+                let held = as_what.clone();
+                let deed = Deed::ChangeMember { account: account.clone(), as_what: held };
+                let detail = format!("was owner, becomes {}", described(&as_what));
+                self.push_loss(
+                    owners,
+                    &loss,
+                    Change { action: Action::Change, kind: Subject::Member, name: name.clone(), detail, deed },
+                );
+                as_what.role = before.role;
+                as_what.there = before.there;
+            }
+            if *before != as_what {
+                let detail = match (described(before), described(&as_what)) {
+                    (was, is) if was == is => is,
+                    (was, is) => format!("was {was}, becomes {is}"),
+                };
+                let deed = Deed::ChangeMember { account, as_what };
+                self.push(Change { action: Action::Change, kind: Subject::Member, name, detail, deed });
+            }
+        }
+    }
+
+    /// Who reads single packages without a team.
+    pub(super) fn readers(&mut self, packages: &BTreeSet<String>) {
+        let mut wanted: BTreeMap<(String, String, GrantKind), Reader> = BTreeMap::new();
+        for reader in self.remote.readers.iter().filter(|reader| packages.contains(&reader.repository)) {
+            let key = (reader.account.id.clone(), reader.repository.clone(), reader.kind);
+            wanted.insert(key, Reader { detail: reader.detail.clone(), until: reader.until });
+        }
+        let paths: BTreeMap<&str, &str> =
+            self.remote.repositories.iter().map(|one| (one.id.as_str(), one.path.as_str())).collect();
+        let path =
+            |repository: &str| paths.get(repository).map_or_else(|| repository.to_owned(), |path| (*path).to_owned());
+        for ((account, repository, by), reader) in &wanted {
+            let before = self.local.readers.get(&(account.clone(), repository.clone(), *by));
+            if before == Some(reader) {
+                continue;
+            }
+            self.plan.changes.push(Change {
+                action: if before.is_some() { Action::Change } else { Action::Add },
+                kind: Subject::Permission,
+                name: path(repository),
+                detail: format!("{}: {}", self.login(account), reader.detail),
+                deed: Deed::Grant {
+                    repository: repository.clone(),
+                    account: account.clone(),
+                    by: *by,
+                    detail: reader.detail.clone(),
+                    until: reader.until,
+                },
+            });
+        }
+        // What is granted of a repository that is gone stays for its archives.
+        let lost: Vec<_> = self
+            .local
+            .readers
+            .iter()
+            .filter(|(key, _)| !wanted.contains_key(*key) && paths.contains_key(key.1.as_str()))
+            .collect();
+        let losses = lost.iter().map(|(key, _)| Loss::Reader(key.0.clone(), key.1.clone())).collect();
+        let (of, told) = (self.local.readers.len(), !self.remote.incomplete.contains(&Kind::Permission));
+        let verdict = judge(losses, of, told, self.leave);
+        if verdict.waiting() > 0 {
+            self.plan.because.push(format!("{} of {of} permissions of single people would go", verdict.waiting()));
+        }
+        for ((account, repository, by), reader) in lost {
+            let change = Change {
+                action: Action::Remove,
+                kind: Subject::Permission,
+                name: path(repository),
+                detail: format!("{}: {}", self.login(account), reader.detail),
+                deed: Deed::Revoke { repository: repository.clone(), account: account.clone(), by: *by },
+            };
+            self.push_loss(&verdict, &Loss::Reader(account.clone(), repository.clone()), change);
+        }
+    }
+}
+
+/// A membership in words.
+pub(super) fn described(member: &Membership) -> String {
+    let role = if member.there > member.role {
+        format!("{} ({} there)", member.role, member.there)
+    } else {
+        member.role.to_string()
+    };
+    match member.reads {
+        Some(_) if member.role.manages() => role,
+        Some(_) if member.detail.is_empty() => format!("{role} who reads all repositories"),
+        Some(_) => format!("{role} who reads all repositories: {}", member.detail),
+        None => role,
+    }
+}
