@@ -22,6 +22,7 @@ pub mod organization_settings;
 pub mod organizations;
 pub mod packages;
 pub mod people;
+pub mod platform_hooks;
 pub mod second_factor;
 pub mod sessions;
 pub mod setup;

@@ -5,6 +5,7 @@
 
 mod directory;
 mod hubs;
+mod keys;
 pub mod vitals;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 
 pub use directory::{DirectoryError, Mode};
 pub use hubs::Hubs;
+pub use keys::KeyFailed;
 
 use crate::catalog::{Catalog, Updater};
 use crate::clock::{Clock, Timestamp};

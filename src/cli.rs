@@ -12,6 +12,7 @@ mod completions;
 mod control;
 mod credential;
 mod failure;
+mod hook;
 mod host_key;
 mod input;
 mod integration;
@@ -122,6 +123,9 @@ enum Managed {
     /// Tokens with which Composer installs packages
     #[command(subcommand)]
     Token(token::Command),
+    /// The webhooks that synchronizations installed on platforms
+    #[command(subcommand)]
+    Hook(hook::Command),
     /// The queue of work
     #[command(subcommand)]
     Job(job::Command),
@@ -163,6 +167,7 @@ impl Managed {
             Self::Team(command) => team::run(command, session).await,
             Self::Access(command) => access::run(command, session).await,
             Self::Token(command) => token::run(command, session).await,
+            Self::Hook(command) => hook::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
             Self::Audit(command) => audit::run(command, session).await,
         }

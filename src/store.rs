@@ -32,6 +32,7 @@ pub mod organizations;
 pub mod package_lists;
 pub mod packages;
 pub mod platform_deliveries;
+pub mod platform_hooks;
 pub mod policies;
 pub mod readmes;
 pub mod recovery_codes;

@@ -220,6 +220,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "platform_deliveries::is_known",
     "platform_deliveries::of_installation",
     "platform_deliveries::prune",
+    "platform_hooks::prune",
     "policies::knows_integration",
     "syncs::due",
     "syncs::ageing",
