@@ -20,6 +20,7 @@ use crate::config::{Config, Overrides, PublicUrl};
 use crate::http::{self, Server};
 use crate::jobs::Workers;
 use crate::jobs::build_dist::Dists;
+use crate::store::syncs;
 use crate::telemetry::{self, metrics};
 use crate::vcs::Vcs;
 
@@ -74,6 +75,9 @@ async fn serve(config: &Config) -> Result<u8, Failure> {
     let appliance = opened?;
     let settings = settings::http(config)?;
     require_unchanged(&appliance, &settings.integrations).await?;
+    // What platforms told while nobody listened is found by comparing everything.
+    let now = appliance.now();
+    appliance.database.write(move |tx| syncs::set_all_due(tx, now)).await?;
     let workers = Workers::start(appliance.clone(), config.jobs.workers).await?;
     let dists = Dists::new(appliance.clone());
     let state = http::State::new(appliance.clone(), dists, metrics, settings);

@@ -213,6 +213,15 @@ pub fn set_stale(org: OrgId, tx: &Tx<'_>, id: SyncId, since: Option<Timestamp>) 
     Ok(())
 }
 
+/// Makes all synchronizations due, whatever their time is: while nobody listened, platforms told of changes.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_all_due(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute("UPDATE sync SET next_run_at = ?1 WHERE next_run_at > ?1", [now])?;
+    Ok(())
+}
+
 /// Sets when it runs again by itself.
 ///
 /// # Errors
