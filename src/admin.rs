@@ -34,7 +34,7 @@ pub mod vendors;
 
 pub use crate::store::audit::Via;
 pub use actor::Actor;
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use name::Name;
 
 /// What every use case answers.

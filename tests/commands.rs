@@ -63,7 +63,7 @@ fn the_organization_may_be_left_out_while_there_is_one() {
     world.run("vendor add acme").done();
     world.run("org add other").done();
     world.run("vendor list").refused(2, "add `--org ORG` with one of acme, other");
-    world.run("vendor list --org third").refused(1, "there is no organization `third`; there are: acme, other");
+    world.run("vendor list --org third").refused(1, "there is no organization `third`: there are acme, other");
     assert_eq!(world.run("vendor list --org ACME --json").json(), json!([{ "name": "acme", "packages": 0 }]));
     world.run("org remove other").done();
     assert_eq!(world.run("org list --json").json(), json!([{ "slug": "acme", "name": "Acme", "packages": 0 }]));
@@ -84,7 +84,7 @@ fn slugs_are_unique_and_former_ones_stay_taken() {
     world.run("org add other").done();
     world.run("vendor add acme --org ACME").done();
     world.run("vendor list --org umbrella").done();
-    world.run("org remove acme").refused(1, "there is no organization `acme`; there are: other, umbrella");
+    world.run("org remove acme").refused(1, "there is no organization `acme`: there are other, umbrella");
     world.run("org remove other").done();
     world.run("org rename umbrella acme").done();
     assert_eq!(world.run("org list --json").json()[0]["name"], "acme");

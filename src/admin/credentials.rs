@@ -129,10 +129,11 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
         .database
         .write(move |tx| {
             if credentials::by_name(org, tx, &row.name)?.is_some() {
-                return Err(Error::conflict(format!(
-                    "there is a credential `{}` already: use another name, or give it a new secret with `credential rotate {}`",
-                    row.name, row.name
-                )));
+                let refused = Error::conflict(format!(
+                    "there is a credential `{}` already: use another name, or give that one a new secret",
+                    row.name
+                ));
+                return Err(refused.by_command(format!("`credential rotate {}`", row.name)));
             }
             let id = credentials::insert(org, tx, &row, now)?;
             store_secret(org, tx, &keys, id, &secret, None)?;
@@ -222,12 +223,12 @@ fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()
     if users.is_empty() {
         return Ok(());
     }
-    Err(Error::conflict(format!(
-        "the credential `{}` is used by {}: let them use another one with `credential remove {} --replace-with OTHER`, or remove them first",
+    let refused = Error::conflict(format!(
+        "the credential `{}` is used by {}: let them use another one, or remove them first",
         credential.name,
-        some_of(&users),
-        credential.name
-    )))
+        some_of(&users)
+    ));
+    Err(refused.by_command(format!("`credential remove {} --replace-with OTHER`", credential.name)))
 }
 
 fn replace(
@@ -239,7 +240,7 @@ fn replace(
     now: Timestamp,
 ) -> Result<()> {
     if old.id == new.id {
-        return Err(Error::invalid("a credential cannot replace itself: name another one behind --replace-with"));
+        return Err(Error::invalid("a credential cannot replace itself: name another one"));
     }
     for id in packages::using(org, tx, old.id)? {
         if let Some(package) = packages::by_id(org, tx, id)? {
@@ -282,27 +283,29 @@ fn some_of(names: &[String]) -> String {
 /// The credential with this name, in a transaction or a read.
 pub(super) fn find(org: OrgId, connection: &rusqlite::Connection, name: &str) -> Result<Credential> {
     credentials::by_name(org, connection, name)?.ok_or_else(|| {
-        Error::not_found(format!(
-            "there is no credential `{}`: `credential list` shows those that there are",
-            name.escape_debug()
-        ))
+        Error::not_found(format!("there is no credential `{}`", name.escape_debug()))
+            .by_command("`credential list` shows those that there are")
     })
 }
 
 /// A credential is sent to exactly its own host and port, so a package elsewhere cannot use it.
 pub(super) fn require_fit(credential: &Credential, url: &SourceUrl) -> Result<()> {
     let Some((host, port)) = url.host_port() else {
-        return Err(Error::invalid("a repository on this machine needs no credential: leave `--credential` out"));
+        return Err(
+            Error::invalid("a repository on this machine needs no credential").by_command("leave `--credential` out")
+        );
     };
     if let Some(kind) = Kind::parse(&credential.kind) {
         kind.require_opens_git(&credential.name, url.scheme())?;
     }
     let own = (credential.host.as_deref().unwrap_or_default(), self::port(credential));
     if own != (host.as_str(), port) {
-        return Err(Error::invalid(format!(
-            "the credential `{}` is for {}:{} and is never sent to {host}:{port}, where the repository is: choose a credential for that host, or add one with `credential add NAME --type {} --host {host}:{port}`",
-            credential.name, own.0, own.1, credential.kind
-        )));
+        let refused = Error::invalid(format!(
+            "the credential `{}` is for {}:{} and is never sent to {host}:{port}, where the repository is: choose a credential for that host, or add one",
+            credential.name, own.0, own.1
+        ));
+        let command = format!("`credential add NAME --type {} --host {host}:{port}`", credential.kind);
+        return Err(refused.by_command(command));
     }
     Ok(())
 }
@@ -314,8 +317,11 @@ pub(super) fn require_enough(credential: Option<&Credential>, url: &SourceUrl) -
     }
     let (host, port) = url.host_port().unwrap_or_default();
     let host = if port == Kind::SshKey.default_port() { host } else { format!("{host}:{port}") };
-    Err(Error::invalid(format!(
-        "{url} is reached by SSH, which needs a key: make one with `credential add NAME --type ssh-key --host {host} --generate`, add the public key that it prints to the repository's deploy keys, and give `--credential NAME` here"
+    let refused = Error::invalid(format!(
+        "{url} is reached by SSH, which needs a key: add a credential of type ssh-key for {host}, add its public key to the repository's deploy keys, and choose it here"
+    ));
+    Err(refused.by_command(format!(
+        "`credential add NAME --type ssh-key --host {host} --generate`, and `--credential NAME` here"
     )))
 }
 
@@ -340,7 +346,7 @@ fn store_secret(
 fn check_secret(secret: SecretString) -> Result<SecretString> {
     let text = secret.expose_secret();
     if text.trim().is_empty() {
-        return Err(Error::invalid("the secret is empty: give it with --secret-stdin or --secret-file"));
+        return Err(Error::invalid("the secret is empty").by_command("give it with --secret-stdin or --secret-file"));
     }
     if text.len() > LONGEST_SECRET {
         return Err(Error::invalid("the secret is longer than 64 KiB: is it the right file?"));

@@ -54,11 +54,9 @@ pub async fn take(appliance: &Appliance, actor: &Actor, org: OrgId, name: &str, 
         .write(move |tx| {
             let named = people::named(tx, &name)?;
             if !grants::take(org, tx, package.id, named.person)? {
-                return Err(Error::not_found(format!(
-                    "nobody granted `{}` the package {}: `access explain` tells why they may see it, if they may",
-                    named.name,
-                    package.shown_name()
-                )));
+                let refused =
+                    Error::not_found(format!("nobody granted `{}` the package {}", named.name, package.shown_name()));
+                return Err(refused.by_command("`access explain` tells why they may see it, if they may"));
             }
             let detail = json!({ "package": package.shown_name() });
             actor.record(tx, Some(org), "access.revoke", &named.name, detail, now)?;

@@ -178,9 +178,8 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, server: &Server, finge
         .write(move |tx| {
             let removed = host_keys::remove(tx, &server.host, server.port, fingerprint.as_deref())?;
             if removed == 0 {
-                return Err(Error::not_found(format!(
-                    "no such host key of {server} is known: `host-key list` shows those that are"
-                )));
+                return Err(Error::not_found(format!("no such host key of {server} is known"))
+                    .by_command("`host-key list` shows those that are"));
             }
             let detail = json!({ "fingerprint": fingerprint, "keys": removed });
             actor.record(tx, None, "host-key.remove", &server.to_string(), detail, now)?;

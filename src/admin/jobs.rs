@@ -186,7 +186,8 @@ fn find(connection: &rusqlite::Connection, id: JobId) -> Result<Job> {
 }
 
 fn none(id: JobId) -> Error {
-    Error::not_found(format!("there is no job {id}, or it ended long ago: `job list` shows those that there are"))
+    Error::not_found(format!("there is no job {id}, or it ended long ago"))
+        .by_command("`job list` shows those that there are")
 }
 
 fn in_words(job: &Job) -> &str {

@@ -176,10 +176,8 @@ pub async fn add(appliance: &Appliance, actor: &Actor, by: Role, org: OrgId, nam
             let named = people::named(tx, &name)?;
             let user = require_user(&named)?;
             if let Some((_, given)) = members::given(org, tx, Some(user))?.first() {
-                return Err(Error::conflict(format!(
-                    "`{}` is {given} of the organization already: `member set-role` changes that",
-                    named.name
-                )));
+                let refused = Error::conflict(format!("`{}` is {given} of the organization already", named.name));
+                return Err(refused.by_command("`member set-role` changes that"));
             }
             require_power(by, role_of(tx, org, named.person, now)?, Some(role), &named.name)?;
             members::set(org, tx, user, role, now)?;
@@ -210,10 +208,8 @@ pub async fn set_role(
             let before = role_of(tx, org, named.person, now)?;
             let given = members::given(org, tx, Some(user))?.first().map(|(_, role)| *role);
             if before.is_none() && given.is_none() {
-                return Err(Error::not_found(format!(
-                    "`{}` is no member of the organization: `member add` makes one",
-                    named.name
-                )));
+                let refused = Error::not_found(format!("`{}` is no member of the organization", named.name));
+                return Err(refused.by_command("`member add` makes one"));
             }
             require_power(by, before.max(given), Some(role), &named.name)?;
             let owners = owners(tx, org, now)?;
@@ -221,10 +217,11 @@ pub async fn set_role(
             require_owner(tx, org, now, &owners)?;
             let after = role_of(tx, org, named.person, now)?;
             if let Some(found) = after.filter(|after| *after > role) {
-                return Err(Error::conflict(format!(
-                    "`{}` is {found} on the platform, and the highest role counts: change it there, or deactivate what was found (`member deactivate`)",
+                let refused = Error::conflict(format!(
+                    "`{}` is {found} on the platform, and the highest role counts: change it there, or deactivate what was found",
                     named.name
-                )));
+                ));
+                return Err(refused.by_command("`member deactivate` does"));
             }
             let detail = json!({ "role": role.as_str(), "before": before.map(Role::as_str) });
             actor.record(tx, Some(org), "member.set-role", &named.name, detail, now)?;
@@ -251,16 +248,15 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, by: Role, org: OrgId, 
             let known = Known::read(tx, org, named.person)?;
             let is_found = known.facts().accounts.iter().any(|account| !account.found.is_empty());
             if gone == 0 && is_found {
-                return Err(Error::conflict(format!(
-                    "`{}` is here because a synchronization found them: remove them on the platform, or keep them out with `member deactivate`",
+                let refused = Error::conflict(format!(
+                    "`{}` is here because a synchronization found them: remove them on the platform, or deactivate what was found",
                     named.name
-                )));
+                ));
+                return Err(refused.by_command("`member deactivate` does"));
             }
             if gone == 0 {
-                return Err(Error::not_found(format!(
-                    "`{}` is no member of the organization: `member list` shows who is",
-                    named.name
-                )));
+                let refused = Error::not_found(format!("`{}` is no member of the organization", named.name));
+                return Err(refused.by_command("`member list` shows who is"));
             }
             require_owner(tx, org, now, &owners)?;
             let detail = json!({ "before": before.map(Role::as_str), "still_found": is_found });
@@ -290,10 +286,11 @@ pub async fn set_active(
             let known = Known::read(tx, org, named.person)?;
             let found = known.facts().accounts.iter().flat_map(|account| account.found.iter().map(|found| found.role));
             let Some(found) = found.max() else {
-                return Err(Error::not_found(format!(
-                    "no synchronization of the organization found `{}`: `member add` and `member remove` are for people that administrators add",
-                    named.name
-                )));
+                let refused =
+                    Error::not_found(format!("no synchronization of the organization found `{}`", named.name));
+                return Err(
+                    refused.by_command("`member add` and `member remove` are for people that administrators add")
+                );
             };
             require_power(by, Some(found), Some(found), &named.name)?;
             let owners = owners(tx, org, now)?;
@@ -371,6 +368,7 @@ pub(super) fn require_owner(tx: &Tx<'_>, org: OrgId, now: Timestamp, before: &[P
         return Ok(());
     }
     Err(Error::conflict(
-        "this would leave the organization without an owner who can get in: make somebody else an owner first (`member add NAME --role owner`, or `member set-role NAME owner`)",
-    ))
+        "this would leave the organization without an owner who can get in: make somebody else an owner first",
+    )
+    .by_command("`member add NAME --role owner`, or `member set-role NAME owner`"))
 }

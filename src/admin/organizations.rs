@@ -71,11 +71,11 @@ pub async fn find(appliance: &Appliance, slug: &str) -> Result<Organization> {
         return Ok(found.clone());
     }
     let slugs: Vec<&str> = all.iter().map(|one| one.slug.as_str()).collect();
-    let there = match slugs.as_slice() {
-        [] => "there is none yet: add one with `org add`".to_owned(),
-        slugs => format!("there are: {}", slugs.join(", ")),
-    };
-    Err(Error::not_found(format!("there is no organization `{}`; {there}", slug.escape_debug())))
+    let none = Error::not_found(format!("there is no organization `{}`", slug.escape_debug()));
+    Err(none.by_command(match slugs.as_slice() {
+        [] => "there is none yet, add one with `org add`".to_owned(),
+        slugs => format!("there are {}", slugs.join(", ")),
+    }))
 }
 
 /// The slugs that an organization had before, and still answers to.

@@ -114,10 +114,8 @@ pub async fn find(appliance: &Appliance, org: OrgId, text: &str) -> Result<Packa
                 return Ok(found);
             }
             let shown: String = text.chars().take(200).collect();
-            Err(Error::not_found(format!(
-                "the organization has no package `{}`: `package list` shows names, ids and addresses",
-                shown.escape_debug()
-            )))
+            Err(Error::not_found(format!("the organization has no package `{}`", shown.escape_debug()))
+                .by_command("`package list` shows names, ids and addresses"))
         })
         .await
 }
@@ -348,7 +346,7 @@ fn commit_id(text: &str) -> Result<String> {
     let text = text.trim().to_ascii_lowercase();
     if !matches!(text.len(), 40 | 64) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Error::invalid(
-            "REFERENCE is a whole commit id of 40 hexadecimal digits, as in `dist.reference` of a lock file: `git rev-parse` makes one of an abbreviation",
+            "the reference is a whole commit id of 40 hexadecimal digits, as in `dist.reference` of a lock file: `git rev-parse` makes one of an abbreviation",
         ));
     }
     Ok(text)

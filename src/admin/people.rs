@@ -35,8 +35,9 @@ pub(super) fn named(connection: &Connection, text: &str) -> Result<Named> {
     let shown = text.escape_debug();
     match (found.pop(), found.is_empty()) {
         (None, _) => Err(Error::not_found(format!(
-            "there is nobody called `{shown}`: `INTEGRATION:LOGIN` names an account that a synchronization found, and `member list` shows those of an organization"
-        ))),
+            "there is nobody called `{shown}`: INTEGRATION:LOGIN names an account that a synchronization found"
+        ))
+        .by_command("`member list` shows those of an organization")),
         (Some(_), false) => Err(Error::conflict(format!(
             "several accounts were called `{shown}` one after the other: wait for the next synchronization, or give the person's name here"
         ))),

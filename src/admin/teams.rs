@@ -120,7 +120,8 @@ pub(super) fn find(org: OrgId, connection: &rusqlite::Connection, path: &str) ->
 
 fn unknown(path: &str) -> Error {
     let shown: String = path.chars().take(LONGEST_PATH).collect();
-    Error::not_found(format!("there is no team `{}`: `team list` shows those that there are", shown.escape_debug()))
+    Error::not_found(format!("there is no team `{}`", shown.escape_debug()))
+        .by_command("`team list` shows those that there are")
 }
 
 fn local(org: OrgId, tx: &Tx<'_>, path: &str) -> Result<Team> {
@@ -174,19 +175,8 @@ fn place(org: OrgId, tx: &Tx<'_>, parent: Option<&Team>, name: &str) -> Result<S
 /// # Errors
 /// If the name is taken or not acceptable, or the team is synchronized.
 pub async fn rename(appliance: &Appliance, actor: &Actor, org: OrgId, path: &str, name: &str) -> Result<()> {
-    let name = Name::parse("a team's name", name)?;
-    let (actor, now, path) = (actor.clone(), appliance.now(), path.to_owned());
-    appliance
-        .database
-        .write(move |tx| {
-            let team = local(org, tx, &path)?;
-            let parent = team.parent.map(|id| teams::by_id(org, tx, id)).transpose()?.flatten();
-            let after = place(org, tx, parent.as_ref(), name.as_str())?;
-            teams::set_place(org, tx, &team, team.parent, name.as_str(), &after)?;
-            actor.record(tx, Some(org), "team.rename", &after, json!({ "before": team.path }), now)?;
-            Ok(())
-        })
-        .await
+    let to = Place { name: Some(name.to_owned()), under: None };
+    put(appliance, actor, org, path, to).await.map_err(|refused| refused.error)
 }
 
 /// Puts a team below another one, with everything below it, or (none) below no other.
@@ -200,30 +190,97 @@ pub async fn set_parent(
     path: &str,
     under: Option<&str>,
 ) -> Result<()> {
+    let to = Place { name: None, under: Some(under.map(str::to_owned)) };
+    put(appliance, actor, org, path, to).await.map_err(|refused| refused.error)
+}
+
+/// What a team is to be called and where it is to be; nothing said: as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Its name.
+    pub name: Option<String>,
+    /// The path of the team that it is to be below; none: of no team.
+    pub under: Option<Option<String>>,
+}
+
+/// Which part of a [`Place`] was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The name, which may be taken there.
+    Name,
+    /// The team above.
+    Under,
+}
+
+/// Why a team was not renamed or moved.
+#[derive(Debug)]
+pub struct NotPut {
+    /// What is to be chosen otherwise.
+    pub part: Part,
+    /// Why.
+    pub error: Error,
+}
+
+impl<E: Into<Error>> From<E> for NotPut {
+    fn from(error: E) -> Self {
+        Self { part: Part::Name, error: error.into() }
+    }
+}
+
+/// Renames and moves a team, both or neither; the paths of those below it follow.
+///
+/// # Errors
+/// As [`rename`] and [`set_parent`].
+pub async fn put(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    path: &str,
+    to: Place,
+) -> std::result::Result<(), NotPut> {
+    let name = to.name.map(|name| Name::parse("a team's name", &name)).transpose()?;
     let (actor, now, path) = (actor.clone(), appliance.now(), path.to_owned());
-    let under = under.map(str::to_owned);
     appliance
         .database
         .write(move |tx| {
             let team = local(org, tx, &path)?;
-            let parent = under.map(|under| local(org, tx, &under)).transpose()?;
-            if let Some(parent) = &parent
-                && (parent.id == team.id || teams::is_below(&parent.path, &team.path))
-            {
-                return Err(Error::conflict(format!(
-                    "the team `{}` cannot be below `{}`, which is itself or below it",
-                    team.path, parent.path
-                )));
-            }
-            if team.parent == parent.as_ref().map(|parent| parent.id) {
+            let parent = match to.under {
+                Some(under) => {
+                    parent_of(org, tx, &team, under.as_deref()).map_err(|error| NotPut { part: Part::Under, error })?
+                }
+                None => team.parent.map(|id| teams::by_id(org, tx, id)).transpose()?.flatten(),
+            };
+            let name = name.as_ref().map_or(team.name.as_str(), Name::as_str);
+            let is_renamed = name != team.name;
+            let is_moved = team.parent != parent.as_ref().map(|parent| parent.id);
+            if !is_renamed && !is_moved {
                 return Ok(());
             }
-            let after = place(org, tx, parent.as_ref(), &team.name)?;
-            teams::set_place(org, tx, &team, parent.map(|parent| parent.id), &team.name, &after)?;
-            actor.record(tx, Some(org), "team.move", &after, json!({ "before": team.path }), now)?;
+            let part = if is_renamed { Part::Name } else { Part::Under };
+            let after = place(org, tx, parent.as_ref(), name).map_err(|error| NotPut { part, error })?;
+            teams::set_place(org, tx, &team, parent.map(|parent| parent.id), name, &after)?;
+            for (action, is_done) in [("team.rename", is_renamed), ("team.move", is_moved)] {
+                if is_done {
+                    actor.record(tx, Some(org), action, &after, json!({ "before": team.path }), now)?;
+                }
+            }
             Ok(())
         })
         .await
+}
+
+/// The team that another one is to be below.
+fn parent_of(org: OrgId, tx: &Tx<'_>, team: &Team, under: Option<&str>) -> Result<Option<Team>> {
+    let parent = under.map(|under| local(org, tx, under)).transpose()?;
+    if let Some(parent) = &parent
+        && (parent.id == team.id || teams::is_below(&parent.path, &team.path))
+    {
+        return Err(Error::conflict(format!(
+            "the team `{}` cannot be below `{}`, which is itself or below it",
+            team.path, parent.path
+        )));
+    }
+    Ok(parent)
 }
 
 /// Removes a team. Tokens that were restricted to it open so much less.
@@ -299,19 +356,24 @@ pub async fn revoke(appliance: &Appliance, actor: &Actor, org: OrgId, path: &str
                     }
                 }
                 Packages::Some(_) if team.all_packages => {
-                    return Err(Error::conflict(format!(
-                        "the team `{0}` has all packages, now and later: take them all (`team revoke {0} --all`), and grant those that it is to keep",
+                    let refused = Error::conflict(format!(
+                        "the team `{}` has all packages, now and later, so that none can be taken alone",
+                        team.path
+                    ));
+                    return Err(refused.by_command(format!(
+                        "take them all (`team revoke {} --all`), and grant those that it is to keep",
                         team.path
                     )));
                 }
                 Packages::Some(packages) => {
                     for package in packages {
                         if !teams::revoke(org, tx, team.id, package.id)? {
-                            return Err(Error::not_found(format!(
-                                "the team `{}` was not given {}: `team show` tells what it has",
+                            let refused = Error::not_found(format!(
+                                "the team `{}` was not given {}",
                                 team.path,
                                 package.shown_name()
-                            )));
+                            ));
+                            return Err(refused.by_command("`team show` tells what it has"));
                         }
                     }
                 }

@@ -199,9 +199,8 @@ pub async fn revoke(appliance: &Appliance, actor: &Actor, org: Option<OrgId>, id
         .write(move |tx| {
             let owner = tokens::owner(tx, id)?;
             let (owning, _) = owner.filter(|(owning, _)| org.is_none() || *owning == org).ok_or_else(|| {
-                Error::not_found(format!(
-                    "there is no token {id} that works: `token list` shows those of an organization, `token list --user NAME` a person's"
-                ))
+                Error::not_found(format!("there is no token {id} that works"))
+                    .by_command("`token list` shows those of an organization, `token list --user NAME` a person's")
             })?;
             tokens::revoke(tx, id, now)?;
             actor.record(tx, owning, "token.revoke", &id.to_string(), json!({}), now)?;

@@ -348,17 +348,19 @@ pub(super) fn find(connection: &rusqlite::Connection, name: &str) -> Result<User
         users::by_name(connection, name)?
     };
     user.ok_or_else(|| {
-        Error::not_found(format!("there is no user `{}`: `user list` shows those that there are", name.escape_debug()))
+        Error::not_found(format!("there is no user `{}`", name.escape_debug()))
+            .by_command("`user list` shows those that there are")
     })
 }
 
 /// An instance that nobody administers could be set up by whoever comes first.
 fn require_another_administrator(tx: &Tx<'_>, user: &User, what: &str) -> Result<()> {
     if user.admin && user.enabled && users::other_administrators(tx, user.id)? == 0 {
-        return Err(Error::conflict(format!(
-            "`{}` is the last administrator and cannot be {what}: add another one first (`user add NAME --admin`)",
+        let refused = Error::conflict(format!(
+            "`{}` is the last administrator and cannot be {what} before there is another one",
             user.name
-        )));
+        ));
+        return Err(refused.by_command("`user add NAME --admin` adds one"));
     }
     Ok(())
 }

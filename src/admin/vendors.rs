@@ -79,10 +79,8 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, vendor: &s
                 )));
             }
             if !vendors::remove(org, tx, vendor.as_str())? {
-                return Err(Error::not_found(format!(
-                    "the organization does not own the vendor {}: `vendor list` shows those that it owns",
-                    vendor.as_str()
-                )));
+                let refused = Error::not_found(format!("the organization does not own the vendor {}", vendor.as_str()));
+                return Err(refused.by_command("`vendor list` shows those that it owns"));
             }
             actor.record(tx, Some(org), "vendor.remove", vendor.as_str(), json!({}), now)?;
             Ok(())

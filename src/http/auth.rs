@@ -248,7 +248,7 @@ async fn enter(
     let (user, account) = match signed_in {
         Ok(signed_in) => signed_in,
         Err(admin::Error::Conflict(text)) => {
-            return Ok(sign_in::failed(StatusCode::FORBIDDEN, &text, integration, next, visitor));
+            return Ok(sign_in::failed(StatusCode::FORBIDDEN, &text.to_string(), integration, next, visitor));
         }
         Err(error) => return Err(error.into()),
     };

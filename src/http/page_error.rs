@@ -4,11 +4,10 @@ use std::fmt::{self, Display};
 use std::rc::Rc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, ResponseError};
 
 use super::Error;
-use super::error::REQUEST_ID;
 use super::local_path::LocalPath;
 use super::pages::layout::Chrome;
 use super::pages::{refusals, respond};
@@ -112,8 +111,8 @@ impl From<admin::Error> for PageError {
     fn from(error: admin::Error) -> Self {
         match error {
             admin::Error::NotFound(_) => Self::NotFound(None),
-            admin::Error::Invalid(text) => Self::Refused(StatusCode::UNPROCESSABLE_ENTITY, text),
-            admin::Error::Conflict(text) => Self::Refused(StatusCode::CONFLICT, text),
+            admin::Error::Invalid(text) => Self::Refused(StatusCode::UNPROCESSABLE_ENTITY, text.into()),
+            admin::Error::Conflict(text) => Self::Refused(StatusCode::CONFLICT, text.into()),
             admin::Error::Store(error) => error.into(),
             admin::Error::Interrupted => Self::Busy(10, "The server is stopping.".to_owned()),
             error @ admin::Error::Sealed(_) => Self::internal("a secret could not be opened", &error),
@@ -149,18 +148,10 @@ impl ResponseError for PageError {
             Self::SignInAgain(next) => return respond::see_other(&sign_in(next, true), None),
             _ => {}
         }
-        let mut response = respond::html(self.status_code(), refusals::page(self), false);
-        let headers = response.headers_mut();
-        match self {
-            Self::Busy(seconds, _) => {
-                headers.insert(RETRY_AFTER, (*seconds).into());
-            }
-            Self::Internal(id) => {
-                if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
-                    headers.insert(REQUEST_ID, id);
-                }
-            }
-            _ => {}
+        let id = if let Self::Internal(id) = self { *id } else { RequestId::random() };
+        let mut response = respond::failure(self.status_code(), id, &refusals::page(self, id));
+        if let Self::Busy(seconds, _) = self {
+            response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
         }
         response
     }

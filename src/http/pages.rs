@@ -38,6 +38,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::visitor::Visitor;
 use super::{Error, State};
+use crate::telemetry::RequestId;
 
 /// Answers `/`: for people who are signed in, their organizations.
 pub async fn landing(state: web::Data<State>, visitor: Visitor) -> HttpResponse {
@@ -50,7 +51,8 @@ pub async fn landing(state: web::Data<State>, visitor: Visitor) -> HttpResponse 
 /// Answers whatever has no address: a page for browsers, JSON for programs.
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
     if wants_page(&request) {
-        respond::html(StatusCode::NOT_FOUND, landing::not_found(), false)
+        let id = RequestId::random();
+        respond::failure(StatusCode::NOT_FOUND, id, &landing::not_found(id))
     } else {
         Error::NotFound("There is nothing at this address.").response()
     }

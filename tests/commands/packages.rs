@@ -119,7 +119,7 @@ fn forgetting_takes_a_whole_commit() {
     let world = World::with_organization();
     let (url, commit) = world.repository("foo", &json!({ "name": "acme/foo" }));
     world.run(&format!("package add {url} --wait")).done();
-    world.run("package forget acme/foo main").refused(1, "REFERENCE is a whole commit id");
+    world.run("package forget acme/foo main").refused(1, "the reference is a whole commit id");
     world.run(&format!("package forget acme/foo {}", &commit[..10])).refused(1, "git rev-parse");
     let said = world.run(&format!("package forget acme/foo {commit}")).done();
     assert!(said.err.contains("A version names this commit still"), "{said:?}");

@@ -346,3 +346,123 @@ async fn five_thousand_people_are_shown_some_at_a_time() {
     holds(&found, "p4321");
     holds(&found, "data-results=\"1 person\"");
 }
+
+/// What a synchronization would leave: `ghe:grace`, who never logged in and waits, and the team `platform` with her in it.
+async fn synchronize(world: &World) {
+    let acme = world.acme;
+    world
+        .write(move |tx| {
+            tx.execute_batch(
+                "INSERT INTO integration VALUES ('ghe', 'github', 'https://ghe.example.com', 0);
+                 INSERT INTO account (id, integration, subject, login, created_at) VALUES (1, 'ghe', '17', 'grace', 0);",
+            )?;
+            tx.execute(
+                "INSERT INTO sync (id, org_id, integration, remote, created_at) VALUES (1, ?1, 'ghe', 'acme', 0)",
+                [acme],
+            )?;
+            tx.execute(
+                "INSERT INTO found_member (org_id, sync_id, account_id, role, active, created_at)
+                 VALUES (?1, 1, 1, 'member', 0, 0)",
+                [acme],
+            )?;
+            tx.execute(
+                "INSERT INTO team (id, org_id, sync_id, remote_id, name, path, created_at)
+                 VALUES (99, ?1, 1, '5', 'platform', 'platform', 0)",
+                [acme],
+            )?;
+            tx.execute("INSERT INTO team_member (org_id, team_id, account_id, created_at) VALUES (?1, 99, 1, 0)", [acme])?;
+            Ok(())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn who_was_found_waits_until_an_admin_presses_the_button() {
+    let world = world().await;
+    synchronize(&world).await;
+    let admin = Browser::of(&world, person(&world, "adam", Some(Role::Admin)).await).await;
+    let acme = world.acme;
+    let is_active = async || world.read(move |db| members::found(acme, db)).await[0].found.active;
+
+    holds(&admin.get("/orgs/acme/members").await, "1 person waits for a yes");
+    let page = admin.get("/orgs/acme/members/person?name=ghe:grace").await;
+    holds(&page, "action=\"/orgs/acme/members/person/activate\"");
+    let done = admin.post("/orgs/acme/members/person/activate", &[("name", "ghe:grace")]).await;
+    assert_eq!((done.status, is_active().await), (303, true), "{}", done.text());
+    let page = admin.get("/orgs/acme/members/person?name=ghe:grace").await;
+    holds(&page, "action=\"/orgs/acme/members/person/deactivate\"");
+    lacks(&page, "action=\"/orgs/acme/members/person/activate\"");
+    let done = admin.post("/orgs/acme/members/person/deactivate", &[("name", "ghe:grace"), ("confirmed", "yes")]).await;
+    assert_eq!((done.status, is_active().await), (303, false), "{}", done.text());
+    let refused = admin.post("/orgs/acme/members/person/activate", &[("name", "adam")]).await;
+    assert_eq!(refused.status, 422);
+    holds(&refused, "No synchronization of the organization found");
+    lacks(&refused, "member add");
+}
+
+#[tokio::test]
+async fn a_synchronized_team_takes_no_form() {
+    let world = world().await;
+    synchronize(&world).await;
+    let owner = Browser::of(&world, person(&world, "olga", Some(Role::Owner)).await).await;
+    let page = owner.get("/orgs/acme/teams/99").await;
+    assert_eq!(page.status, 200);
+    lacks(&page, "action=\"/orgs/acme/teams/99");
+    let forms: [(&str, &[(&str, &str)]); 6] = [
+        ("edit", &[("name", "other"), ("under", "")]),
+        ("remove", &[("confirmed", "yes")]),
+        ("members/add", &[("name", "olga")]),
+        ("members/remove", &[("name", "ghe:grace"), ("confirmed", "yes")]),
+        ("packages", &[("package", "acme/lib")]),
+        ("packages/all", &[("all", "on"), ("confirmed", "yes")]),
+    ];
+    for (form, fields) in forms {
+        let answer = owner.post(&format!("/orgs/acme/teams/99/{form}"), fields).await;
+        assert_eq!(answer.status, 422, "{form}");
+        holds(&answer, "is synchronized and read-only here");
+    }
+    let acme = world.acme;
+    let team = world.read(move |db| teams::by_id(acme, db, TeamId(99))).await.expect("the team stays");
+    assert!(team.path == "platform" && !team.all_packages);
+    assert_eq!(world.read(move |db| team_members::all(acme, db, Some(TeamId(99)))).await.len(), 1);
+    assert!(world.read(move |db| teams::packages(acme, db, Some(TeamId(99)))).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_team_is_renamed_and_moved_or_neither() {
+    let world = world().await;
+    let owner = Browser::of(&world, person(&world, "olga", Some(Role::Owner)).await).await;
+    let made = owner.post("/orgs/acme/teams/new", &[("name", "web")]).await;
+    let web = made.header("location").expect("the team’s page");
+    owner.post("/orgs/acme/teams/new", &[("name", "shop"), ("under", "web")]).await;
+    owner.post("/orgs/acme/teams/new", &[("name", "ops")]).await;
+    let acme = world.acme;
+    let paths = async || {
+        let all = world.read(move |db| teams::all(acme, db)).await.into_iter().map(|team| team.path);
+        all.collect::<Vec<_>>().join(" ")
+    };
+
+    let refused = owner.post(&format!("{web}/edit"), &[("name", "site"), ("under", "web/shop")]).await;
+    assert_eq!(refused.status, 422);
+    holds(&refused, "href=\"#under\"");
+    assert_eq!(paths().await, "ops web web/shop", "it has not been renamed either");
+    let refused = owner.post(&format!("{web}/edit"), &[("name", "ops"), ("under", "")]).await;
+    holds(&refused, "href=\"#name\"");
+    let saved = owner.post(&format!("{web}/edit"), &[("name", "site"), ("under", "ops")]).await;
+    assert_eq!((saved.status, paths().await.as_str()), (303, "ops ops/site ops/site/shop"));
+}
+
+#[tokio::test]
+async fn a_login_rule_of_a_page_locks_no_owner_out() {
+    let world = world().await;
+    synchronize(&world).await;
+    person(&world, "olga", Some(Role::Owner)).await;
+    let root = world.write(|tx| users::insert(tx, "ruth", None, true, None, START)).await;
+    let root = Browser::of(&world, root).await;
+    let refused = root.post("/orgs/acme/settings/login-rule", &[("integration", "ghe")]).await;
+    assert_eq!(refused.status, 422, "whoever administers the instance is not locked out, but everybody else is");
+    holds(&refused, "No owner of the organization could get in any more");
+    let acme = world.acme;
+    let rule = world.read(move |db| packagist_selfhosted::store::policies::of(acme, db)).await.login;
+    assert!(rule.integrations().is_empty());
+}

@@ -3,6 +3,7 @@
 use packagist_selfhosted::access::role::Role;
 use packagist_selfhosted::admin::organization_settings::{self, Setter};
 use packagist_selfhosted::admin::{Actor, members, users};
+use packagist_selfhosted::http::Integration;
 use packagist_selfhosted::store::ids::OrgId;
 
 use crate::browser::Browser;
@@ -126,6 +127,38 @@ async fn an_address_counts_where_it_shall_and_is_vouched_for() {
     let unverified = world.browser();
     log_in(&github, &unverified, "victim").await;
     assert_eq!(name(&world).await, ["ada", "mallory", "root", "root-2", "victim"]);
+}
+
+#[tokio::test]
+async fn an_address_connects_one_account_of_each_integration_that_is_trusted_with_it() {
+    let forges: Vec<_> = ["corp", "labs", "stranger"]
+        .map(|id| (id, GitHub::server(&CALLBACK.replace("corp", id))))
+        .into_iter()
+        .collect();
+    let integrations = forges.iter().map(|(id, github)| {
+        let callback = Integration { id: (*id).to_owned(), ..corp(github) };
+        Integration { link_by_email: *id != "stranger", ..callback }
+    });
+    let world = world_with(integrations.collect(), |_| {}).await;
+    let log_in_by = async |at: usize, login: &str| {
+        let (id, github) = &forges[at];
+        let browser = world.browser();
+        let back = there(github, &browser, &format!("/auth/{id}"), login).await;
+        assert_eq!(browser.get(&back).await.status, 303, "{id}");
+    };
+    for (_, github) in &forges {
+        github.user("ada");
+    }
+    log_in_by(0, "ada").await;
+    log_in_by(1, "ada").await;
+    assert_eq!(name(&world).await, ["ada", "root"], "both are trusted with the address");
+    assert_eq!(world.count("SELECT count(DISTINCT integration) FROM account WHERE user_id = 2").await, 2);
+    log_in_by(2, "ada").await;
+    assert_eq!(name(&world).await, ["ada", "ada-2", "root"], "the third is not");
+    let second = forges[0].1.user("ada-again");
+    forges[0].1.change(second, |user| user.primary().email = "ada@example.com".to_owned());
+    log_in_by(0, "ada-again").await;
+    assert_eq!(name(&world).await, ["ada", "ada-2", "ada-again", "root"], "one person has one account there");
 }
 
 #[tokio::test]

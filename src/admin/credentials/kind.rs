@@ -92,9 +92,8 @@ impl Kind {
         if host.is_some() || self.default_host().is_some() {
             return Ok(());
         }
-        Err(Error::invalid(format!(
-            "a credential of type {self} needs the host that it is for: add `--host HOST` or `--host HOST:PORT`"
-        )))
+        Err(Error::invalid(format!("a credential of type {self} needs the host that it is for"))
+            .by_command("add `--host HOST` or `--host HOST:PORT`"))
     }
 
     /// Refuses to go without a user name where Basic authentication needs the right one or any, and one where there is
@@ -105,14 +104,17 @@ impl Kind {
     pub fn needs_username(self, username: Option<&str>) -> Result<()> {
         match (self, username) {
             (Self::HttpBasic, None) => Err(Error::invalid(
-                "a credential of type http-basic needs a user name: add `--username NAME` (many services take any name beside a token)",
-            )),
-            (Self::BitbucketCloudAppPassword, None) => Err(Error::invalid(format!(
-                "a credential of type {self} needs the user name of its account: add `--username NAME`"
-            ))),
-            (Self::HttpBearer, Some(_)) => Err(Error::invalid(
-                "a credential of type http-bearer has no user name: leave `--username` out, or use http-basic",
-            )),
+                "a credential of type http-basic needs a user name (many services take any name beside a token)",
+            )
+            .by_command("add `--username NAME`")),
+            (Self::BitbucketCloudAppPassword, None) => {
+                Err(Error::invalid(format!("a credential of type {self} needs the user name of its account"))
+                    .by_command("add `--username NAME`"))
+            }
+            (Self::HttpBearer, Some(_)) => {
+                Err(Error::invalid("a credential of type http-bearer has no user name, which http-basic has")
+                    .by_command("leave `--username` out, or use http-basic"))
+            }
             _ => Ok(()),
         }
     }
@@ -135,8 +137,9 @@ impl Kind {
         match (self, scheme) {
             (Self::SshKey, Scheme::Ssh) | (Self::HttpBasic | Self::HttpBearer, Scheme::Https | Scheme::Http) => Ok(()),
             (_, Scheme::Ssh) => Err(Error::invalid(format!(
-                "the credential `{name}` is of type {self}, and ssh addresses are opened by keys only: make one with `credential add NAME --type ssh-key --host HOST --generate`"
-            ))),
+                "the credential `{name}` is of type {self}, and ssh addresses are opened by keys only"
+            ))
+            .by_command("make one with `credential add NAME --type ssh-key --host HOST --generate`")),
             (Self::SshKey, _) => Err(Error::invalid(format!(
                 "the credential `{name}` is an SSH key, which opens ssh addresses only: give the repository's ssh address, or a credential of type http-basic or http-bearer"
             ))),

@@ -72,9 +72,10 @@ pub(super) async fn prepare(appliance: &Appliance, kind: Kind, name: &str, new: 
                 .map_err(unusable)?
         }
         (NewSecret::Generate(_), _) => {
-            return Err(Error::invalid(format!(
-                "only an ssh-key can be made here, and `{name}` is of type {kind}: give its secret with --secret-stdin or --secret-file"
-            )));
+            let refused = Error::invalid(format!(
+                "only an SSH key can be made here, and `{name}` is of type {kind}, whose secret comes from the service"
+            ));
+            return Err(refused.by_command("give it with --secret-stdin or --secret-file"));
         }
     };
     let line = appliance.vcs.public_key(&secret).await.map_err(unusable)?;

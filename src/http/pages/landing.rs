@@ -5,6 +5,8 @@ use maud::{Markup, html};
 
 use super::components::snippet_bare;
 use super::layout::solo;
+use super::refusals;
+use crate::telemetry::RequestId;
 
 /// What this is, and how Composer comes to use it.
 pub(super) fn page(public_url: &str, host: &str) -> Markup {
@@ -57,7 +59,7 @@ pub(super) fn page(public_url: &str, host: &str) -> Markup {
 }
 
 /// What a mistyped address gets.
-pub(super) fn not_found() -> Markup {
+pub(super) fn not_found(id: RequestId) -> Markup {
     solo(
         "Nothing here",
         true,
@@ -67,6 +69,7 @@ pub(super) fn not_found() -> Markup {
                 h1 { "There is nothing at this address" }
                 p { "It is mistyped, or what was here is gone. Composer is not affected." }
                 div class="row" { a class="btn primary" href="/" { "Go to the start" } }
+                (refusals::request(id))
             }
         },
     )
@@ -74,11 +77,13 @@ pub(super) fn not_found() -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::{not_found, page};
+    use super::{RequestId, not_found, page};
 
     #[test]
     fn pages_need_nothing_inline_and_escape_what_they_show() {
-        for html in [page("https://x.example/<b>", "x.example").into_string(), not_found().into_string()] {
+        for html in
+            [page("https://x.example/<b>", "x.example").into_string(), not_found(RequestId::random()).into_string()]
+        {
             assert!(!html.contains("<script>") && !html.contains("style=") && !html.contains("<b>"), "{html}");
             assert!(html.contains("/assets/") && html.contains("<h1>"), "{html}");
         }

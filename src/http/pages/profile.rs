@@ -59,7 +59,7 @@ pub(in crate::http) async fn save(
     match users::set_profile(&state.appliance, &who.actor(), &who.user, &typed.display_name, email).await {
         Ok(()) => Ok(back("Saved.")),
         Err(admin::Error::Invalid(what)) => {
-            let field = if what.contains("e-mail") { "email" } else { "display_name" };
+            let field = if what.to_string().contains("e-mail") { "email" } else { "display_name" };
             render(&state, &who, StatusCode::UNPROCESSABLE_ENTITY, &typed, &Faults::of(field, what)).await
         }
         Err(error) => Err(error.into()),

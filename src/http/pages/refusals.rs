@@ -3,11 +3,13 @@
 use maud::{Markup, html};
 
 use super::components::snippet_line;
+use super::forms::sentence;
 use super::layout::{Chrome, Here, framed, solo};
 use crate::http::page_error::{FormFault, PageError};
+use crate::telemetry::RequestId;
 
-/// The page of a refusal.
-pub(in crate::http) fn page(error: &PageError) -> Markup {
+/// The page of a refusal; the log has the request under `id`.
+pub(in crate::http) fn page(error: &PageError, id: RequestId) -> Markup {
     match error {
         PageError::SignIn(_) | PageError::SignInAgain(_) => alone("Sign in", &html! { h1 { "Sign in" } }),
         PageError::NotFound(chrome) => {
@@ -16,6 +18,7 @@ pub(in crate::http) fn page(error: &PageError) -> Markup {
                 h1 { "There is nothing at this address" }
                 p { "It is mistyped, what was here is gone, or you may not see it. Composer is not affected." }
                 div class="row" { a class="btn primary" href="/" { "Go to the start" } }
+                (request(id))
             };
             within(chrome.as_deref(), "Nothing here", &content)
         }
@@ -26,6 +29,7 @@ pub(in crate::http) fn page(error: &PageError) -> Markup {
                 p { "Your account does not have that role." }
                 @if !forbidden.who.is_empty() { p { "Who can give it to you: " span dir="auto" { (forbidden.who.join(", ")) } "." } }
                 div class="row" { a class="btn primary" href="/" { "Go to the start" } }
+                (request(id))
             };
             within(Some(&forbidden.chrome), "Not for your role", &content)
         }
@@ -39,16 +43,18 @@ pub(in crate::http) fn page(error: &PageError) -> Markup {
                         a class="btn primary" href={ "/auth/" (id) "?next=" (login.next.encoded()) } { "Continue with " (name) }
                     }
                 }
+                (request(id))
             };
             within(Some(&login.chrome), "Another sign-in", &content)
         }
-        PageError::Form(fault) => form(fault),
+        PageError::Form(fault) => form(fault, id),
         PageError::Busy(seconds, text) => alone(
             "Too much at once",
             &html! {
                 p class="status warn" { "503" }
                 h1 { (text) }
                 p { "Nothing was changed. Try again in " (seconds) " seconds." }
+                (request(id))
             },
         ),
         PageError::Refused(_, text) => alone(
@@ -56,13 +62,19 @@ pub(in crate::http) fn page(error: &PageError) -> Markup {
             &html! {
                 p class="status fail" { "Not done" }
                 h1 { "This could not be done" }
-                p { (text) }
+                p { (sentence(text)) }
                 p { "Nothing was changed." }
                 div class="row" { a class="btn primary" href="/" { "Go to the start" } }
+                (request(id))
             },
         ),
         PageError::Internal(id) => internal(&id.to_string()),
     }
+}
+
+/// What finds the request in the log.
+pub(super) fn request(id: RequestId) -> Markup {
+    html! { p class="muted small" { "Request " code { (id.to_string()) } " in the server’s log" } }
 }
 
 fn internal(id: &str) -> Markup {
@@ -87,7 +99,7 @@ fn internal(id: &str) -> Markup {
     )
 }
 
-fn form(fault: &FormFault) -> Markup {
+fn form(fault: &FormFault, id: RequestId) -> Markup {
     let (heading, text) = match fault {
         FormFault::Foreign { origin, public_url } => (
             "This form was not sent from a page of this server",
@@ -122,6 +134,7 @@ fn form(fault: &FormFault) -> Markup {
             p { (text) }
             p { "Nothing was changed." }
             div class="row" { a class="btn primary" href="/" { "Go to the start" } }
+            (request(id))
         },
     )
 }

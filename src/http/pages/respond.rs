@@ -14,6 +14,8 @@ use maud::Markup;
 
 use super::components::Flash;
 use crate::http::cache::Cache;
+use crate::http::error::REQUEST_ID;
+use crate::telemetry::RequestId;
 
 /// Everything from here, nothing inline, in nobody's frame. A form's answer may not lead elsewhere either, so that
 /// whatever leads to a platform is a link and not a form.
@@ -54,6 +56,16 @@ pub fn html(status: StatusCode, content: Markup, flashed: bool) -> HttpResponse 
         response.cookie(gone);
     }
     response.body(content.into_string())
+}
+
+/// The page of something that was not done, with the id under which the log has the request.
+#[must_use]
+pub fn failure(status: StatusCode, id: RequestId, content: &Markup) -> HttpResponse {
+    let mut response = html(status, content.clone(), false);
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
 }
 
 /// After a form: the address to look at next, by `303`, so that going back or reloading sends nothing twice. `to` is a

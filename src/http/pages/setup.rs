@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::components::{Flash, Tone, absolute, status};
 use super::forms::{Faults, Input};
 use super::layout::{csrf, solo, solo_head};
-use super::respond;
+use super::{refusals, respond};
 use crate::admin::logins;
 use crate::admin::setup::{self, Answers, Refusal};
 use crate::clock::Timestamp;
@@ -22,6 +22,7 @@ use crate::http::page_error::PageError;
 use crate::http::session::Value;
 use crate::http::visitor::Visitor;
 use crate::store::users;
+use crate::telemetry::RequestId;
 
 /// How long the server may take to reach itself.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -110,6 +111,7 @@ pub(in crate::http) async fn submit(
 
 /// What a link gets that is not good, or not any more; it is no business of whoever has it which of the two.
 fn closed() -> HttpResponse {
+    let id = RequestId::random();
     let content = html! {
         p class="status warn" { "Not open" }
         h1 { "This link sets up nothing" }
@@ -117,8 +119,9 @@ fn closed() -> HttpResponse {
         p { "While nobody does, the command prints a new one, and so does a restart:" }
         (super::components::snippet_bare("command", "Shell", "packagist-selfhosted setup-link"))
         div class="row" { a class="btn primary" href="/login" { "Sign in" } }
+        (refusals::request(id))
     };
-    respond::html(StatusCode::FORBIDDEN, solo("Not open", true, &html! { div class="stack" { (content) } }), false)
+    respond::failure(StatusCode::FORBIDDEN, id, &solo("Not open", true, &html! { div class="stack" { (content) } }))
 }
 
 /// Whether people and the server itself reach the address that links are made of.

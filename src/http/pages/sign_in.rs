@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::components::{Flash, nothing};
 use super::forms::{Faults, Input};
 use super::layout::{csrf, solo, solo_head};
-use super::respond;
+use super::{refusals, respond};
 use crate::admin::logins::{self, Attempt};
 use crate::admin::second_factor::{self, Taken};
 use crate::admin::sessions;
@@ -27,6 +27,7 @@ use crate::http::visitor::{SignedIn, Visitor};
 use crate::http::{State, sealed_cookie};
 use crate::store::ids::UserId;
 use crate::store::users::{self, User};
+use crate::telemetry::RequestId;
 
 /// How long the second factor may take.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -341,6 +342,7 @@ pub(in crate::http) fn failed(
     next: &LocalPath,
     visitor: &Visitor,
 ) -> HttpResponse {
+    let id = RequestId::random();
     let content = html! {
         p class="status fail" { "Not signed in" }
         h1 { "Signing in with " (integration.name) " did not work" }
@@ -353,8 +355,9 @@ pub(in crate::http) fn failed(
                 a class="btn" href="/login" { "Other ways to sign in" }
             }
         }
+        (refusals::request(id))
     };
-    respond::html(status, solo("Not signed in", true, &html! { div class="stack" { (content) } }), false)
+    respond::failure(status, id, &solo("Not signed in", true, &html! { div class="stack" { (content) } }))
 }
 
 /// What the person is told who came back by a way that did not begin in this browser, or ended already.

@@ -227,7 +227,7 @@ pub async fn cancel(
 fn answer(who: &Administers, id: i64, result: admin::Result<()>, done: &str) -> Result<HttpResponse, PageError> {
     let flash = match result {
         Ok(()) => Flash { good: true, text: done.to_owned() },
-        Err(admin::Error::Conflict(text)) => Flash { good: false, text: format!("{}.", sentence(&text)) },
+        Err(admin::Error::Conflict(text)) => Flash { good: false, text: format!("{}.", sentence(&text.to_string())) },
         Err(admin::Error::NotFound(_)) => return Err(who.not_found()),
         Err(error) => return Err(error.into()),
     };

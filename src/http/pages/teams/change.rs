@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::show::{self, Shown};
 use super::{address, base, name_input, places};
+use crate::admin::teams::{Part, Place};
 use crate::admin::{grants, people, teams};
 use crate::catalog::{Loss, Losses};
 use crate::http::State;
@@ -150,37 +151,24 @@ pub async fn save(
     state: web::Data<State>,
 ) -> Result<HttpResponse, PageError> {
     let shown = Shown::find(&manager, &state, &path.1).await?;
-    match change(&manager, &state, &shown, &fields).await {
+    let to = Place {
+        name: Some(fields.name.trim().to_owned()),
+        under: Some(Some(fields.under.clone()).filter(|under| !under.is_empty())),
+    };
+    match teams::put(&state.appliance, &manager.actor(), manager.org(), &shown.one.team.path, to).await {
         Ok(()) => {
             let flash = Flash { good: true, text: "Saved. Teams below it followed.".to_owned() };
             Ok(see_other(&address(&manager, &shown.one.team), Some(&flash)))
         }
-        Err((field, error)) => {
-            let faults = refusal(error, field)?;
+        Err(refused) => {
+            let field = match refused.part {
+                Part::Name => "name",
+                Part::Under => "under",
+            };
+            let faults = refusal(refused.error, field)?;
             edit_page(&manager, &state, &shown, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
-}
-
-/// First the name, then the place: each is a change of its own in the log.
-async fn change(
-    manager: &Manages,
-    state: &State,
-    shown: &Shown,
-    fields: &EditFields,
-) -> Result<(), (&'static str, crate::admin::Error)> {
-    let (team, org, actor) = (&shown.one.team, manager.org(), manager.actor());
-    let name = fields.name.trim();
-    let mut path = team.path.clone();
-    if name != team.name {
-        teams::rename(&state.appliance, &actor, org, &path, name).await.map_err(|error| ("name", error))?;
-        path = if above(shown).is_empty() { name.to_owned() } else { format!("{}/{name}", above(shown)) };
-    }
-    if fields.under != above(shown) {
-        let under = Some(fields.under.as_str()).filter(|under| !under.is_empty());
-        teams::set_parent(&state.appliance, &actor, org, &path, under).await.map_err(|error| ("under", error))?;
-    }
-    Ok(())
 }
 
 async fn edit_page(
