@@ -21,6 +21,7 @@ pub mod grants;
 pub mod hooks;
 pub mod host_keys;
 pub mod ids;
+pub mod installations;
 pub mod installs;
 pub mod instance;
 pub mod job_lines;

@@ -43,6 +43,10 @@ fn wrong_usage_ends_with_2() {
         "credential add a --type http-bearer --secret-stdin",
         "credential add a --type http-basic --host git.example.com --secret-stdin",
         "credential add a --type http-bearer --host git.example.com --username ci --secret-stdin",
+        "credential add a --type http-basic --host git.example.com --username ci",
+        "credential rotate a",
+        "credential add a --type github-app",
+        "credential add a --type github-app --username acme",
         "credential add a --type bitbucket-datacenter-token --secret-stdin",
         "credential add a --type bitbucket-cloud-app-password --secret-stdin",
     ];

@@ -1,6 +1,8 @@
 //! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
 
 mod kind;
+mod platform;
+mod platform_trial;
 mod ssh_key;
 mod trial;
 
@@ -24,7 +26,7 @@ use crate::store::{Tx, packages};
 use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
 
 /// How long before its end a credential is called expiring.
-const EXPIRING: std::time::Duration = std::time::Duration::from_secs(14 * 86_400);
+const EXPIRING: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
 /// Most bytes of a secret; private keys are the longest.
 const LONGEST_SECRET: usize = 64 * 1024;
 /// Most bytes of a user name.
@@ -112,11 +114,16 @@ fn port(credential: &Credential) -> u16 {
 /// If the name is taken, or anything given is not acceptable.
 pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<Added> {
     let name = Name::parse("a credential's name", &new.name)?;
-    let kind = new.kind.supported()?;
+    let kind = new.kind;
     kind.needs_host(new.host.as_deref())?;
-    let (host, port) = parse_host(kind, new.host.as_deref().or(kind.default_host()).unwrap_or_default())?;
+    let usual = platform::default_host(appliance, kind).unwrap_or_default();
+    let (host, port) = parse_host(kind, new.host.as_deref().unwrap_or(&usual))?;
     let username = username(kind, new.username)?;
     let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, name.as_str(), new.secret).await?;
+    let installation = match kind {
+        Kind::GithubApp => Some(platform::installation(appliance, (&host, port), username.as_deref(), &secret)?),
+        _ => None,
+    };
     let row = credentials::New {
         name: name.as_str().to_owned(),
         kind: kind.as_str().to_owned(),
@@ -138,6 +145,9 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
             let id = credentials::insert(org, tx, &row, now)?;
             store_secret(org, tx, &keys, id, &secret, None)?;
             credentials::set_public_key(org, tx, id, public_key.as_ref().map(PublicKey::line))?;
+            if let Some(installation) = &installation {
+                installation.bind(tx, &actor, (org, id), now)?;
+            }
             let detail = json!({
                 "type": row.kind,
                 "host": row.host,
@@ -151,7 +161,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
         .await
 }
 
-/// Gives a credential a new secret; the packages that use it are updated.
+/// Gives a credential a new secret; the packages that use it are updated, and what is synchronized with it is read again.
 ///
 /// # Errors
 /// If there is no such credential, or the secret is not acceptable.
@@ -180,6 +190,7 @@ pub async fn rotate(
             store_secret(org, tx, &keys, found.id, &secret, Some(now))?;
             credentials::set_public_key(org, tx, found.id, public_key.as_ref().map(PublicKey::line))?;
             update_users(org, tx, found.id, now)?;
+            platform::read_again(org, tx, found.id, now)?;
             let detail = json!({ "fingerprint": public_key.as_ref().map(PublicKey::fingerprint) });
             actor.record(tx, Some(org), "credential.rotate", &found.name, detail, now)?;
             Ok(public_key)
@@ -219,6 +230,15 @@ pub async fn remove(
 }
 
 fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()> {
+    let remotes = platform::remotes(org, tx, credential.id)?;
+    if !remotes.is_empty() {
+        return Err(Error::conflict(format!(
+            "the credential `{}` synchronizes {}: let another one do that with `credential remove {} --replace-with OTHER`, or remove the synchronization first",
+            credential.name,
+            some_of(&remotes),
+            credential.name
+        )));
+    }
     let users = users_of(org, tx, credential.id)?;
     if users.is_empty() {
         return Ok(());
@@ -249,8 +269,10 @@ fn replace(
             require_fit(new, &url)?;
         }
     }
+    platform::require_same_home(org, tx, old, new)?;
     // Queued first: afterwards nothing uses the old one any more.
     update_users(org, tx, old.id, now)?;
+    platform::read_again(org, tx, old.id, now)?;
     credentials::replace(org, tx, old.id, new.id)?;
     Ok(())
 }
@@ -502,6 +524,6 @@ mod tests {
         };
         assert_eq!(status(&ends(0), now), "expired");
         assert_eq!(status(&ends(86_400), now), "expiring");
-        assert_eq!(status(&ends(30 * 86_400), now), "untested");
+        assert_eq!(status(&ends(31 * 86_400), now), "untested");
     }
 }

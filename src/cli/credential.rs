@@ -2,6 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand, builder::TypedValueParser};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::args::{ListFormat, OrgArgument};
@@ -25,7 +26,7 @@ pub enum Command {
         /// The one host and port that it is sent to [default: the platform's public service; port 22 for ssh-key]
         #[arg(long, value_name = "HOST[:PORT]")]
         host: Option<String>,
-        /// The user name sent with it
+        /// The user name sent with it; of a github-app: [APP/]INSTALLATION, the numbers of the App and its installation
         #[arg(long)]
         username: Option<String>,
         #[command(flatten)]
@@ -42,7 +43,7 @@ pub enum Command {
         #[command(flatten)]
         format: ListFormat,
     },
-    /// Try a credential on the repositories of the packages that use it
+    /// Try a credential: what it may at its platform, and whether it opens the packages that use it
     Test {
         /// Its name
         name: String,
@@ -83,9 +84,18 @@ impl Command {
 
     /// Refuses a type without the options that it needs.
     pub fn require_sense(&self) -> Result<(), Failure> {
+        let missing = || Failure::Usage("give the secret with --secret-stdin or --secret-file FILE".to_owned());
+        if let Self::Rotate { secret, .. } = self
+            && !secret.is_given()
+        {
+            return Err(missing());
+        }
         let Self::Add { kind, host, username, secret, .. } = self else { return Ok(()) };
-        let kind = kind.supported()?;
-        if secret.generate && kind != Kind::SshKey {
+        // A GitHub App's key may be in the configuration.
+        if !secret.is_given() && *kind != Kind::GithubApp {
+            return Err(missing());
+        }
+        if secret.generate && *kind != Kind::SshKey {
             return Err(Failure::Usage(format!(
                 "--generate makes keys for `--type ssh-key`; give the secret of a credential of type {kind} with --secret-stdin or --secret-file"
             )));
@@ -107,6 +117,9 @@ pub struct KeyArguments {
 impl KeyArguments {
     /// What is stored: what was given, or a new key.
     fn secret(&self, arguments: &SecretArguments, session: &Session) -> Result<NewSecret, Failure> {
+        if !arguments.is_given() {
+            return Ok(NewSecret::Given(SecretString::default()));
+        }
         if !arguments.generate {
             return Ok(NewSecret::Given(session.secret()?));
         }
@@ -168,6 +181,7 @@ async fn test(session: &Session, org: crate::store::ids::OrgId, name: &str) -> R
     let mut bad = false;
     let tell = |finding| match finding {
         Finding::Good(text) => session.output.line(format!("ok: {text}")),
+        Finding::Doubtful(text) => session.output.line(format!("warning: {text}")),
         Finding::Bad(text) => {
             bad = true;
             session.output.line(format!("error: {text}"));

@@ -24,7 +24,7 @@ pub enum Source {
 
 /// The options that say where a credential's secret is.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub struct SecretArguments {
     /// Read the secret from standard input
     #[arg(long)]
@@ -38,9 +38,17 @@ pub struct SecretArguments {
 }
 
 impl SecretArguments {
-    /// Where the secret is read; nowhere if it is made.
+    /// Where the secret is read; nowhere if it is made, or not given.
     pub fn source(&self) -> Option<Source> {
-        (!self.generate).then(|| self.secret_file.clone().map_or(Source::Stdin, Source::File))
+        match &self.secret_file {
+            Some(file) => Some(Source::File(file.clone())),
+            None => self.secret_stdin.then_some(Source::Stdin),
+        }
+    }
+
+    /// Whether it is said where the secret is.
+    pub fn is_given(&self) -> bool {
+        self.generate || self.secret_stdin || self.secret_file.is_some()
     }
 }
 

@@ -7,6 +7,7 @@ use metrics::histogram;
 use super::worker::Outcome;
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
+use crate::platform::HubError;
 use crate::publish::log::Log;
 use crate::publish::request::{self, Payload};
 use crate::publish::update::{self, Report, UpdateError};
@@ -43,11 +44,11 @@ pub(super) async fn run(appliance: &Appliance, job: &Job, log: &Log) -> Outcome 
             Outcome::Done
         }
         Ok(_) => Outcome::Done,
-        Err(error) => failed(&error),
+        Err(error) => failed(&error, appliance.now()),
     }
 }
 
-fn failed(error: &UpdateError) -> Outcome {
+fn failed(error: &UpdateError, now: Timestamp) -> Outcome {
     let reason = error.to_string();
     match error {
         UpdateError::Vcs(cause) if cause.is_permanent() => Outcome::GiveUp(reason),
@@ -58,7 +59,13 @@ fn failed(error: &UpdateError) -> Outcome {
             let after = cause.retry_after().map(|after| after.clamp(SOONEST, LATEST));
             Outcome::Retry { reason, after }
         }
-        UpdateError::Refused(_) | UpdateError::Held { .. } => Outcome::GiveUp(reason),
+        UpdateError::Platform(HubError::RateLimited { until, .. }) => {
+            Outcome::Retry { reason, after: Some(until.since(now).clamp(SOONEST, LATEST)) }
+        }
+        UpdateError::Platform(HubError::Unavailable(_) | HubError::Malformed(_)) => {
+            Outcome::Retry { reason, after: None }
+        }
+        UpdateError::Refused(_) | UpdateError::Held { .. } | UpdateError::Platform(_) => Outcome::GiveUp(reason),
         UpdateError::Store(cause) if cause.is_trouble() => Outcome::Unwell(reason),
         UpdateError::Store(_) | UpdateError::Interrupted => Outcome::Retry { reason, after: None },
     }

@@ -27,6 +27,8 @@ mod teams;
 mod touched;
 mod wire;
 
+pub use app_key::{InvalidAppKey, check_app_key};
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use oauth2::AuthType;

@@ -295,6 +295,14 @@ impl Hub {
         &self.0.site
     }
 
+    /// Whether a key is one of the App that is registered here.
+    #[must_use]
+    pub fn has_app_of(&self, key: &Key) -> bool {
+        let named = key.username.as_deref().and_then(|name| name.split_once('/')).map(|(app, _)| app);
+        let own = self.site().app.as_ref().map(|app| app.id.to_string());
+        own.is_some_and(|own| named.is_none_or(|named| named == own))
+    }
+
     /// What time it is.
     pub(super) fn now(&self) -> Timestamp {
         self.0.clock.now()

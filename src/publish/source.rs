@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use secrecy::SecretString;
-
 use super::host_keys;
 use super::update::UpdateError;
-use crate::appliance::{Appliance, PackageKey};
+use crate::appliance::{Appliance, KeyFailed, PackageKey};
 use crate::composer::derive::{NoManifest, RefKind, RefSource};
-use crate::secrets::sealed::{self, Context};
+use crate::platform::{GitLogin, Hub, Key, PlatformKind};
+use crate::store::ids::OrgId;
 use crate::store::packages::Package;
 use crate::store::{self, credentials, dists, organizations, packages, readmes};
 use crate::vcs::url::SourceUrl;
@@ -18,6 +17,8 @@ use crate::vcs::{self, Authentication, Credential, Manifest, Progress, Snapshot,
 pub(super) struct Source {
     pub(super) package: Package,
     pub(super) request: UpdateRequest,
+    /// Whether the credential is one of a platform, which opens many repositories: that one is closed says little of it.
+    pub(super) by_platform: bool,
 }
 
 /// Reads from the store what it takes to update `key`; none if the package is gone.
@@ -38,7 +39,7 @@ pub(super) async fn find(
                 return Ok(None);
             };
             let credential = match found.credential {
-                Some(id) => credentials::by_id(org, db, id)?.zip(credentials::secret(org, db, id)?),
+                Some(id) => credentials::by_id(org, db, id)?,
                 None => None,
             };
             let published = dists::published(org, db, package)?;
@@ -51,7 +52,11 @@ pub(super) async fn find(
     let url = SourceUrl::parse(&package.url, &appliance.settings.url_policy)
         .map_err(|error| UpdateError::Refused(error.to_string()))?;
     let host_keys = host_keys::known(appliance, &url).await?;
-    let credential = credential.map(|(row, sealed)| unseal(appliance, &row, &sealed)).transpose()?;
+    let by_platform = credential.as_ref().is_some_and(|row| row.kind.starts_with("github-"));
+    let credential = match credential {
+        Some(row) => Some(open(appliance, org, &row, &url).await?),
+        None => None,
+    };
     let request = UpdateRequest {
         mirror: appliance.mirror(package.id),
         url,
@@ -63,17 +68,26 @@ pub(super) async fn find(
         host_keys,
         progress: Progress::default(),
     };
-    Ok(Some(Source { package, request }))
+    Ok(Some(Source { package, request, by_platform }))
 }
 
-fn unseal(appliance: &Appliance, row: &credentials::Credential, sealed: &[u8]) -> Result<Credential, UpdateError> {
-    let place = Context { table: "credential", column: "secret", row_id: row.id.0 };
-    let secret: SecretString =
-        sealed::open(&appliance.keys, place, sealed).map_err(|error| UpdateError::Refused(error.to_string()))?;
-    let authentication = match row.kind.as_str() {
-        "http-basic" => Authentication::Basic { username: row.username.clone().unwrap_or_default(), secret },
-        "http-bearer" => Authentication::Bearer { secret },
-        "ssh-key" => Authentication::SshKey { username: row.username.clone(), private_key: secret },
+/// The package's credential as it is shown to the server of its repository.
+async fn open(
+    appliance: &Appliance,
+    org: OrgId,
+    row: &credentials::Credential,
+    url: &SourceUrl,
+) -> Result<Credential, UpdateError> {
+    let refused = |error: KeyFailed| UpdateError::Refused(error.to_string());
+    let key = appliance.platform_key(org, row.id).await.map_err(refused)?.ok_or(UpdateError::Interrupted)?;
+    let authentication = match key.kind.as_str() {
+        "http-basic" => Authentication::Basic { username: key.username.unwrap_or_default(), secret: key.secret },
+        "http-bearer" => Authentication::Bearer { secret: key.secret },
+        "ssh-key" => Authentication::SshKey { username: key.username, private_key: key.secret },
+        "github-token" | "github-app" => {
+            let login = login(appliance, row, &key, url).await?;
+            Authentication::Basic { username: login.username, secret: login.secret }
+        }
         other => {
             return Err(UpdateError::Refused(format!(
                 "Credential `{}` has the type {other}, which does not open Git repositories: choose one of type http-basic, http-bearer or ssh-key.",
@@ -83,6 +97,32 @@ fn unseal(appliance: &Appliance, row: &credentials::Credential, sealed: &[u8]) -
     };
     let usual = if matches!(authentication, Authentication::SshKey { .. }) { 22 } else { 443 };
     Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(usual), authentication })
+}
+
+/// What a platform's credential shows to Git: a token is shown as it is, and an App's installation gets one for an hour,
+/// which opens this repository and no other.
+async fn login(
+    appliance: &Appliance,
+    row: &credentials::Credential,
+    key: &Key,
+    url: &SourceUrl,
+) -> Result<GitLogin, UpdateError> {
+    let hubs = appliance.hubs.for_host(row.host.as_deref().unwrap_or_default(), Some(row.port.unwrap_or(443)));
+    let mut hubs: Vec<&Hub> = hubs.filter(|hub| hub.site().platform == PlatformKind::GitHub).collect();
+    // There may be several Apps at one GitHub.
+    hubs.sort_by_key(|hub| !hub.has_app_of(key));
+    let Some(hub) = hubs.first() else {
+        if key.kind == "github-token" {
+            let (username, secret) = ("x-access-token".to_owned(), key.secret.clone());
+            return Ok(GitLogin { username, secret, until: None });
+        }
+        return Err(UpdateError::Refused(format!(
+            "Credential `{}` is of a GitHub App, and there is no [[integration]] for its host in config.toml: add one.",
+            row.name
+        )));
+    };
+    let path = url.decoded_path();
+    Ok(hub.git_login(key, Some(path.trim_matches('/'))).await?)
 }
 
 /// The refs of a snapshot as the rules of versions take them.

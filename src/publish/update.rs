@@ -7,6 +7,7 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::derive::{self, Repository, SourceTemplate};
 use crate::composer::name::PackageName;
+use crate::platform::HubError;
 use crate::store::runs::Changes;
 use crate::store::{self, credentials, documents, organizations, packages};
 use crate::vcs::{Snapshot, Update, VcsError};
@@ -49,6 +50,9 @@ pub enum UpdateError {
         /// The vendor that has to become the organization's, if that is it.
         vendor: Option<String>,
     },
+    /// The platform does not let us in, or not now.
+    #[error(transparent)]
+    Platform(#[from] HubError),
     /// The database failed us.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -83,13 +87,15 @@ pub async fn update(
         Some(name) => format!("Asking {} with the credential {name}", source.request.url),
         None => format!("Asking {}", source.request.url),
     });
+    let by_platform = source.by_platform;
     let (url, host_keys) = (source.request.url.clone(), source.request.host_keys.clone());
     let read = appliance.vcs.update_of(org.0, source.request).await;
     host_keys::learn(appliance, &url, host_keys.learned()).await?;
     if let Some(credential) = credential {
         let status = match &read {
             Ok(_) => "ok",
-            Err(VcsError::AuthFailed { .. } | VcsError::Forbidden { .. } | VcsError::SshDenied { .. }) => "refused",
+            Err(VcsError::AuthFailed { .. } | VcsError::SshDenied { .. }) => "refused",
+            Err(VcsError::Forbidden { .. }) if !by_platform => "refused",
             // What else went wrong says nothing about the credential.
             Err(_) => "",
         };

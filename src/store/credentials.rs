@@ -82,7 +82,7 @@ pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<Cred
     Ok(CredentialId(tx.last_insert_rowid()))
 }
 
-/// Stores the sealed secret; a rotated credential counts as untested.
+/// Stores the sealed secret; a rotated credential counts as untested, and when it ends is not known.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -94,7 +94,7 @@ pub fn set_secret(
     rotated_at: Option<Timestamp>,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE credential SET secret = ?3, rotated_at = ?4, status = 'untested' WHERE org_id = ?1 AND id = ?2",
+        "UPDATE credential SET secret = ?3, rotated_at = ?4, status = 'untested', expires_at = NULL WHERE org_id = ?1 AND id = ?2",
         (org, id, sealed, rotated_at),
     )?;
     Ok(())
@@ -135,6 +135,16 @@ pub fn secret(org: OrgId, connection: &Connection, id: CredentialId) -> Result<O
 pub fn set_status(org: OrgId, tx: &Tx<'_>, id: CredentialId, status: &str) -> Result<()> {
     tx.prepare_cached("UPDATE credential SET status = ?3 WHERE org_id = ?1 AND id = ?2 AND status <> ?3")?
         .execute((org, id, status))?;
+    Ok(())
+}
+
+/// Stores when it stops working.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_expiry(org: OrgId, tx: &Tx<'_>, id: CredentialId, expires_at: Option<Timestamp>) -> Result<()> {
+    tx.prepare_cached("UPDATE credential SET expires_at = ?3 WHERE org_id = ?1 AND id = ?2 AND expires_at IS NOT ?3")?
+        .execute((org, id, expires_at))?;
     Ok(())
 }
 
@@ -181,11 +191,12 @@ pub fn remove(org: OrgId, tx: &Tx<'_>, id: CredentialId) -> Result<()> {
     Ok(())
 }
 
-/// Lets the packages that use `id` use `other`.
+/// Lets the packages and synchronizations that use `id` use `other`.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn replace(org: OrgId, tx: &Tx<'_>, id: CredentialId, other: CredentialId) -> Result<()> {
     tx.execute("UPDATE package SET credential_id = ?3 WHERE org_id = ?1 AND credential_id = ?2", (org, id, other))?;
+    tx.execute("UPDATE sync SET credential_id = ?3 WHERE org_id = ?1 AND credential_id = ?2", (org, id, other))?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The types of credentials (contract, section 1), and what this release can do with each.
+//! The types of credentials (contract, section 1), and what can be done with each.
 
 use std::fmt;
 
@@ -111,6 +111,7 @@ impl Kind {
                 Err(Error::invalid(format!("a credential of type {self} needs the user name of its account"))
                     .by_command("add `--username NAME`"))
             }
+            (Self::GithubApp, username) => super::platform::numbers(username).map(drop),
             (Self::HttpBearer, Some(_)) => {
                 Err(Error::invalid("a credential of type http-bearer has no user name, which http-basic has")
                     .by_command("leave `--username` out, or use http-basic"))
@@ -119,23 +120,14 @@ impl Kind {
         }
     }
 
-    /// Itself, unless nothing in this release could use it: a secret that is not needed is not kept.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`].
-    pub fn supported(self) -> Result<Self> {
-        match self {
-            Self::GithubApp => Err(Error::invalid(format!(
-                "credentials of type {self} are not supported by this version: reach the repository by https:// with http-basic or http-bearer"
-            ))),
-            _ => Ok(self),
-        }
-    }
-
     /// Refuses a type that does not open Git repositories at addresses of this scheme.
     pub(super) fn require_opens_git(self, name: &str, scheme: Scheme) -> Result<()> {
         match (self, scheme) {
-            (Self::SshKey, Scheme::Ssh) | (Self::HttpBasic | Self::HttpBearer, Scheme::Https | Scheme::Http) => Ok(()),
+            (Self::SshKey, Scheme::Ssh)
+            | (
+                Self::HttpBasic | Self::HttpBearer | Self::GithubToken | Self::GithubApp,
+                Scheme::Https | Scheme::Http,
+            ) => Ok(()),
             (_, Scheme::Ssh) => Err(Error::invalid(format!(
                 "the credential `{name}` is of type {self}, and ssh addresses are opened by keys only"
             ))

@@ -62,6 +62,13 @@ pub(super) async fn prepare(appliance: &Appliance, kind: Kind, name: &str, new: 
     let unusable = |error: crate::vcs::VcsError| Error::invalid(error.to_string());
     let secret = match (new, kind) {
         (NewSecret::Given(secret), Kind::SshKey) => ssh::normalize(secret.expose_secret()).map_err(unusable)?,
+        (NewSecret::Given(secret), Kind::GithubApp) => {
+            // Empty where the integration has the App's key.
+            if !secret.expose_secret().trim().is_empty() {
+                super::platform::check_key(&secret)?;
+            }
+            return Ok(Prepared { secret, public_key: None });
+        }
         (NewSecret::Given(secret), _) => return Ok(Prepared { secret: check_secret(secret)?, public_key: None }),
         (NewSecret::Generate(key_type), Kind::SshKey) => {
             let comment = name.to_owned();

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{Kind, find, host, port};
+use super::{Kind, find, host, platform, platform_trial, port};
 use crate::admin::{Actor, Result, packages as use_packages};
 use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
 use crate::publish::probe::probe;
 use crate::publish::update::UpdateError;
 use crate::store::credentials::{self, Credential};
@@ -20,6 +21,8 @@ const TOGETHER: usize = 4;
 pub enum Finding {
     /// It is as it should be.
     Good(String),
+    /// It works, and somebody should look at it.
+    Doubtful(String),
     /// It is not.
     Bad(String),
 }
@@ -38,7 +41,7 @@ pub async fn test(
     mut tell: impl FnMut(Finding),
 ) -> Result<()> {
     let wanted = name.to_owned();
-    let (credential, users) = appliance
+    let (credential, users, remotes) = appliance
         .database
         .read(move |db| {
             let found = find(org, db, &wanted)?;
@@ -46,14 +49,23 @@ pub async fn test(
             for id in packages::using(org, db, found.id)? {
                 users.extend(packages::by_id(org, db, id)?);
             }
-            Ok::<_, crate::admin::Error>((found, users))
+            let remotes = platform::remotes(org, db, found.id)?;
+            Ok::<_, crate::admin::Error>((found, users, remotes))
         })
         .await?;
-    if users.is_empty() {
+    let mut verdict = Verdict::default();
+    let (mut end, mut users) = (None, users);
+    if platform_trial::is_for(&credential) {
+        let asked = platform_trial::ask(appliance, org, &credential, &remotes, &mut tell).await?;
+        verdict.opened = asked.accepted == Some(true);
+        verdict.refused = asked.accepted == Some(false);
+        end = Some(asked.expires_at);
+        // What holds for one holds for the others, of which there may be a thousand.
+        users.truncate(if verdict.refused { 0 } else { TOGETHER });
+    } else if users.is_empty() {
         tell(knock(appliance, &credential).await);
         return Ok(());
     }
-    let mut verdict = Verdict::default();
     let count = users.len();
     let mut left = users.into_iter();
     loop {
@@ -79,7 +91,7 @@ pub async fn test(
              passwords: give it a new secret with `credential rotate {name}` first"
         )));
     }
-    record(appliance, actor, org, &credential, verdict.status()).await
+    record(appliance, actor, org, &credential, (verdict.status(), end)).await
 }
 
 /// What a package's repository says; none if the package was removed meanwhile.
@@ -153,7 +165,7 @@ async fn record(
     actor: &Actor,
     org: OrgId,
     credential: &Credential,
-    status: Option<&'static str>,
+    (status, end): (Option<&'static str>, Option<Option<Timestamp>>),
 ) -> Result<()> {
     let (actor, now) = (actor.clone(), appliance.now());
     let (id, name) = (credential.id, credential.name.clone());
@@ -162,6 +174,9 @@ async fn record(
         .write(move |tx| {
             if let Some(status) = status {
                 credentials::set_status(org, tx, id, status)?;
+            }
+            if let Some(end) = end {
+                credentials::set_expiry(org, tx, id, end)?;
             }
             actor.record(tx, Some(org), "credential.test", &name, json!({ "status": status }), now)?;
             Ok(())

@@ -8,8 +8,8 @@ use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::clock::Timestamp;
@@ -35,6 +35,14 @@ pub enum InvalidAppKey {
     /// It is damaged.
     #[error("it is no RSA key, or cut off: give the .pem file that GitHub made for the App as it is")]
     Damaged,
+}
+
+/// Refuses a text that is no private key of a GitHub App.
+///
+/// # Errors
+/// [`InvalidAppKey`].
+pub fn check_app_key(pem: &SecretString) -> Result<(), InvalidAppKey> {
+    AppKey::from_pem(pem.expose_secret()).map(drop)
 }
 
 /// A GitHub App's private key.

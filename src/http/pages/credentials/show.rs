@@ -108,6 +108,7 @@ fn findings(tested: &Tested) -> Markup {
                 @for finding in &tested.found {
                     @match finding {
                         Finding::Good(text) => li { (status(Tone::Ok, "Works")) " " (text) },
+                        Finding::Doubtful(text) => li { (status(Tone::Warn, "Look")) " " (text) },
                         Finding::Bad(text) => li { (status(Tone::Fail, "Fails")) " " (text) },
                     }
                 }

@@ -1,0 +1,208 @@
+//! Credentials of platforms: where they are at home, and which organization here an installation of a GitHub App belongs to.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::{Actor, Error, Result};
+use super::Kind;
+use crate::appliance::Appliance;
+use crate::clock::Timestamp;
+use crate::platform::{AppKey, PlatformKind, Site, check_app_key};
+use crate::store::accounts::Recorded;
+use crate::store::credentials::Credential;
+use crate::store::ids::{CredentialId, OrgId};
+use crate::store::installations::{self, Bound};
+use crate::store::{Tx, accounts, syncs, users};
+use crate::sync::request::{self, Reason, SyncKey};
+
+/// The host that is meant when none is given: that of the only GitHub which is configured, or the type's public service.
+pub(super) fn default_host(appliance: &Appliance, kind: Kind) -> Option<String> {
+    if !matches!(kind, Kind::GithubToken | Kind::GithubApp) {
+        return kind.default_host().map(str::to_owned);
+    }
+    let mut hosts: Vec<String> = appliance.hubs.iter().map(|hub| hub.site()).filter_map(host).collect();
+    hosts.sort();
+    hosts.dedup();
+    match hosts.as_slice() {
+        [only] => Some(only.clone()),
+        _ => kind.default_host().map(str::to_owned),
+    }
+}
+
+/// A GitHub's host, with its port where that is not the one of https.
+fn host(site: &Site) -> Option<String> {
+    let host = site.url.host_str().filter(|_| site.platform == PlatformKind::GitHub)?;
+    match site.url.port_or_known_default() {
+        None | Some(443) => Some(host.to_owned()),
+        Some(port) => Some(format!("{host}:{port}")),
+    }
+}
+
+/// An installation of a GitHub App, as a new credential names it.
+#[derive(Debug)]
+pub(super) struct Installation {
+    integration: String,
+    recorded: Recorded,
+    number: i64,
+    /// Whether the App's private key came with it, which shows that whoever adds it has the App.
+    has_key: bool,
+}
+
+/// Finds the integration whose App a new credential names by `[APP/]INSTALLATION`, and checks the key.
+///
+/// # Errors
+/// If there is no such integration, or no key.
+pub(super) fn installation(
+    appliance: &Appliance,
+    (host, port): (&str, u16),
+    username: Option<&str>,
+    secret: &SecretString,
+) -> Result<Installation> {
+    let (app, number) = numbers(username)?;
+    let sites: Vec<&Site> = appliance.hubs.for_host(host, Some(port)).map(|hub| hub.site()).collect();
+    let sites: Vec<&Site> = sites.into_iter().filter(|site| site.platform == PlatformKind::GitHub).collect();
+    let has_app = |own: &AppKey| app.is_none_or(|app| app == own.id);
+    let known = sites.iter().find(|site| site.app.as_ref().is_some_and(has_app));
+    let site = known.or_else(|| sites.first().filter(|_| app.is_some())).ok_or_else(|| match sites.first() {
+        None => Error::invalid(format!(
+            "there is no GitHub at {host}:{port} in the configuration: add an [[integration]] with platform = \"github\" and its url to config.toml, and restart"
+        )),
+        Some(site) => Error::invalid(format!(
+            "the integration `{}` has no `app_id`: give it one with `app_private_key_file` in config.toml, or write the user name as APP/INSTALLATION and give the App's private key too",
+            site.id
+        ))
+        .by_command("--username APP/INSTALLATION --secret-file KEY.pem"),
+    })?;
+    let has_key = !secret.expose_secret().trim().is_empty();
+    if has_key {
+        check_key(secret)?;
+    } else if known.is_none() {
+        return Err(Error::invalid(
+            "the GitHub App's private key is missing: it is in the .pem file that GitHub made for it",
+        )
+        .by_command("give it with --secret-file FILE"));
+    }
+    Ok(Installation {
+        integration: site.id.clone(),
+        recorded: Recorded { platform: site.platform.as_str().to_owned(), url: recorded_url(site) },
+        number,
+        has_key,
+    })
+}
+
+fn recorded_url(site: &Site) -> String {
+    site.url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// Refuses what is no private key of a GitHub App.
+pub(super) fn check_key(secret: &SecretString) -> Result<()> {
+    check_app_key(secret)
+        .map_err(|error| Error::invalid(format!("the GitHub App's private key cannot be used: {error}")))
+}
+
+/// Reads `[APP/]INSTALLATION`.
+pub(super) fn numbers(username: Option<&str>) -> Result<(Option<u64>, i64)> {
+    let wrong = || {
+        Error::invalid(
+            "the user name of a credential of type github-app is INSTALLATION, the number of the App's installation, or APP/INSTALLATION with the App's own number in front; the installation's number stands at the end of the address of its settings",
+        )
+        .by_command("add `--username [APP/]INSTALLATION`")
+    };
+    let text = username.ok_or_else(wrong)?;
+    let (app, installation) = match text.split_once('/') {
+        Some((app, installation)) => (Some(app.parse().map_err(|_| wrong())?), installation),
+        None => (None, text),
+    };
+    let number: i64 = installation.parse().map_err(|_| wrong())?;
+    if number < 1 { Err(wrong()) } else { Ok((app, number)) }
+}
+
+impl Installation {
+    /// Binds it to the organization whose credential it is.
+    ///
+    /// # Errors
+    /// If it belongs to somebody else, or whoever adds it has not shown that it is theirs.
+    pub(super) fn bind(
+        &self,
+        tx: &Tx<'_>,
+        actor: &Actor,
+        (org, credential): (OrgId, CredentialId),
+        now: Timestamp,
+    ) -> Result<()> {
+        if !self.has_key && !may_bind(tx, actor)? {
+            return Err(Error::invalid(
+                "an installation of this server's own GitHub App is bound to an organization by an administrator of the instance: ask one to add this credential, or give the private key of an App of your own",
+            ));
+        }
+        accounts::record(tx, &self.integration, &self.recorded, now)?;
+        match installations::bind(org, tx, &self.integration, self.number, credential, now)? {
+            Bound::Now => Ok(()),
+            Bound::Already => Err(Error::conflict(format!(
+                "there is a credential for the installation {} already: use that one, or remove it first",
+                self.number
+            ))),
+            Bound::Elsewhere => Err(Error::conflict(format!(
+                "the installation {} belongs to another organization of this server: install the App once more for this one",
+                self.number
+            ))),
+        }
+    }
+}
+
+/// Whether somebody administers the instance.
+fn may_bind(tx: &Tx<'_>, actor: &Actor) -> Result<bool> {
+    match actor {
+        Actor::Command | Actor::System => Ok(true),
+        Actor::Stranger { .. } => Ok(false),
+        Actor::User { name, .. } => Ok(users::by_name(tx, name)?.is_some_and(|user| user.admin && user.enabled)),
+    }
+}
+
+/// The organizations of platforms that are read with a credential, as people call them.
+pub(super) fn remotes(org: OrgId, connection: &rusqlite::Connection, id: CredentialId) -> Result<Vec<String>> {
+    Ok(syncs::using(org, connection, id)?.into_iter().map(|sync| sync.remote).collect())
+}
+
+/// Reads them again, because the credential is another.
+pub(super) fn read_again(org: OrgId, tx: &Tx<'_>, id: CredentialId, now: Timestamp) -> Result<()> {
+    for sync in syncs::using(org, tx, id)? {
+        request::run(tx, SyncKey { org, sync: sync.id }, Reason::Credential, None, now)?;
+    }
+    Ok(())
+}
+
+/// Refuses to replace a credential that reads organizations by one that cannot.
+pub(super) fn require_same_home(
+    org: OrgId,
+    connection: &rusqlite::Connection,
+    old: &Credential,
+    new: &Credential,
+) -> Result<()> {
+    if syncs::using(org, connection, old.id)?.is_empty() {
+        return Ok(());
+    }
+    let is_githubs = |one: &Credential| matches!(Kind::parse(&one.kind), Some(Kind::GithubToken | Kind::GithubApp));
+    if (old.host.as_deref(), old.port) == (new.host.as_deref(), new.port) && is_githubs(old) == is_githubs(new) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the credential `{}` synchronizes an organization of {}, which `{}` cannot: name a credential of that platform behind --replace-with",
+        old.name,
+        old.host.as_deref().unwrap_or_default(),
+        new.name
+    )))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn installations_are_numbers() {
+        assert_eq!(numbers(Some("42")).unwrap(), (None, 42));
+        assert_eq!(numbers(Some("7/42")).unwrap(), (Some(7), 42));
+        for wrong in [None, Some(""), Some("acme"), Some("7/"), Some("/42"), Some("0"), Some("-1"), Some("1/2/3")] {
+            assert!(numbers(wrong).unwrap_err().to_string().contains("APP/INSTALLATION"), "{wrong:?}");
+        }
+    }
+}
