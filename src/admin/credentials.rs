@@ -233,11 +233,11 @@ fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()
     let remotes = platform::remotes(org, tx, credential.id)?;
     if !remotes.is_empty() {
         return Err(Error::conflict(format!(
-            "the credential `{}` synchronizes {}: let another one do that with `credential remove {} --replace-with OTHER`, or remove the synchronization first",
+            "the credential `{}` synchronizes {}: let another one do that, or remove the synchronization first",
             credential.name,
-            some_of(&remotes),
-            credential.name
-        )));
+            some_of(&remotes)
+        ))
+        .by_command(format!("`credential remove {} --replace-with OTHER`", credential.name)));
     }
     let users = users_of(org, tx, credential.id)?;
     if users.is_empty() {
