@@ -10,6 +10,7 @@ pub mod probe;
 pub mod render;
 pub mod request;
 pub mod update;
+pub mod withdraw;
 
 mod host_keys;
 mod import;

@@ -4,14 +4,14 @@
 //!   membership for whoever an administrator put into a team. Owners and admins see everything; administrators of the
 //!   instance see everything everywhere.
 //! - Teams count for people with a role: what the team has, and what the teams above it have. So do the platform's
-//!   base permission and other permissions that a synchronization found.
+//!   base permission and other permissions that a synchronization found, also those that are about all packages of it.
 //! - What an administrator granted counts with or without a role. So does a repository's collaborator that a
 //!   synchronization found, unless found people wait for an administrator's yes here.
 //! - What was found counts only while its account does: not suspended, and not waiting. What an administrator gave to
 //!   an account counts while it is not suspended.
 //! - A disabled person sees nothing. Whatever has an end holds until just before it.
 
-use super::facts::{Account, Facts, Grant, GrantKind, Membership, Policy, is_in_force};
+use super::facts::{Account, Facts, Found, Grant, GrantKind, Membership, Policy, is_in_force};
 use super::role::Role;
 use super::set::AccessSet;
 use super::teams::Teams;
@@ -79,6 +79,9 @@ impl<'a> Ground<'a> {
         for reach in self.memberships(role).filter_map(|one| self.teams.reach(one.team)) {
             set.add(reach);
         }
+        for packages in self.wholes(role).filter_map(|(_, found)| self.teams.of_sync(found.sync)) {
+            set.add(packages);
+        }
         set.add(&AccessSet::of(self.grants(role).map(|grant| grant.package)));
         set
     }
@@ -90,6 +93,13 @@ impl<'a> Ground<'a> {
         }
         let holding = account.found.iter().filter(|found| found.active && is_in_force(found.until, self.now));
         holding.map(|found| found.role).max()
+    }
+
+    /// What synchronizations found by which accounts read all packages of theirs, for somebody with this role.
+    pub(super) fn wholes(self, role: Option<Role>) -> impl Iterator<Item = (&'a Account, &'a Found)> {
+        let accounts = self.facts.accounts.iter().filter(move |account| role.is_some() && self.counts(account));
+        let found = accounts.flat_map(|account| account.found.iter().map(move |found| (account, found)));
+        found.filter(move |(_, found)| found.reads.is_some() && found.active && is_in_force(found.until, self.now))
     }
 
     /// Whether an account waits for an administrator's yes, or was told no.

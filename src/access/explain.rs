@@ -78,6 +78,15 @@ pub fn explain(facts: &Facts, teams: &Teams, policy: &Policy, package: Option<u3
 fn paths(ground: Ground<'_>, role: Option<Role>, package: Option<u32>) -> Vec<Because> {
     let mut paths = owners(ground);
     paths.extend(teams(ground, role, package));
+    for (account, found) in ground.wholes(role) {
+        let has_it = ground.teams.of_sync(found.sync).zip(package).is_some_and(|(set, package)| set.may_read(package));
+        if let Some(kind) = found.reads.filter(|_| has_it) {
+            let detail = if found.detail.is_empty() { words(kind).to_owned() } else { found.detail.to_string() };
+            let steps = vec![named(account), detail.clone()];
+            let detail = with(detail, Some(account));
+            paths.push(Because { kind: Kind::Grant(kind), detail, until: found.until, steps });
+        }
+    }
     let grants = ground.grants(role).filter(|grant| Some(grant.package) == package);
     paths.extend(grants.map(|grant| {
         let by = grant.account.and_then(|index| ground.facts.accounts.get(index));
@@ -161,6 +170,11 @@ fn obstacles(ground: Ground<'_>, role: Option<Role>) -> Vec<Because> {
         {
             because.push(none(format!("the membership of {name} ended at {}", end.rfc3339())));
         }
+    }
+    if facts.outdated {
+        because.push(none(
+            "what synchronizations found does not count at the moment, because no run has confirmed it for too long: the page of the synchronization tells why".to_owned(),
+        ));
     }
     let ended = facts.teams.iter().map(|team| team.until).chain(facts.grants.iter().map(|grant| grant.until));
     if let Some(end) = ended.flatten().filter(|end| *end <= ground.now).max() {

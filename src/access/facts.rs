@@ -31,6 +31,8 @@ pub struct Facts {
     pub teams: Box<[Membership]>,
     /// Which single packages the person may read.
     pub grants: Box<[Grant]>,
+    /// Whether something that synchronizations found is left out, because it was confirmed too long ago.
+    pub outdated: bool,
 }
 
 /// An account on a platform.
@@ -47,10 +49,16 @@ pub struct Account {
 }
 
 /// An account as one synchronization found it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Found {
+    /// By which synchronization.
+    pub sync: i64,
     /// What it is there.
     pub role: Role,
+    /// By what it reads all packages of the synchronization, if so.
+    pub reads: Option<GrantKind>,
+    /// What an explanation says of that; may be empty.
+    pub detail: Box<str>,
     /// Whether an administrator said yes, where that is asked for.
     pub active: bool,
     /// When that ends.

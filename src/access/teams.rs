@@ -1,4 +1,5 @@
-//! The teams of one organization, and what each may read.
+//! The teams of one organization, and what each may read; and the packages of its synchronizations, which some people read
+//! without a team.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,6 +24,8 @@ pub struct Teams {
     teams: HashMap<i64, Team>,
     /// What the people of each may read: its own, and what the teams above it have.
     reach: HashMap<i64, AccessSet>,
+    /// The packages of each synchronization, by its number.
+    syncs: HashMap<i64, AccessSet>,
 }
 
 impl Teams {
@@ -30,7 +33,13 @@ impl Teams {
     #[must_use]
     pub fn of(teams: HashMap<i64, Team>) -> Self {
         let reach = teams.keys().map(|number| (*number, reach(&teams, *number))).collect();
-        Self { teams, reach }
+        Self { teams, reach, syncs: HashMap::new() }
+    }
+
+    /// The same, with the packages of each synchronization.
+    #[must_use]
+    pub fn with_syncs(self, syncs: HashMap<i64, AccessSet>) -> Self {
+        Self { syncs, ..self }
     }
 
     /// The same after one team changed, or was removed (`None`) with those below it.
@@ -46,7 +55,7 @@ impl Teams {
                 teams.retain(|one, _| *one != number && !gone.contains(one));
             }
         }
-        Self::of(teams)
+        Self::of(teams).with_syncs(self.syncs.clone())
     }
 
     /// The team with this number.
@@ -59,6 +68,12 @@ impl Teams {
     #[must_use]
     pub fn reach(&self, number: i64) -> Option<&AccessSet> {
         self.reach.get(&number)
+    }
+
+    /// The packages of a synchronization; none if it has none.
+    #[must_use]
+    pub fn of_sync(&self, number: i64) -> Option<&AccessSet> {
+        self.syncs.get(&number)
     }
 
     /// A team and those above it, the innermost first.

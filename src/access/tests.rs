@@ -49,8 +49,15 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![4 => Just(Role::Member), 1 => Just(Role::Admin), 1 => Just(Role::Owner)]
 }
 
+fn found_as(role: Role, active: bool, until: Option<Timestamp>) -> Found {
+    Found { sync: 1, role, reads: None, detail: "".into(), active, until }
+}
+
 fn account() -> impl Strategy<Value = Account> {
-    let found = (role(), any::<bool>(), until()).prop_map(|(role, active, until)| Found { role, active, until });
+    let reads = option::of(prop_oneof![Just(GrantKind::Base), Just(GrantKind::Sync)]);
+    let found = (0_i64..3, role(), reads, any::<bool>(), until());
+    let found =
+        found.prop_map(|(sync, role, reads, active, until)| Found { sync, reads, ..found_as(role, active, until) });
     ("[ab]", any::<bool>(), vec(found, 0..3)).prop_map(|(integration, suspended, found)| Account {
         integration: integration.into(),
         login: "ada".into(),
@@ -81,6 +88,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         accounts: accounts.into(),
         teams: teams.into(),
         grants: grants.into(),
+        outdated: false,
     })
 }
 
@@ -90,11 +98,12 @@ fn teams() -> impl Strategy<Value = Teams> {
         1 => Just(AccessSet::All),
     ];
     let team = (option::of(0_i64..5), any::<bool>(), own);
-    vec(team, 0..5).prop_map(|teams| {
+    let syncs = vec(vec(0..PACKAGES - 5, 0..4).prop_map(AccessSet::of), 0..3);
+    (vec(team, 0..5), syncs).prop_map(|(teams, syncs)| {
         let teams = teams.into_iter().enumerate().map(|(number, (parent, synchronized, own))| {
             (number as i64, Team { path: format!("team-{number}").into(), parent, synchronized, own })
         });
-        Teams::of(teams.collect::<HashMap<_, _>>())
+        Teams::of(teams.collect::<HashMap<_, _>>()).with_syncs((0..).zip(syncs).collect())
     })
 }
 
@@ -202,7 +211,7 @@ fn plain() -> World {
 }
 
 fn found(role: Role) -> Account {
-    let found = Found { role, active: true, until: None };
+    let found = found_as(role, true, None);
     Account { integration: "ghe".into(), login: "ada".into(), suspended: false, found: [found].into() }
 }
 
@@ -241,7 +250,7 @@ fn found_people_wait_where_an_administrator_wants_to_say_yes() {
     assert!(world.access(at(0)).is_none());
     let explanation = world.explain(3, at(0));
     assert!(explanation.because[0].detail.contains("no administrator activated it yet"), "{explanation:?}");
-    world.facts.accounts[0].found[0] = Found { role: Role::Member, active: true, until: Some(at(5)) };
+    world.facts.accounts[0].found[0] = found_as(Role::Member, true, Some(at(5)));
     assert_eq!(world.access(at(4)).set, AccessSet::of([3, 9]));
     assert!(world.access(at(5)).is_none(), "an outside collaborator waits as well");
     world.policy.manual = false;
@@ -249,6 +258,35 @@ fn found_people_wait_where_an_administrator_wants_to_say_yes() {
     assert_eq!(world.access(at(5)).role, None);
     world.facts.accounts[0].suspended = true;
     assert!(world.access(at(4)).is_none(), "a suspended account contributes nothing");
+}
+
+#[test]
+fn a_whole_synchronization_may_be_read() {
+    let mut world = plain();
+    world.teams = world.teams.with_syncs([(1, AccessSet::of([5, 6])), (2, AccessSet::of([7]))].into());
+    let mut account = found(Role::Member);
+    account.found[0].reads = Some(GrantKind::Base);
+    account.found[0].detail = "base permission of acme".into();
+    world.facts.accounts = [account].into();
+    assert_eq!(world.access(at(0)).set, AccessSet::of([5, 6]));
+    let because = world.explain(6, at(0)).because;
+    assert_eq!((because[0].kind.as_str(), because[0].detail.as_str()), ("base", "base permission of acme, as ghe:ada"));
+    assert!(!world.explain(7, at(0)).allowed, "it is of another synchronization");
+    world.teams = world.teams.with(1, None);
+    assert_eq!(world.access(at(0)).set, AccessSet::of([5, 6]), "a team that goes takes nothing else along");
+    world.facts.accounts[0].found[0].until = Some(at(5));
+    assert!(world.access(at(5)).is_none());
+    world.facts.accounts[0].found[0].until = None;
+    world.facts.accounts[0].found[0].active = false;
+    assert!(world.access(at(0)).is_none());
+}
+
+#[test]
+fn what_is_out_of_date_is_said() {
+    let mut world = plain();
+    world.facts.outdated = true;
+    let because = world.explain(1, at(0)).because;
+    assert!(because[0].detail.contains("no run has confirmed it"), "{because:?}");
 }
 
 #[test]

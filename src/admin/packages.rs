@@ -4,16 +4,16 @@ use serde_json::json;
 
 use super::{Actor, Error, Result, credentials as use_credentials, files};
 use crate::appliance::{Appliance, PackageKey};
-use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
 use crate::composer::version;
 use crate::publish::request::{self, Reason};
+use crate::publish::withdraw;
 use crate::store::archive_failures::ArchiveFailure;
 use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::refs::{self, Ref};
 use crate::store::versions::{self, Version};
-use crate::store::{self, Tx, archive_failures, changes, dists, documents, listings};
+use crate::store::{self, archive_failures, dists, listings, repositories};
 use crate::vcs::url::SourceUrl;
 
 /// How many updates are queued in one transaction, which others must not have to wait for long.
@@ -277,7 +277,8 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, package: &
         .database
         .write(move |tx| {
             let digests = dists::digests(org, tx, Some(package.id))?;
-            tell_mirrors(org, tx, package.id, now)?;
+            withdraw::tell_mirrors(tx, PackageKey { org, package: package.id }, now)?;
+            repositories::set_removed(org, tx, package.id)?;
             packages::remove(org, tx, package.id, now)?;
             let detail = json!({ "id": package.id, "url": package.url });
             actor.record(tx, Some(org), "package.remove", &title(&package), detail, now)?;
@@ -289,18 +290,6 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, package: &
         })
         .await?;
     files::remove(appliance, removed).await
-}
-
-/// `metadata/changes.json` tells of every file that is gone.
-fn tell_mirrors(org: OrgId, tx: &Tx<'_>, package: PackageId, now: Timestamp) -> Result<()> {
-    for listing in listings::of_package(org, tx, package)? {
-        for (dev, file) in [(false, listing.name.clone()), (true, format!("{}~dev", listing.name))] {
-            if documents::of_listing(org, tx, listing.id, dev)?.is_some() {
-                changes::record(org, tx, package, &file, "delete", now)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Purges one commit's archive for good, such as one with a leaked secret in it. Doing it again removes a file that could

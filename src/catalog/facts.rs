@@ -13,7 +13,7 @@ use crate::access::{effective, effective::Access};
 use crate::clock::Timestamp;
 use crate::store::ids::{AccountId, OrgId, PackageId, TeamId, UserId};
 use crate::store::members::{Connected, Person, Whose};
-use crate::store::{self, entries, grants, members, policies, team_members, teams, users};
+use crate::store::{self, entries, grants, members, policies, repositories, team_members, teams, users};
 
 /// The packages' numbers in access sets.
 pub(super) type Numbers = HashMap<PackageId, u32>;
@@ -25,6 +25,8 @@ pub(super) struct Rows {
     found: Vec<(AccountId, Found)>,
     teams: Vec<team_members::Membership>,
     grants: Vec<grants::Grant>,
+    /// Whether something that synchronizations found is left out.
+    outdated: bool,
 }
 
 /// What is known of one person or of many.
@@ -44,16 +46,22 @@ pub(super) fn rows(
             rows.entry(Person::User(user)).or_default().given = Some(role);
         }
     }
-    for (user, account, found) in members::found_of(org, connection, whose)? {
-        rows.entry(user.map_or(Person::Account(account), Person::User)).or_default().found.push((account, found));
+    for mut one in members::found_of(org, connection, whose)? {
+        if !detailed {
+            one.found.detail = "".into();
+        }
+        let person = one.user.map_or(Person::Account(one.account), Person::User);
+        rows.entry(person).or_default().take(one.stale, |rows| rows.found.push((one.account, one.found)));
     }
     for membership in team_members::memberships(org, connection, whose)? {
         let person = whose_row(membership.user, membership.account);
-        person.into_iter().for_each(|person| rows.entry(person).or_default().teams.push(membership));
+        if let Some(person) = person {
+            rows.entry(person).or_default().take(membership.stale, |rows| rows.teams.push(membership));
+        }
     }
     for grant in grants::of(org, connection, whose, detailed)? {
         if let Some(person) = whose_row(grant.user, grant.account) {
-            rows.entry(person).or_default().grants.push(grant);
+            rows.entry(person).or_default().take(grant.stale, |rows| rows.grants.push(grant));
         }
     }
     Ok(rows)
@@ -65,6 +73,15 @@ fn whose_row(user: Option<UserId>, account: Option<AccountId>) -> Option<Person>
 }
 
 impl Rows {
+    /// Takes a row over, unless it is out of date.
+    fn take(&mut self, stale: bool, over: impl FnOnce(&mut Self)) {
+        if stale {
+            self.outdated = true;
+        } else {
+            over(self);
+        }
+    }
+
     /// The facts about somebody with these accounts. A row about any other account says nothing about the person.
     pub(super) fn facts(self, accounts: &[Connected], administrator: bool, disabled: bool, numbers: &Numbers) -> Facts {
         let index = |id: AccountId| accounts.iter().position(|account| account.id == id);
@@ -86,11 +103,13 @@ impl Rows {
                 detail: row.detail.into(),
             })
         });
-        let found_of = |id| self.found.iter().filter(move |(account, _)| *account == id).map(|(_, found)| *found);
+        let found_of =
+            |id| self.found.iter().filter(move |(account, _)| *account == id).map(|(_, found)| found.clone());
         Facts {
             administrator,
             disabled,
             given: self.given,
+            outdated: self.outdated,
             teams: teams.collect(),
             grants: grants.collect(),
             accounts: accounts
@@ -113,7 +132,13 @@ pub(super) fn all_teams(connection: &Connection, org: OrgId, numbers: &Numbers) 
         having.entry(team).or_default().extend(numbers.get(&package));
     }
     let teams = teams::all(org, connection)?.into_iter();
-    Ok(Teams::of(teams.map(|row| (row.id.0, team(&row, having.remove(&row.id).unwrap_or_default()))).collect()))
+    let teams = teams.map(|row| (row.id.0, team(&row, having.remove(&row.id).unwrap_or_default()))).collect();
+    let mut syncs: HashMap<i64, Vec<u32>> = HashMap::new();
+    for (sync, package) in repositories::packages(org, connection)? {
+        syncs.entry(sync.0).or_default().extend(numbers.get(&package));
+    }
+    let syncs = syncs.into_iter().map(|(sync, packages)| (sync, AccessSet::of(packages))).collect();
+    Ok(Teams::of(teams).with_syncs(syncs))
 }
 
 /// One team with what it has; none if it is gone.

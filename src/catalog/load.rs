@@ -59,7 +59,10 @@ pub(super) fn with_package(
     let rows = entries::entries(before.id, connection, Some(package))?;
     let known = before.names.values().filter(|entry| entry.package == package).count();
     let same_names = known == rows.len()
-        && rows.iter().all(|row| before.names.get(&row.name).is_some_and(|entry| entry.package == package));
+        && rows.iter().all(|row| {
+            let is_it = |entry: &Arc<Entry>| entry.package == package && entry.retired == row.retired;
+            before.names.get(&row.name).is_some_and(is_it)
+        });
     let mut names = HashMap::clone(&before.names);
     if !same_names {
         names.retain(|_, entry| entry.package != package);
@@ -96,6 +99,7 @@ fn entry(row: entries::Entry, numbers: &HashMap<PackageId, u32>) -> Option<(Pack
         description: row.description.map(Into::into),
         kind: row.kind.map(Into::into),
         abandoned,
+        retired: row.retired,
         stable: row.stable.map(document),
         dev: row.dev.map(document),
     };

@@ -57,6 +57,8 @@ pub struct Entry {
     pub kind: Option<Box<str>>,
     /// Whether it is abandoned: `true`, or the name of what replaces it.
     pub abandoned: Option<serde_json::Value>,
+    /// Whether its repository is gone: only its archives are served.
+    pub retired: bool,
     /// The document of releases.
     pub stable: Option<Document>,
     /// The document of branches.
@@ -188,7 +190,7 @@ impl World {
     pub fn packages(&self) -> usize {
         self.organizations
             .values()
-            .map(|organization| organization.names.values().filter(|entry| entry.current).count())
+            .map(|organization| organization.names.values().filter(|entry| entry.current && !entry.retired).count())
             .sum()
     }
 }
@@ -196,6 +198,11 @@ impl World {
 impl Organization {
     /// The entry of `name`, if `view` includes it.
     pub fn find(&self, name: &str, view: &View) -> Option<&Arc<Entry>> {
+        self.find_kept(name, view).filter(|entry| !entry.retired)
+    }
+
+    /// The same, also where its repository is gone: lock files go on to need its archives.
+    pub fn find_kept(&self, name: &str, view: &View) -> Option<&Arc<Entry>> {
         self.names.get(name).filter(|entry| view.set.may_read(entry.number))
     }
 
@@ -209,9 +216,9 @@ impl Organization {
         self.vendors.iter().map(AsRef::as_ref)
     }
 
-    /// Every name that `view` includes, with its entry, in no order.
+    /// Every name that `view` includes, with its entry, in no order, without those whose repository is gone.
     pub fn visible<'a>(&'a self, view: &'a View) -> impl Iterator<Item = (&'a PackageName, &'a Arc<Entry>)> {
-        self.names.iter().filter(|(_, entry)| view.set.may_read(entry.number))
+        self.names.iter().filter(|(_, entry)| !entry.retired && view.set.may_read(entry.number))
     }
 
     /// The packages that `view` includes, published or not, in no order.

@@ -10,7 +10,7 @@ use super::table::table;
 use crate::admin::packages::Details;
 use crate::clock::Timestamp;
 use crate::store::archive_failures::ArchiveFailure;
-use crate::store::ids::PackageId;
+use crate::store::ids::{PackageId, SyncId};
 use crate::store::packages::Package;
 
 /// Most characters of an error's first sentence in a list.
@@ -26,8 +26,7 @@ struct PackageJson<'a> {
     url: &'a str,
     vcs: &'a str,
     credential: Option<&'a str>,
-    /// There are no synchronizations yet.
-    sync: Option<&'a str>,
+    sync: Option<SyncId>,
     status: &'a str,
     error: Option<&'a str>,
     abandoned: Option<Value>,
@@ -75,7 +74,7 @@ fn json(package: &Package) -> PackageJson<'_> {
         url: &package.url,
         vcs: &package.vcs,
         credential: package.credential_name.as_deref(),
-        sync: None,
+        sync: package.sync,
         status: &package.status,
         error: package.error.as_deref(),
         abandoned: package.abandoned.as_deref().and_then(|json| serde_json::from_str(json).ok()),
@@ -183,10 +182,12 @@ fn facts(session: &Session, package: &Package) {
         ("Type", package.kind.clone()),
         ("URL", Some(package.url.clone())),
         ("Credential", package.credential_name.clone()),
+        ("Sync", package.sync.map(|sync| sync.to_string())),
         ("Fork", package.fork.then(|| "yes".to_owned())),
         ("Status", Some(package.status.clone())),
         ("Error", package.error.clone()),
         ("Abandoned", abandoned),
+        ("Retired", package.retired_at.map(Timestamp::rfc3339)),
         ("Updated", package.updated_at.map(Timestamp::rfc3339)),
     ];
     for (name, value) in facts {

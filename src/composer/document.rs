@@ -24,7 +24,7 @@ pub enum Half {
 /// A package's state of being abandoned, which overrides what its versions say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Abandoned {
-    /// Without a replacement.
+    /// Without a replacement, unless a version says itself what replaces it.
     Plainly,
     /// In favour of another package.
     For(String),
@@ -133,6 +133,7 @@ fn complete(metadata: &Version, package: &Package<'_>) -> Version {
     }
     match package.abandoned {
         None => {}
+        Some(Abandoned::Plainly) if version.get("abandoned").is_some_and(Value::is_string) => {}
         Some(Abandoned::Plainly) => {
             version.insert("abandoned".to_owned(), Value::Bool(true));
         }

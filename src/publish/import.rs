@@ -10,6 +10,7 @@ use super::update::UpdateError;
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::derive::{Derivation, PublishedVersion, RefSource};
+use crate::composer::document::Abandoned;
 use crate::composer::name::PackageName;
 use crate::composer::stability::Stability;
 use crate::composer::version::{self, NormalizedVersion};
@@ -22,7 +23,7 @@ use crate::store::refs::{self, Ref};
 use crate::store::requirements::{self, Requirement};
 use crate::store::runs::Changes;
 use crate::store::versions::{self, Arrival, Version};
-use crate::store::{self, Tx, audit, changes, dists, vendors};
+use crate::store::{self, Tx, audit, changes, dists, repositories, vendors};
 use crate::vcs::RemoteRef;
 
 /// What an update read and derived.
@@ -84,13 +85,14 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     let repository_url = import.repository_url.clone();
     let render_key = render::key(&repository_url);
     let target = name.clone();
+    let archived = package.archived;
     let announced_at = import.announced_at;
     let (changes, imported, needs, readme, references) = tokio::task::spawn_blocking(move || {
-        let imported = imported(&name, &import);
+        let imported = imported(&name, &import, archived);
         let needs = latest(&import.derivation.versions).map(needs).unwrap_or_default();
         let references: Vec<String> =
             import.derivation.versions.iter().map(|version| version.reference.clone()).collect();
-        let changes = plan(name, import.derivation.versions, names, renamed, &repository_url);
+        let changes = plan(name, import.derivation.versions, names, (renamed, archived), &repository_url);
         (changes, imported, needs, import.readme, references)
     })
     .await
@@ -134,11 +136,14 @@ pub(super) async fn rerender(
     repository_url: String,
 ) -> Result<(), UpdateError> {
     let (package, names) = read_before(appliance, key).await?;
-    let Some(current) = package.and_then(|package| package.name) else {
+    let Some((current, archived)) = package.and_then(|package| Some((package.name?, package.archived))) else {
         return Ok(());
     };
     let changes = tokio::task::spawn_blocking(move || {
-        names.into_iter().filter_map(|before| rendered_again(before, &current, &repository_url)).collect::<Vec<_>>()
+        names
+            .into_iter()
+            .filter_map(|before| rendered_again(before, &current, archived, &repository_url))
+            .collect::<Vec<_>>()
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
@@ -214,7 +219,7 @@ fn nothing_to_publish(refs: &[Ref]) -> String {
 }
 
 /// What the package as a whole is, told by its default branch or else its newest release.
-fn imported(name: &PackageName, import: &Import) -> Imported {
+fn imported(name: &PackageName, import: &Import, archived: bool) -> Imported {
     let versions = &import.derivation.versions;
     let head = versions.iter().find(|version| version.default_branch).or_else(|| {
         versions.iter().max_by(|a, b| {
@@ -234,7 +239,8 @@ fn imported(name: &PackageName, import: &Import) -> Imported {
         abandoned: head
             .and_then(|version| version.metadata.get("abandoned"))
             .filter(|value| !matches!(value, Value::Bool(false) | Value::Null))
-            .map(Value::to_string),
+            .map(Value::to_string)
+            .or_else(|| archived.then(|| Value::Bool(true).to_string())),
         versions: i64::try_from(versions.len()).unwrap_or(i64::MAX),
         default_branch: import.default_branch.clone(),
         refs_digest: import.refs_digest.clone(),
@@ -275,7 +281,7 @@ fn plan(
     name: PackageName,
     derived: Vec<PublishedVersion>,
     names: Vec<Before>,
-    renamed: bool,
+    (renamed, archived): (bool, bool),
     repository_url: &str,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -284,10 +290,10 @@ fn plan(
         if before.listing.name == name.as_str() {
             current = Some(before);
         } else if renamed {
-            changes.extend(rendered_again(before, name.as_str(), repository_url));
+            changes.extend(rendered_again(before, name.as_str(), archived, repository_url));
         }
     }
-    changes.push(current_change(name, derived, current, repository_url));
+    changes.push(current_change(name, derived, current, archived, repository_url));
     changes
 }
 
@@ -295,11 +301,13 @@ fn current_change(
     name: PackageName,
     derived: Vec<PublishedVersion>,
     before: Option<Before>,
+    archived: bool,
     repository_url: &str,
 ) -> Change {
     let (known, documents) = before.map(|before| (before.versions, before.documents)).unwrap_or_default();
     let metadata: Vec<&Metadata> = derived.iter().map(|version| &version.metadata).collect();
-    let renderings = render::halves(&name, &metadata, &documents, repository_url, None);
+    let abandoned = archived.then_some(Abandoned::Plainly);
+    let renderings = render::halves(&name, &metadata, &documents, repository_url, abandoned.as_ref());
     let mut known: HashMap<NormalizedVersion, Version> =
         known.into_iter().map(|known| (known.version_normalized.clone(), known)).collect();
     let mut news = Changes::default();
@@ -336,13 +344,14 @@ fn stored(version: PublishedVersion) -> Version {
 }
 
 /// A name's documents rendered from its stored versions; none if they cannot be read any more.
-fn rendered_again(before: Before, current: &str, repository_url: &str) -> Option<Change> {
+fn rendered_again(before: Before, current: &str, archived: bool, repository_url: &str) -> Option<Change> {
     let name = PackageName::parse(&before.listing.name).ok()?;
     let metadata: Vec<Metadata> =
         before.versions.iter().map(|version| serde_json::from_str(&version.metadata)).collect::<Result<_, _>>().ok()?;
     let metadata: Vec<&Metadata> = metadata.iter().collect();
-    let successor = (before.listing.name != current).then_some(current);
-    let renderings = render::halves(&name, &metadata, &before.documents, repository_url, successor);
+    let successor = (before.listing.name != current).then(|| Abandoned::For(current.to_owned()));
+    let abandoned = successor.or(archived.then_some(Abandoned::Plainly));
+    let renderings = render::halves(&name, &metadata, &before.documents, repository_url, abandoned.as_ref());
     Some(Change {
         name,
         former: Some(before.listing.id),
@@ -375,6 +384,15 @@ fn admit(
     }
     if package.fork || vendors::is_owned(key.org, tx, name.vendor())? {
         return Ok(());
+    }
+    if package.name.is_none() && !repositories::may_bring_vendor(key.org, tx, key.package)? {
+        return Err(UpdateError::Held {
+            vendor: Some(name.vendor().to_owned()),
+            reason: format!(
+                "The synchronization found this repository, which calls itself {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`.",
+                name.vendor()
+            ),
+        });
     }
     if let Some(before) = &package.name {
         return Err(UpdateError::Held {

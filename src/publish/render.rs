@@ -35,17 +35,16 @@ pub type Metadata = Map<String, Value>;
 
 /// Renders both halves of a name's metadata and compares them with the stored ones (gzipped, releases first).
 ///
-/// `successor`: the name that a former name's package has now.
+/// `abandoned`: what the package as a whole is said to be.
 pub fn halves(
     name: &PackageName,
     versions: &[&Metadata],
     stored: &[Option<Vec<u8>>; 2],
     repository_url: &str,
-    successor: Option<&str>,
+    abandoned: Option<&Abandoned>,
 ) -> [Rendering; 2] {
     let dist_prefix = format!("{repository_url}/dists/{name}/");
-    let abandoned = successor.map(|name| Abandoned::For(name.to_owned()));
-    let package = Package { name, versions, dist_prefix: Some(&dist_prefix), abandoned: abandoned.as_ref() };
+    let package = Package { name, versions, dist_prefix: Some(&dist_prefix), abandoned };
     [false, true].map(|dev| {
         let json = document::render(&package, if dev { Half::Development } else { Half::Releases });
         let stored = stored[usize::from(dev)].as_deref().and_then(gunzip);

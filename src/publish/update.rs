@@ -79,6 +79,10 @@ pub async fn update(
         log.info("The package was removed meanwhile");
         return Ok(Report::Gone);
     };
+    if source.package.retired_at.is_some() {
+        log.info("Its repository is gone: there is nothing to read any more");
+        return Ok(Report::Gone);
+    }
     let now = appliance.now();
     appliance.database.write(move |tx| packages::set_started(org, tx, package, now)).await?;
     source.request.progress = log.progress();

@@ -60,7 +60,7 @@ pub fn amounts(connection: &Connection) -> Result<Amounts> {
     Ok(connection
         .prepare_cached(
             "SELECT (SELECT count(*) FROM organization WHERE removed_at IS NULL),
-                 (SELECT count(*) FROM package),
+                 (SELECT count(*) FROM package WHERE retired_at IS NULL),
                  (SELECT coalesce(sum(versions), 0) FROM package),
                  (SELECT count(*) FROM user),
                  count(*), coalesce(sum(size), 0)

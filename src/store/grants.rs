@@ -23,6 +23,8 @@ pub struct Grant {
     pub detail: String,
     /// When it ends.
     pub until: Option<Timestamp>,
+    /// Whether a synchronization found it, and that was confirmed too long ago to count.
+    pub stale: bool,
 }
 
 fn kind(row: &Row<'_>, at: usize) -> rusqlite::Result<GrantKind> {
@@ -44,7 +46,9 @@ pub fn of(org: OrgId, connection: &Connection, whose: Whose, detailed: bool) -> 
     let detail = if detailed { "m.detail" } else { "''" };
     connection
         .prepare_cached(&format!(
-            "SELECT coalesce(m.user_id, a.user_id), m.account_id, m.package_id, m.kind, {detail}, m.expires_at
+            "SELECT coalesce(m.user_id, a.user_id), m.account_id, m.package_id, m.kind, {detail}, m.expires_at,
+                 EXISTS (SELECT 1 FROM sync s
+                     WHERE s.org_id = m.org_id AND s.id = m.sync_id AND s.stale_at IS NOT NULL)
              FROM package_grant m LEFT JOIN account a ON a.id = m.account_id WHERE m.org_id = ?1 AND {}",
             whose.condition("package_grant")
         ))?
@@ -56,6 +60,7 @@ pub fn of(org: OrgId, connection: &Connection, whose: Whose, detailed: bool) -> 
                 kind: kind(row, 3)?,
                 detail: row.get(4)?,
                 until: row.get(5)?,
+                stale: row.get(6)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()

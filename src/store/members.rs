@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::database::Change;
 use super::ids::{AccountId, OrgId, UserId};
 use super::{Error, Result, Tx};
-use crate::access::facts::Found;
+use crate::access::facts::{Found, GrantKind};
 use crate::access::role::Role;
 use crate::clock::Timestamp;
 
@@ -102,51 +102,38 @@ pub fn given(org: OrgId, connection: &Connection, user: Option<UserId>) -> Resul
         .map_err(Into::into)
 }
 
-/// An account as a synchronization of the organization found it.
-#[derive(Clone, Debug)]
-pub struct FoundMember {
-    /// The account.
-    pub account: AccountId,
-    /// Whose it is, if somebody logged in by it.
-    pub user: Option<UserId>,
-    /// What the platform calls it, as `integration:login`.
-    pub name: String,
-    /// Whether it is suspended.
-    pub suspended: bool,
-    /// What was found.
-    pub found: Found,
+/// What was found, from the columns that begin at `at`.
+fn finding(row: &Row<'_>, at: usize) -> rusqlite::Result<Found> {
+    let reads: Option<String> = row.get(at + 2)?;
+    let detail: String = row.get(at + 3)?;
+    Ok(Found {
+        sync: row.get(at)?,
+        role: role(row, at + 1)?,
+        reads: reads.as_deref().and_then(GrantKind::parse),
+        detail: detail.into(),
+        active: row.get(at + 4)?,
+        until: row.get(at + 5)?,
+    })
 }
 
-/// What synchronizations found, whoever it is.
-///
-/// # Errors
-/// If the database cannot be read.
-pub fn found(org: OrgId, connection: &Connection) -> Result<Vec<FoundMember>> {
-    connection
-        .prepare_cached(
-            "SELECT f.account_id, a.user_id, a.integration || ':' || a.login, a.suspended_at IS NOT NULL,
-                 f.role, f.active, f.expires_at
-             FROM found_member f JOIN account a ON a.id = f.account_id
-             WHERE f.org_id = ?1 ORDER BY a.integration, a.login, f.sync_id",
-        )?
-        .query_map([org], |row| {
-            Ok(FoundMember {
-                account: row.get(0)?,
-                user: row.get(1)?,
-                name: row.get(2)?,
-                suspended: row.get(3)?,
-                found: Found { role: role(row, 4)?, active: row.get(5)?, until: row.get(6)? },
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()
-        .map_err(Into::into)
+/// As what a synchronization found an account.
+#[derive(Clone, Debug)]
+pub struct FoundOf {
+    /// Whose it is, if somebody logged in by it.
+    pub user: Option<UserId>,
+    /// The account.
+    pub account: AccountId,
+    /// What was found.
+    pub found: Found,
+    /// Whether that was confirmed too long ago to count.
+    pub stale: bool,
 }
 
 /// As what synchronizations of the organization found accounts: of one person, or of everybody who logged in by one.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn found_of(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec<(Option<UserId>, AccountId, Found)>> {
+pub fn found_of(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec<FoundOf>> {
     let condition = match whose {
         Whose::Everybody => "?2 IS NULL AND a.user_id IS NOT NULL",
         Whose::Unclaimed => "?2 IS NULL AND a.user_id IS NULL",
@@ -155,13 +142,14 @@ pub fn found_of(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec
     };
     connection
         .prepare_cached(&format!(
-            "SELECT a.user_id, f.account_id, f.role, f.active, f.expires_at
+            "SELECT a.user_id, f.account_id, f.sync_id, f.role, f.reads, f.detail, f.active, f.expires_at,
+                 s.stale_at IS NOT NULL
              FROM found_member f JOIN account a ON a.id = f.account_id
+             JOIN sync s ON s.org_id = f.org_id AND s.id = f.sync_id
              WHERE f.org_id = ?1 AND {condition} ORDER BY f.account_id, f.sync_id"
         ))?
         .query_map((org, whose.id()), |row| {
-            let found = Found { role: role(row, 2)?, active: row.get(3)?, until: row.get(4)? };
-            Ok((row.get(0)?, row.get(1)?, found))
+            Ok(FoundOf { user: row.get(0)?, account: row.get(1)?, found: finding(row, 2)?, stale: row.get(8)? })
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
@@ -196,6 +184,7 @@ pub fn owners(org: OrgId, connection: &Connection, now: Timestamp) -> Result<Vec
             "SELECT u.id, u.admin FROM user u WHERE u.enabled = 1 AND u.id IN (
                  SELECT user_id FROM member WHERE org_id = ?1 AND role = 'owner'
                  UNION SELECT a.user_id FROM found_member f JOIN account a ON a.id = f.account_id
+                     JOIN sync s ON s.org_id = f.org_id AND s.id = f.sync_id AND s.stale_at IS NULL
                      WHERE f.org_id = ?1 AND f.role = 'owner' AND f.active = 1 AND a.suspended_at IS NULL
                          AND (f.expires_at IS NULL OR f.expires_at > ?2))",
         )?

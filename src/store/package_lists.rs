@@ -196,7 +196,10 @@ struct Conditions {
 
 impl Conditions {
     fn of(org: OrgId, filter: &Filter) -> Self {
-        let mut conditions = Self { text: "p.org_id = ?1".to_owned(), values: vec![Bound(Value::Integer(org.0))] };
+        let mut conditions = Self {
+            text: "p.org_id = ?1 AND p.retired_at IS NULL".to_owned(),
+            values: vec![Bound(Value::Integer(org.0))],
+        };
         if let Some(visible) = &filter.visible {
             conditions.add("p.id IN (SELECT value FROM json_each(?))", visible);
         }

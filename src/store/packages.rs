@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::Change;
-use super::ids::{CredentialId, OrgId, PackageId};
+use super::ids::{CredentialId, OrgId, PackageId, SyncId};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
 
@@ -44,6 +44,12 @@ pub struct Package {
     pub updated_at: Option<Timestamp>,
     /// The vendor that it waits for to become the organization's.
     pub held_vendor: Option<String>,
+    /// Since when its repository is gone: only its archives are served.
+    pub retired_at: Option<Timestamp>,
+    /// Whether the platform says that nobody works on it any more.
+    pub archived: bool,
+    /// The synchronization that it comes from.
+    pub sync: Option<SyncId>,
 }
 
 impl Package {
@@ -59,7 +65,8 @@ const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
         p.fork,
         CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
              THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
-        p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at, p.held_vendor
+        p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at, p.held_vendor,
+        p.retired_at, p.archived, (SELECT min(r.sync_id) FROM repository r WHERE r.package_id = p.id AND r.org_id = p.org_id)
     FROM package p";
 
 fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
@@ -81,6 +88,9 @@ fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
         update_started_at: row.get(14)?,
         updated_at: row.get(15)?,
         held_vendor: row.get(16)?,
+        retired_at: row.get(17)?,
+        archived: row.get(18)?,
+        sync: row.get(19)?,
     })
 }
 
@@ -116,13 +126,16 @@ pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<Pack
     Ok(id)
 }
 
-/// The organization's packages: named ones by name, then the others in the order they were added.
+/// The organization's packages, without those whose repository is gone: named ones by name, then the others in the order they
+/// were added.
 ///
 /// # Errors
 /// If the database cannot be read.
 pub fn all(org: OrgId, connection: &Connection) -> Result<Vec<Package>> {
     connection
-        .prepare_cached(&format!("{SELECT} WHERE p.org_id = ?1 ORDER BY p.name IS NULL, p.name, p.id"))?
+        .prepare_cached(&format!(
+            "{SELECT} WHERE p.org_id = ?1 AND p.retired_at IS NULL ORDER BY p.name IS NULL, p.name, p.id"
+        ))?
         .query_map([org], package)?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
@@ -221,7 +234,7 @@ pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(O
         .prepare_cached(
             // Times beyond any interval were written by a clock that was ahead.
             "SELECT org_id, id FROM package
-             WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000)
+             WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000) AND retired_at IS NULL
                  AND org_id IN (SELECT id FROM organization WHERE removed_at IS NULL)
              ORDER BY next_check_at LIMIT ?2",
         )?
@@ -321,6 +334,95 @@ pub fn set_access(org: OrgId, tx: &Tx<'_>, id: PackageId, credential: Option<Cre
     )?;
     tx.changed(Change::Package(org, id));
     Ok(())
+}
+
+/// Records that a package's repository is gone, or (none) that there is one again.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_retired(org: OrgId, tx: &Tx<'_>, id: PackageId, since: Option<Timestamp>) -> Result<()> {
+    tx.execute(
+        "UPDATE package SET retired_at = ?3, refs_digest = NULL, error = NULL, failing_since = NULL, held_vendor = NULL,
+             outcome = CASE WHEN name IS NULL THEN NULL ELSE 'ok' END
+         WHERE org_id = ?1 AND id = ?2",
+        (org, id, since),
+    )?;
+    tx.changed(Change::Package(org, id));
+    Ok(())
+}
+
+/// Records whether the platform says that nobody works on a package any more; its next update publishes that.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_archived(org: OrgId, tx: &Tx<'_>, id: PackageId, archived: bool) -> Result<()> {
+    tx.execute(
+        "UPDATE package SET archived = ?3, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
+        (org, id, archived),
+    )?;
+    Ok(())
+}
+
+/// Gives a package another address of its source; its next update reads from there.
+///
+/// # Errors
+/// A conflict if another package has that source.
+pub fn set_source(org: OrgId, tx: &Tx<'_>, id: PackageId, url: &str, url_key: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE package SET url = ?3, url_key = ?4, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
+        (org, id, url, url_key),
+    )?;
+    tx.changed(Change::Package(org, id));
+    Ok(())
+}
+
+/// Takes a package's address from it, so that another one can have it: until it gets its own, or for good where its repository
+/// is gone.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn displace(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
+    tx.execute("UPDATE package SET url_key = '//' || id WHERE org_id = ?1 AND id = ?2", (org, id))?;
+    Ok(())
+}
+
+/// The canonical forms of the addresses of all packages, also of those whose repository is gone.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn keys(org: OrgId, connection: &Connection) -> Result<Vec<Key>> {
+    connection
+        .prepare_cached("SELECT id, url, url_key, name, retired_at, archived FROM package WHERE org_id = ?1")?
+        .query_map([org], |row| {
+            let retired_at: Option<Timestamp> = row.get(4)?;
+            Ok(Key {
+                id: row.get(0)?,
+                url: row.get(1)?,
+                url_key: row.get(2)?,
+                name: row.get(3)?,
+                retired: retired_at.is_some(),
+                archived: row.get(5)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// A package, as synchronizations compare it.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its row.
+    pub id: PackageId,
+    /// Where its source is.
+    pub url: String,
+    /// The canonical form of that.
+    pub url_key: String,
+    /// Its name, once it has one.
+    pub name: Option<String>,
+    /// Whether its repository is gone.
+    pub retired: bool,
+    /// Whether the platform says that nobody works on it any more.
+    pub archived: bool,
 }
 
 /// What an import found out about the package as a whole.

@@ -56,6 +56,8 @@ pub struct Membership {
     pub team: TeamId,
     /// When it ends.
     pub until: Option<Timestamp>,
+    /// Whether a synchronization found it, and that was confirmed too long ago to count.
+    pub stale: bool,
 }
 
 /// The memberships of one person, or of everybody.
@@ -65,12 +67,20 @@ pub struct Membership {
 pub fn memberships(org: OrgId, connection: &Connection, whose: Whose) -> Result<Vec<Membership>> {
     connection
         .prepare_cached(&format!(
-            "SELECT coalesce(m.user_id, a.user_id), m.account_id, m.team_id, m.expires_at
+            "SELECT coalesce(m.user_id, a.user_id), m.account_id, m.team_id, m.expires_at,
+                 EXISTS (SELECT 1 FROM team t JOIN sync s ON s.org_id = t.org_id AND s.id = t.sync_id
+                     WHERE t.org_id = m.org_id AND t.id = m.team_id AND s.stale_at IS NOT NULL)
              FROM team_member m LEFT JOIN account a ON a.id = m.account_id WHERE m.org_id = ?1 AND {}",
             whose.condition("team_member")
         ))?
         .query_map((org, whose.id()), |row| {
-            Ok(Membership { user: row.get(0)?, account: row.get(1)?, team: row.get(2)?, until: row.get(3)? })
+            Ok(Membership {
+                user: row.get(0)?,
+                account: row.get(1)?,
+                team: row.get(2)?,
+                until: row.get(3)?,
+                stale: row.get(4)?,
+            })
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::access::facts::GrantKind;
 use crate::access::role::Role;
 use crate::clock::Timestamp;
+pub use crate::store::repositories::{Decision, Repository};
+
 use crate::store::ids::{PackageId, TeamId};
 use crate::sync::change::Membership;
 use crate::vcs::url::UrlPolicy;
@@ -38,76 +40,6 @@ pub struct Local {
     pub readers: BTreeMap<(String, String, GrantKind), Reader>,
     /// Accounts of the integration that were ever seen, by the platform's ids.
     pub accounts: HashMap<String, Account>,
-}
-
-/// A repository that a run before saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
-    /// Owner and name.
-    pub path: String,
-    /// Where Git finds it.
-    pub url: String,
-    /// Its page.
-    pub web_url: Option<String>,
-    /// The branch that counts.
-    pub default_branch: Option<String>,
-    /// When somebody last pushed, as the platform writes it.
-    pub pushed_at: Option<String>,
-    /// `active`, `archived`, `disabled` or `empty`.
-    pub state: String,
-    /// `private`, `internal` or `public`.
-    pub visibility: String,
-    /// Whether it is a copy of somebody else's.
-    pub fork: bool,
-    /// Whether the default branch has a composer.json.
-    pub manifest: Option<bool>,
-    /// The package that it is.
-    pub package: Option<PackageId>,
-    /// What became of it.
-    pub decision: Decision,
-    /// Why.
-    pub reason: String,
-    /// Whether somebody saw it in a plan or asked for it.
-    pub asked: bool,
-    /// Whether the platform does not list it any more.
-    pub gone: bool,
-}
-
-/// What became of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It is a package.
-    Package,
-    /// It is to be one: somebody asked for it.
-    Wanted,
-    /// It is none: there is no composer.json, or nothing could be read.
-    None,
-    /// It was there before the synchronization, and only new ones were wanted.
-    Left,
-    /// Somebody removed it by hand.
-    Removed,
-}
-
-impl Decision {
-    const ALL: [Self; 5] = [Self::Package, Self::Wanted, Self::None, Self::Left, Self::Removed];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Package => "package",
-            Self::Wanted => "wanted",
-            Self::None => "none",
-            Self::Left => "left",
-            Self::Removed => "removed",
-        }
-    }
-
-    /// The decision of this word; what nobody knows decides nothing.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        Self::ALL.into_iter().find(|decision| decision.as_str() == word).unwrap_or(Self::None)
-    }
 }
 
 /// A package of the organization.

@@ -43,7 +43,7 @@ pub(super) async fn answer(
     name: &str,
     reference: &str,
 ) -> Result<HttpResponse, Error> {
-    let entry = opened.organization.find(name, &opened.view).ok_or(Error::NoArchive)?;
+    let entry = opened.organization.find_kept(name, &opened.view).ok_or(Error::NoArchive)?;
     let name = PackageName::parse(name).map_err(|_| Error::NoArchive)?;
     if !is_reference(reference) {
         return Err(Error::NoArchive);
