@@ -123,7 +123,9 @@ async fn what_a_synchronization_found_belongs_to_whoever_has_the_account() {
     let (ada, account) = (instance.person("ada", 1).await, instance.account("ada", None).await);
     let end = NOW + Duration::from_secs(60);
     assert_eq!(account, AccountId(1));
-    instance.found(org, "INSERT INTO found_member VALUES (?1, 1, 1, 'member', 0, 0, 1800000060000000)").await;
+    let waiting = "INSERT INTO found_member (org_id, sync_id, account_id, role, active, created_at, expires_at)
+        VALUES (?1, 1, 1, 'member', 0, 0, 1800000060000000)";
+    instance.found(org, waiting).await;
     instance.found(org, "INSERT INTO team VALUES (1, ?1, NULL, 1, '7', 'web', 'web', 0, 0)").await;
     instance.found(org, "INSERT INTO team_package SELECT ?1, 1, id FROM package WHERE url_key = 'acme/a'").await;
     instance.found(org, "INSERT INTO team_member (org_id, team_id, account_id, created_at) VALUES (?1, 1, 1, 0)").await;
@@ -231,7 +233,7 @@ async fn five_thousand_people_and_two_hundred_teams() {
                  INSERT INTO sync (id, org_id, integration, remote, created_at) VALUES (1, 1, 'ghe', 'acme', 0);
                  INSERT INTO account (id, integration, subject, login, user_id, created_at)
                      SELECT id, 'ghe', id, name, id, 0 FROM user;
-                 INSERT INTO found_member SELECT 1, 1, id, 'member', 1, 0, NULL FROM account;
+                 INSERT INTO found_member (org_id, sync_id, account_id, role, active, created_at) SELECT 1, 1, id, 'member', 1, 0 FROM account;
                  WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
                  INSERT INTO team (id, org_id, parent_id, sync_id, remote_id, name, path, created_at)
                      SELECT i, 1, CASE WHEN i > 20 THEN i % 20 + 1 END, 1, i, 'team-' || i, 'team-' || i, 0 FROM n;

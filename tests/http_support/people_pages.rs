@@ -6,7 +6,7 @@ use packagist_selfhosted::access::token::digest_of;
 use packagist_selfhosted::http::csrf;
 use packagist_selfhosted::http::session::{Cookies, Kind, Value};
 use packagist_selfhosted::store::ids::{AccountId, TeamId, UserId};
-use packagist_selfhosted::store::members::{self, Person};
+use packagist_selfhosted::store::members::{self, Person, Whose};
 use packagist_selfhosted::store::{accounts, sessions, team_members, teams, users};
 use url::form_urlencoded;
 
@@ -382,7 +382,7 @@ async fn who_was_found_waits_until_an_admin_presses_the_button() {
     synchronize(&world).await;
     let admin = Browser::of(&world, person(&world, "adam", Some(Role::Admin)).await).await;
     let acme = world.acme;
-    let is_active = async || world.read(move |db| members::found(acme, db)).await[0].found.active;
+    let is_active = async || world.read(move |db| members::found_of(acme, db, Whose::Unclaimed)).await[0].found.active;
 
     holds(&admin.get("/orgs/acme/members").await, "1 person waits for a yes");
     let page = admin.get("/orgs/acme/members/person?name=ghe:grace").await;
