@@ -133,6 +133,8 @@ pub struct State {
     live: Arc<live::Listeners>,
     /// READMEs as HTML.
     readmes: Arc<pages::package::Readmes>,
+    /// Whether the platforms answered.
+    reach: Arc<pages::admin::reach::Remembered>,
     routes: Arc<RouteTable>,
     connections: Arc<Connections>,
     /// Set once by [`Server::stop`], read by `/readyz`.
@@ -165,6 +167,7 @@ impl State {
             rates: Arc::default(),
             live: Arc::default(),
             readmes: Arc::default(),
+            reach: Arc::default(),
             routes: Arc::new(RouteTable::new()),
             stopping: Arc::default(),
             unready: Arc::default(),

@@ -191,10 +191,9 @@ fn table(entries: &[Entry], of_instance: bool) -> Markup {
                 tr {
                     th scope="col" { "Time" }
                     th scope="col" { "Action" }
+                    th scope="col" { "Who" }
                     th scope="col" class="wide" { "What" }
                     @if of_instance { th scope="col" { "Organization" } }
-                    th scope="col" { "Who" }
-                    th scope="col" { "By" }
                 }
             }
             tbody {
@@ -204,17 +203,20 @@ fn table(entries: &[Entry], of_instance: bool) -> Markup {
                             time class="nowrap" datetime=(entry.at.floor_to_second().to_string()) { (absolute(entry.at)) }
                         }
                         td data-label="Action" { (words(&entry.action)) }
+                        td data-label="Who" {
+                            span dir="auto" { (entry.actor) }
+                            span class="sub" {
+                                // A command says already by what way.
+                                @if let Some(via) = entry.via.as_deref().filter(|via| *via != entry.actor) { "by " (via) " " }
+                                @if let Some(address) = &entry.address { span class="mono" { (address) } }
+                            }
+                        }
                         td data-label="What" class="wide" {
                             span class="name" dir="auto" { (entry.subject) }
                             @let detail = details(&entry.detail);
                             @if !detail.is_empty() { span class="sub" dir="auto" { (detail) } }
                         }
-                        @if of_instance { td data-label="Organization" { (entry.organization.as_deref().unwrap_or("")) } }
-                        td data-label="Who" {
-                            span dir="auto" { (entry.actor) }
-                            @if let Some(address) = &entry.address { span class="sub mono" { (address) } }
-                        }
-                        td data-label="By" { (entry.via.as_deref().unwrap_or("")) }
+                        @if of_instance { td data-label="Organization" class="wide" { (entry.organization.as_deref().unwrap_or("")) } }
                     }
                 }
             }
@@ -226,6 +228,8 @@ fn table(entries: &[Entry], of_instance: bool) -> Markup {
 fn words(action: &str) -> String {
     let Some((noun, verb)) = action.split_once('.') else { return action.to_owned() };
     let done = match verb {
+        "grant" if noun == "team" => "gave packages to",
+        "revoke" if noun == "team" => "took packages from",
         "add" => "added",
         "remove" => "removed",
         "rename" => "renamed",
@@ -243,6 +247,19 @@ fn words(action: &str) -> String {
         "demote" => "made an ordinary user of",
         "retry" => "retried",
         "set-password" => "set the password of",
+        "log-in" => "began a",
+        "log-out" => "ended a",
+        "refuse" => "refused a",
+        "connect" => "connected",
+        "connect-by-email" => "connected by its address:",
+        "disconnect" => "disconnected",
+        "suspend" => "suspended",
+        "resume" => "let back in",
+        "grant" => "granted",
+        "move" => "moved",
+        "activate" => "activated",
+        "deactivate" => "deactivated",
+        "add-by-login" => "began, with the first sign-in, a",
         other => return format!("{}: {}", noun.replace('-', " "), other.replace('-', " ")),
     };
     format!("{done} {}", noun.replace('-', " "))

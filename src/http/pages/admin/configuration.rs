@@ -13,7 +13,7 @@ use crate::http::{Configured, State};
 pub async fn show(administrator: Administers, state: web::Data<State>) -> HttpResponse {
     let all = &state.settings.configuration;
     let under = html! {
-        "As it was read at the start. It is changed in its file, or by variables of the environment, and takes effect with the next start: "
+        "As it was read at the start; what says not where it is from is the default. It is changed in its file, or by variables of the environment, and takes effect with the next start: "
         code { "systemctl restart packagist-selfhosted" }
     };
     let mut sections: Vec<&str> = Vec::new();
@@ -28,7 +28,7 @@ pub async fn show(administrator: Administers, state: web::Data<State>) -> HttpRe
             @for (index, section) in sections.iter().enumerate() {
                 section aria-labelledby={ "h-" (index) } {
                     h2 id={ "h-" (index) } class="mono" { "[" (section) "]" }
-                    (table(section, all.iter().filter(|one| one.section == *section)))
+                    (values(all.iter().filter(|one| one.section == *section)))
                 }
             }
         }
@@ -36,30 +36,18 @@ pub async fn show(administrator: Administers, state: web::Data<State>) -> HttpRe
     layout::page(&administrator.chrome(), Here::Configuration, "Configuration", &content)
 }
 
-fn table<'a>(section: &str, values: impl Iterator<Item = &'a Configured>) -> Markup {
+fn values<'a>(values: impl Iterator<Item = &'a Configured>) -> Markup {
     html! {
-        table class="table" {
-            caption class="sr" { "Values of " (section) }
-            thead {
-                tr {
-                    th scope="col" class="w-name" { "Key" }
-                    th scope="col" class="wide" { "Value" }
-                    th scope="col" { "From" }
-                }
-            }
-            tbody {
-                @for one in values {
-                    tr {
-                        th scope="row" class="w-name mono" { (one.key) }
-                        td data-label="Value" class="wide" {
-                            @match &one.value {
-                                Some(value) if one.secret => (value),
-                                Some(value) => span class="mono" { (value) },
-                                None => span class="muted" { "not set" },
-                            }
-                        }
-                        td data-label="From" class="mono" { @if one.value.is_some() { (one.source) } }
+        dl class="kv" {
+            @for one in values {
+                dt class="mono" { (one.key) }
+                dd {
+                    @match &one.value {
+                        Some(value) if one.secret => (value),
+                        Some(value) => span class="mono" { (value) },
+                        None => span class="muted" { "not set" },
                     }
+                    @if one.value.is_some() && one.source != "default" { " " span class="muted small" { "from " span class="mono" { (one.source) } } }
                 }
             }
         }

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
+use super::reach::{self, Reach};
 use crate::admin::status::{self, Credential, Known, Lane, Status};
 use crate::appliance::vitals::Vitals;
 use crate::clock::Timestamp;
@@ -13,6 +14,7 @@ use crate::http::pages::components::{
 use crate::http::pages::layout::{self, Here};
 use crate::http::visitor::Administers;
 use crate::http::{State, tls};
+use crate::platform::Level;
 
 /// How long before its end a certificate is worth a look, in seconds.
 const CERTIFICATE_SOON: i64 = 14 * 86_400;
@@ -21,8 +23,10 @@ const CERTIFICATE_SOON: i64 = 14 * 86_400;
 pub async fn show(administrator: Administers, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let look = status::look(&state.appliance).await?;
     let now = state.appliance.now();
-    let certificate = certificate(&state).await;
-    let troubles = troubles(&look, certificate.as_ref(), now);
+    let (certificate, reached) = tokio::join!(certificate(&state), reach::look(&state));
+    let mut troubles = troubles(&look, certificate.as_ref(), now);
+    troubles.extend(reached.iter().filter(|one| one.finding.level == Level::Fail).map(of_platform));
+    troubles.sort_by_key(|problem| problem.tone != Tone::Fail);
     let under = html! {
         "As of " (ago(now, now)) ". For programs: " a class="mono" href="/readyz" { "/readyz" } ", "
         a class="mono" href="/metrics" { "/metrics" } ", " code { "packagist-selfhosted check" }
@@ -34,12 +38,21 @@ pub async fn show(administrator: Administers, state: web::Data<State>) -> Result
             (problems(&troubles))
             @if let Some(known) = &look.known { (figures(known, &look.vitals, state.started, now)) }
             (machine(&look))
-            (checks(&state, &look, certificate.as_ref(), now))
+            (checks(&state, &look, certificate.as_ref(), &reached, now))
             @if let Some(known) = &look.known { (queue(&known.lanes, now)) }
             (version(&state, look.known.as_ref()))
         }
     };
     Ok(layout::page(&administrator.chrome(), Here::Status, "Status", &content))
+}
+
+fn of_platform(one: &Reach) -> Problem {
+    Problem {
+        tone: Tone::Fail,
+        what: html! { (one.name) " cannot be used" },
+        detail: html! { (one.finding.text) " Nobody can sign in by it. What is published is served on." },
+        cure: Some((format!("/admin/integrations/{}", one.id), "Integration".to_owned())),
+    }
 }
 
 /// The server's own certificate: when it ends, or why that cannot be told.
@@ -186,7 +199,13 @@ fn machine(look: &Status) -> Markup {
     }
 }
 
-fn checks(state: &State, look: &Status, certificate: Option<&Certificate>, now: Timestamp) -> Markup {
+fn checks(
+    state: &State,
+    look: &Status,
+    certificate: Option<&Certificate>,
+    reached: &[Reach],
+    now: Timestamp,
+) -> Markup {
     let vitals = &look.vitals;
     let size = |amount: Option<u64>| amount.map_or_else(|| "of unknown size".to_owned(), bytes);
     let well = |trouble: bool| if trouble { (Tone::Fail, "Fails") } else { (Tone::Ok, "OK") };
@@ -226,10 +245,27 @@ fn checks(state: &State, look: &Status, certificate: Option<&Certificate>, now: 
                         (row("Webhooks", (Tone::Ok, "OK"), html! { (counted(i64::try_from(known.hooks).unwrap_or(i64::MAX), "address takes", "addresses take")) " pushes" }))
                     }
                     (certificate_row(certificate, now, row))
+                    @for one in reached {
+                        @let state = match one.finding.level {
+                            Level::Ok => (Tone::Ok, "OK"),
+                            Level::Warn => (Tone::Warn, "Look at it"),
+                            Level::Fail => (Tone::Fail, "Fails"),
+                        };
+                        (row(&one.name, state, html! { (one.finding.text) }))
+                    }
+                    (clock_row(reached, now, row))
                 }
             }
         }
     }
+}
+
+/// The platforms say what time it is; where they do not agree with this machine, their findings tell so.
+fn clock_row(reached: &[Reach], now: Timestamp, row: impl Fn(&str, (Tone, &str), Markup) -> Markup) -> Markup {
+    let differs = reached.iter().any(|one| one.finding.text.starts_with("The clocks of"));
+    let state = if differs { (Tone::Warn, "Differs") } else { (Tone::Ok, "OK") };
+    let with = if reached.is_empty() { "no platform to compare it with" } else { "as the platforms say" };
+    row("Clock", state, html! { (absolute(now)) ", " (if differs { "which a platform contradicts" } else { with }) })
 }
 
 fn certificate_row(
