@@ -12,6 +12,7 @@
 mod api;
 mod app_key;
 mod diagnosis;
+mod hooks;
 mod hosting;
 mod hosts;
 mod identity;
@@ -25,6 +26,7 @@ mod repositories;
 mod scopes;
 mod teams;
 mod touched;
+mod webhook;
 mod wire;
 
 pub use app_key::{InvalidAppKey, check_app_key};

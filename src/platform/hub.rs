@@ -14,7 +14,7 @@ use super::kind::PlatformKind;
 use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
-use super::remote::{Pages, RemoteOrganization, Touch, Wanted};
+use super::remote::{Pages, RemoteOrganization, Wanted};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
@@ -107,6 +107,8 @@ pub struct HookPlace {
     pub address: SecretString,
     /// What signs deliveries.
     pub secret: SecretString,
+    /// Whether deliveries come with another signature, so that the secret is to be set anew: platforms do not show theirs.
+    pub reset: bool,
 }
 
 /// What came of looking after a hook.
@@ -235,16 +237,6 @@ pub trait Hosting: Send + Sync {
 
     /// Whether the key's deliveries come by themselves, as those of a GitHub App, so that no hook is to be installed.
     fn has_own_hook(&self, key: &Key) -> bool;
-
-    /// What was delivered since `since` and was not taken: what to read again for it. Where the platform keeps no such list,
-    /// [`Touch::Everything`].
-    fn missed<'a>(
-        &'a self,
-        at: &'a Hub,
-        key: &'a Key,
-        place: Option<&'a HookPlace>,
-        since: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Touch>, HubError>>;
 
     /// As [`Hub::read_webhook`].
     fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused>;
@@ -387,14 +379,6 @@ impl Hub {
     #[must_use]
     pub fn has_own_hook(&self, key: &Key) -> bool {
         self.0.hosting.has_own_hook(key)
-    }
-
-    /// What was delivered since `since` and was not taken: what to read again for it.
-    ///
-    /// # Errors
-    /// [`HubError`].
-    pub async fn missed(&self, key: &Key, place: Option<&HookPlace>, since: Timestamp) -> Result<Vec<Touch>, HubError> {
-        self.0.hosting.missed(self, key, place, since).await
     }
 
     /// Reads a delivery after checking its signature on the bytes as they came.

@@ -209,6 +209,7 @@ impl Hooks<'_> {
             remote_id: None,
             address: SecretString::from(self.appliance.hook_url(address.expose_secret())),
             secret: secret.clone(),
+            reset: false,
         };
         let digest = token::digest_of(address.expose_secret().as_bytes());
         let repository = repository.map(|(id, _)| id.to_owned());
@@ -230,6 +231,7 @@ impl Hooks<'_> {
             remote_id: hook.remote_id.clone(),
             address: SecretString::from(self.appliance.hook_url(address.expose_secret())),
             secret: open(keys, of_secret(hook.id), &hook.secret)?,
+            reset: hook.unsigned_since.is_some(),
         })
     }
 

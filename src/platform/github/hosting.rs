@@ -9,11 +9,11 @@ use url::Url;
 use super::api::{Api, As, Ask, part, parts};
 use super::installation::{self, Grant};
 use super::wire::Repository;
-use super::{GitHub, hosts, organization, people, refusal};
+use super::{GitHub, hooks, hosts, organization, people, refusal, webhook};
 use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Refused};
 use crate::platform::hub::{Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
-use crate::platform::remote::{Pages, RemoteOrganization, Touch, Wanted};
+use crate::platform::remote::{Pages, RemoteOrganization, Wanted};
 
 /// The user name of every token.
 const GIT_USER: &str = "x-access-token";
@@ -75,39 +75,28 @@ impl Hosting for GitHub {
 
     fn ensure_hook<'a>(
         &'a self,
-        _at: &'a Hub,
-        _key: &'a Key,
-        _place: &'a HookPlace,
+        at: &'a Hub,
+        key: &'a Key,
+        place: &'a HookPlace,
     ) -> BoxFuture<'a, Result<HookState, HubError>> {
-        async move { Err(HubError::Unsupported("Hooks of GitHub are not installed by this version.".to_owned())) }
-            .boxed()
+        async move { hooks::ensure(&Api::new(at, key), place).await }.boxed()
     }
 
     fn remove_hook<'a>(
         &'a self,
-        _at: &'a Hub,
-        _key: &'a Key,
-        _place: &'a HookPlace,
+        at: &'a Hub,
+        key: &'a Key,
+        place: &'a HookPlace,
     ) -> BoxFuture<'a, Result<(), HubError>> {
-        async move { Err(HubError::Unsupported("Hooks of GitHub are not removed by this version.".to_owned())) }.boxed()
+        async move { hooks::remove(&Api::new(at, key), place).await }.boxed()
     }
 
     fn has_own_hook(&self, key: &Key) -> bool {
         installation::is_app(key)
     }
 
-    fn missed<'a>(
-        &'a self,
-        _at: &'a Hub,
-        _key: &'a Key,
-        _place: Option<&'a HookPlace>,
-        _since: Timestamp,
-    ) -> BoxFuture<'a, Result<Vec<Touch>, HubError>> {
-        async move { Ok(vec![Touch::Everything]) }.boxed()
-    }
-
-    fn read_webhook(&self, _headers: &Headers, _body: &[u8], _secret: &SecretString) -> Result<Delivery, Refused> {
-        Err(Refused::Signature)
+    fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused> {
+        webhook::read(headers, body, secret)
     }
 }
 
