@@ -27,6 +27,7 @@ pub mod second_factor;
 pub mod sessions;
 pub mod setup;
 pub mod status;
+pub mod syncs;
 pub mod teams;
 pub mod tokens;
 pub mod users;

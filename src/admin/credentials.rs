@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 pub use kind::Kind;
+pub(super) use platform::require_platform;
 pub use ssh_key::{NewSecret, PublicKey};
 pub use trial::{Finding, test};
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::Change;
-use super::ids::{CredentialId, OrgId, SyncId};
+use super::ids::{CredentialId, JobId, OrgId, SyncId};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
 
@@ -307,6 +307,41 @@ pub fn promote(org: OrgId, tx: &Tx<'_>, id: SyncId) -> Result<()> {
     )?;
     tx.changed(Change::Access(org));
     Ok(())
+}
+
+/// Who would become owner if a synchronization were the primary one, and who would not be one any more: as
+/// `integration:login`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn promotion(org: OrgId, connection: &Connection, id: SyncId) -> Result<(Vec<String>, Vec<String>)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a.integration || ':' || a.login, f.sync_id = ?2 FROM found_member f JOIN account a ON a.id = f.account_id
+         WHERE f.org_id = ?1 AND ((f.sync_id = ?2 AND f.there = 'owner' AND f.role <> 'owner')
+             OR (f.sync_id <> ?2 AND f.role = 'owner')) ORDER BY 1",
+    )?;
+    let rows = statement.query_map((org, id), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let all = rows.collect::<rusqlite::Result<Vec<(String, bool)>>>()?;
+    let (gain, lose): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, gains)| *gains);
+    let names = |all: Vec<(String, bool)>| all.into_iter().map(|(name, _)| name).collect();
+    Ok((names(gain), names(lose)))
+}
+
+/// The updates of a synchronization's packages that wait or run, with what people know the package by.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn pending_updates(org: OrgId, connection: &Connection, id: SyncId) -> Result<Vec<(String, JobId)>> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce(p.name, p.url), j.id FROM repository r
+             JOIN package p ON p.id = r.package_id
+             JOIN job j ON j.package_id = p.id AND j.state IN ('ready', 'running')
+             WHERE r.org_id = ?1 AND r.sync_id = ?2 ORDER BY j.id",
+        )?
+        .query_map((org, id), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
 }
 
 /// Pauses a synchronization, or lets it go on.

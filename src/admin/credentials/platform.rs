@@ -89,6 +89,37 @@ pub(super) fn installation(
     })
 }
 
+/// Refuses a credential that is of another platform than a synchronization, or at home elsewhere.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(in crate::admin) fn require_platform(credential: &Credential, site: &Site) -> Result<()> {
+    let of_platform = match Kind::parse(&credential.kind) {
+        Some(Kind::GithubToken | Kind::GithubApp) => site.platform == PlatformKind::GitHub,
+        _ => false,
+    };
+    if !of_platform {
+        return Err(Error::invalid(format!(
+            "the credential `{}` is of type {}, which does not synchronize {}: use one of type github-token or github-app",
+            credential.name, credential.kind, site.name
+        )));
+    }
+    let port = super::port(credential);
+    let is_home = site.url.host_str().is_some_and(|host| credential.host.as_deref() == Some(host))
+        && site.url.port_or_known_default() == Some(port);
+    if is_home {
+        return Ok(());
+    }
+    let home = host(site).unwrap_or_default();
+    Err(Error::invalid(format!(
+        "the credential `{}` is for {}:{port} and is never sent to {home}, where the integration `{}` is: choose one for that host, or add one",
+        credential.name,
+        credential.host.as_deref().unwrap_or_default(),
+        site.id
+    ))
+    .by_command(format!("`credential add NAME --type {} --host {home}`", credential.kind)))
+}
+
 fn recorded_url(site: &Site) -> String {
     site.url.as_str().trim_end_matches('/').to_owned()
 }

@@ -1,0 +1,478 @@
+//! Synchronizations: which organizations of platforms are followed, and what becomes of that.
+
+use serde_json::json;
+
+use super::members::{owners, require_owner};
+use super::{Actor, Error, Result, credentials as use_credentials};
+use crate::appliance::Appliance;
+use crate::platform::{Hub, Key};
+use crate::store::accounts::{self, Recorded};
+use crate::store::ids::{CredentialId, JobId, OrgId, SyncId};
+use crate::store::platform_hooks;
+use crate::store::repositories::{self, Repository};
+use crate::store::syncs::{self, Counts, Sync};
+use crate::store::{self, Tx};
+use crate::sync::hooks::Hooks;
+use crate::sync::request::{self, Reason, SyncKey};
+
+/// Most characters of an organization's name on a platform; a path of GitLab's groups may have that many.
+const LONGEST_REMOTE: usize = 255;
+
+/// Which repositories become packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packages {
+    /// All that have a composer.json.
+    All,
+    /// Those of them that are made from now on.
+    New,
+}
+
+impl Packages {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::New => "new",
+        }
+    }
+}
+
+/// What a new synchronization is made of.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// The integration that the organization is of.
+    pub integration: String,
+    /// What people call the organization there.
+    pub remote: String,
+    /// The name of the credential that it reads with.
+    pub credential: String,
+    /// Whether owners there are to be owners here.
+    pub primary: bool,
+    /// Which repositories become packages.
+    pub packages: Packages,
+    /// Whether it waits until somebody has looked at its plan and lets it go.
+    pub paused: bool,
+}
+
+/// A synchronization with what it brought.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The synchronization.
+    pub sync: Sync,
+    /// How much came of it.
+    pub counts: Counts,
+}
+
+/// The organization's synchronizations, in the order they were added.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Summary>> {
+    appliance
+        .database
+        .read(move |db| {
+            let all = syncs::all(org, db)?.into_iter();
+            all.map(|sync| Ok(Summary { counts: syncs::counts(org, db, sync.id)?, sync })).collect()
+        })
+        .await
+}
+
+/// The synchronization with this id.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn by_id(appliance: &Appliance, org: OrgId, id: SyncId) -> Result<Sync> {
+    appliance.database.read(move |db| found(syncs::by_id(org, db, id)?, id)).await
+}
+
+fn found(sync: Option<Sync>, id: SyncId) -> Result<Sync> {
+    sync.ok_or_else(|| {
+        Error::not_found(format!("the organization has no synchronization {id}")).by_command("`sync list` shows them")
+    })
+}
+
+/// Adds a synchronization, which is due at once.
+///
+/// # Errors
+/// If the integration, the name or the credential does not fit, or there is one of that organization already.
+pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> Result<SyncId> {
+    let hub = hub(appliance, &new.integration)?;
+    let remote = remote(&new.remote)?;
+    let recorded = Recorded {
+        platform: hub.site().platform.as_str().to_owned(),
+        url: hub.site().url.as_str().trim_end_matches('/').to_owned(),
+    };
+    let (actor, now, site) = (actor.clone(), appliance.now(), hub.site().clone());
+    appliance
+        .database
+        .write(move |tx| {
+            let credential = use_credentials::find(org, tx, &new.credential)?;
+            use_credentials::require_platform(&credential, &site)?;
+            require_new(tx, org, &new, &remote)?;
+            accounts::record(tx, &new.integration, &recorded, now)?;
+            let row = syncs::New {
+                integration: new.integration,
+                remote,
+                remote_id: None,
+                credential: credential.id,
+                primary: new.primary,
+                packages: new.packages.as_str(),
+            };
+            let id = syncs::insert(org, tx, &row, now)?;
+            if new.paused {
+                syncs::set_paused(org, tx, id, Some(now))?;
+            }
+            let detail = json!({
+                "id": id,
+                "credential": credential.name,
+                "primary": row.primary,
+                "packages": row.packages,
+            });
+            actor.record(tx, Some(org), "sync.add", &format!("{}:{}", row.integration, row.remote), detail, now)?;
+            Ok(id)
+        })
+        .await
+}
+
+fn require_new(tx: &Tx<'_>, org: OrgId, new: &New, remote: &str) -> Result<()> {
+    let all = syncs::all(org, tx)?;
+    let same = |one: &&Sync| one.integration == new.integration && one.remote.eq_ignore_ascii_case(remote);
+    if let Some(there) = all.iter().find(same) {
+        return Err(Error::conflict(format!(
+            "the organization follows {remote} at `{}` already: it is synchronization {}",
+            new.integration, there.id
+        )));
+    }
+    if let Some(primary) = all.iter().find(|one| one.primary && new.primary) {
+        return Err(Error::conflict(format!(
+            "{} is the primary synchronization already: add this one without, and promote it when it has run",
+            title(primary)
+        ))
+        .by_command("`sync promote ID`"));
+    }
+    Ok(())
+}
+
+/// What people know a synchronization by.
+#[must_use]
+pub fn title(sync: &Sync) -> String {
+    format!("{}:{}", sync.integration, sync.remote)
+}
+
+fn hub<'a>(appliance: &'a Appliance, integration: &str) -> Result<&'a Hub> {
+    appliance.hubs.by_id(integration).ok_or_else(|| {
+        let known: Vec<&str> = appliance.hubs.iter().map(|hub| hub.site().id.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Error::not_found(format!(
+            "there is no integration `{}` that this version synchronizes; config.toml has: {known}",
+            integration.chars().take(64).collect::<String>().escape_debug()
+        ))
+    })
+}
+
+fn remote(text: &str) -> Result<String> {
+    let text = text.trim().trim_matches('/');
+    let is_name = !text.is_empty()
+        && text.len() <= LONGEST_REMOTE
+        && text.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '/' | '~'));
+    if is_name {
+        return Ok(text.to_owned());
+    }
+    Err(Error::invalid(
+        "the organization's name there is what its address ends in, such as `acme` in https://github.example.com/acme",
+    ))
+}
+
+/// Queues a run that reads everything.
+///
+/// # Errors
+/// If there is no such synchronization, or it is paused.
+pub async fn run(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -> Result<JobId> {
+    run_with(appliance, actor, org, id, None).await
+}
+
+/// Says yes to the plan that is held, by its digest, and queues the run that applies exactly that.
+///
+/// # Errors
+/// As [`run`], and if another plan is held, or none.
+pub async fn accept(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, digest: &str) -> Result<JobId> {
+    run_with(appliance, actor, org, id, Some(digest.trim().to_owned())).await
+}
+
+async fn run_with(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    id: SyncId,
+    accept: Option<String>,
+) -> Result<JobId> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            if sync.paused_at.is_some() {
+                return Err(Error::conflict(format!("{} is paused: resume it first", title(&sync)))
+                    .by_command(format!("`sync resume {id}`")));
+            }
+            require_held(&sync, accept.as_deref())?;
+            let action = if accept.is_some() { "sync.accept" } else { "sync.run" };
+            let detail = json!({ "id": id, "plan": accept });
+            actor.record(tx, Some(org), action, &title(&sync), detail, now)?;
+            Ok(request::run(tx, SyncKey { org, sync: id }, Reason::Asked, accept, now)?)
+        })
+        .await
+}
+
+/// Refuses a yes to another plan than the one that waits.
+fn require_held(sync: &Sync, accept: Option<&str>) -> Result<()> {
+    match (accept, sync.held_digest.as_deref()) {
+        (None, _) => Ok(()),
+        (Some(accept), Some(held)) if accept == held => Ok(()),
+        (Some(_), None) => {
+            Err(Error::conflict("no plan waits to be accepted: a plain run applies everything there is"))
+        }
+        (Some(_), Some(held)) => Err(Error::conflict(format!(
+            "another plan waits by now, with the digest {held}: look at it, and accept that one if it is right"
+        ))
+        .by_command(format!("`sync plan {}`", sync.id))),
+    }
+}
+
+/// Stops following for a while, or goes on.
+///
+/// # Errors
+/// If there is no such synchronization.
+pub async fn set_paused(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, paused: bool) -> Result<()> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            if sync.paused_at.is_some() == paused {
+                return Ok(());
+            }
+            syncs::set_paused(org, tx, id, paused.then_some(now))?;
+            if !paused {
+                request::run(tx, SyncKey { org, sync: id }, Reason::Schedule, None, now)?;
+            }
+            let action = if paused { "sync.pause" } else { "sync.resume" };
+            actor.record(tx, Some(org), action, &title(&sync), json!({ "id": id }), now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Gives a synchronization other terms: the credential that it reads with, and which repositories become packages.
+///
+/// # Errors
+/// If there is no such synchronization or credential.
+pub async fn change(
+    appliance: &Appliance,
+    actor: &Actor,
+    org: OrgId,
+    id: SyncId,
+    (credential, packages): (String, Packages),
+) -> Result<()> {
+    let site = hub(appliance, &by_id(appliance, org, id).await?.integration)?.site().clone();
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            let credential = use_credentials::find(org, tx, &credential)?;
+            use_credentials::require_platform(&credential, &site)?;
+            syncs::set_terms(org, tx, id, credential.id, packages.as_str())?;
+            request::run(tx, SyncKey { org, sync: id }, Reason::Credential, None, now)?;
+            let detail = json!({
+                "before": { "credential": sync.credential_name, "packages": sync.packages },
+                "credential": credential.name,
+                "packages": packages.as_str(),
+            });
+            actor.record(tx, Some(org), "sync.change", &title(&sync), detail, now)?;
+            Ok(())
+        })
+        .await
+}
+
+/// Who would become owner here, and who would not be one any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Promotion {
+    /// Who gains the role, as `integration:login`.
+    pub gain: Vec<String>,
+    /// Who loses it.
+    pub lose: Vec<String>,
+}
+
+/// What promoting a synchronization would do.
+///
+/// # Errors
+/// If there is no such synchronization.
+pub async fn promotion(appliance: &Appliance, org: OrgId, id: SyncId) -> Result<Promotion> {
+    appliance
+        .database
+        .read(move |db| {
+            found(syncs::by_id(org, db, id)?, id)?;
+            let (gain, lose) = syncs::promotion(org, db, id)?;
+            Ok(Promotion { gain, lose })
+        })
+        .await
+}
+
+/// Makes a synchronization the primary one: owners there are owners here, and those that the one before made are none any
+/// more.
+///
+/// # Errors
+/// If there is no such synchronization, it never ran to its end, or nobody who gets in would be owner.
+pub async fn promote(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -> Result<Promotion> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            if sync.primary {
+                return Ok(Promotion::default());
+            }
+            if sync.confirmed_at.is_none() {
+                return Err(Error::conflict(format!(
+                    "{} never ran to its end, so that nobody knows who the owners there are: run it first",
+                    title(&sync)
+                )));
+            }
+            let before = owners(tx, org, now)?;
+            let (gain, lose) = syncs::promotion(org, tx, id)?;
+            syncs::promote(org, tx, id)?;
+            require_owner(tx, org, now, &before)?;
+            let detail = json!({ "id": id, "gain": gain, "lose": lose });
+            actor.record(tx, Some(org), "sync.promote", &title(&sync), detail, now)?;
+            Ok(Promotion { gain, lose })
+        })
+        .await
+}
+
+/// Removes a synchronization with its teams and memberships. Its packages stay as ordinary ones. Its webhooks are removed from
+/// the platform as far as that lets us: one that goes on calling is answered, and ignored.
+///
+/// # Errors
+/// If it is the primary one of several, or nobody who gets in would be owner.
+pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -> Result<()> {
+    let sync = by_id(appliance, org, id).await?;
+    let all = appliance.database.read(move |db| syncs::all(org, db)).await?;
+    require_removable(&sync, &all)?;
+    let removed = {
+        let (actor, now) = (actor.clone(), appliance.now());
+        let hooks = hooks_of(appliance, org, &sync).await;
+        appliance
+            .database
+            .write(move |tx| {
+                let sync = found(syncs::by_id(org, tx, id)?, id)?;
+                require_removable(&sync, &syncs::all(org, tx)?)?;
+                let before = owners(tx, org, now)?;
+                platform_hooks::remove_all(org, tx, id, now)?;
+                syncs::remove(org, tx, id)?;
+                require_owner(tx, org, now, &before)?;
+                actor.record(tx, Some(org), "sync.remove", &title(&sync), json!({ "id": id }), now)?;
+                Ok::<_, Error>(hooks)
+            })
+            .await?
+    };
+    if let Some((hub, credential, hooks)) = removed {
+        let key = SyncKey { org, sync: id };
+        let at = Hooks { appliance, key, remote: &sync.remote, hub: &hub, credential: &credential };
+        if let Err(error) = at.remove(hooks.iter().collect()).await {
+            tracing::warn!(%error, sync = title(&sync), "Webhooks of a removed synchronization are still on the platform; they are ignored.");
+        }
+    }
+    Ok(())
+}
+
+type Installed = (Hub, Key, Vec<platform_hooks::PlatformHook>);
+
+/// The webhooks of a synchronization and the way to them; none if there is no way.
+async fn hooks_of(appliance: &Appliance, org: OrgId, sync: &Sync) -> Option<Installed> {
+    let (id, credential): (SyncId, CredentialId) = (sync.id, sync.credential?);
+    let hub = appliance.hubs.by_id(&sync.integration)?.clone();
+    let key = appliance.platform_key(org, credential).await.ok()??;
+    let hooks = appliance.database.read(move |db| platform_hooks::all(org, db, Some(id))).await.ok()?;
+    Some((hub, key, hooks))
+}
+
+fn require_removable(sync: &Sync, all: &[Sync]) -> Result<()> {
+    if sync.primary && all.len() > 1 {
+        return Err(Error::conflict(format!(
+            "{} is the primary synchronization, from which the organization has its owners: promote another one first",
+            title(sync)
+        ))
+        .by_command("`sync promote ID`"));
+    }
+    Ok(())
+}
+
+/// All repositories that a synchronization saw, by path: which are packages, and why the others are not.
+///
+/// # Errors
+/// If there is no such synchronization.
+pub async fn repositories(appliance: &Appliance, org: OrgId, id: SyncId) -> Result<Vec<(String, Repository)>> {
+    appliance
+        .database
+        .read(move |db| {
+            found(syncs::by_id(org, db, id)?, id)?;
+            let mut all = repositories::all(org, db, id)?;
+            all.sort_by_cached_key(|(_, repository)| repository.path.to_lowercase());
+            Ok(all)
+        })
+        .await
+}
+
+/// Makes a repository a package that is none yet: one that was there before, or that somebody removed. `repository` is its path
+/// or the platform's id.
+///
+/// # Errors
+/// If there is no such repository, or it has no composer.json.
+pub async fn adopt(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, repository: &str) -> Result<JobId> {
+    let (actor, now, wanted) = (actor.clone(), appliance.now(), repository.to_owned());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            let is_it = |known: &str, path: &str| known == wanted || path.eq_ignore_ascii_case(&wanted);
+            let all = repositories::all(org, tx, id)?;
+            let Some((remote, repository)) = all.into_iter().find(|(known, one)| is_it(known, &one.path)) else {
+                return Err(Error::not_found(format!(
+                    "{} has no repository `{}`",
+                    title(&sync),
+                    wanted.chars().take(200).collect::<String>().escape_debug()
+                ))
+                .by_command(format!("`sync repositories {id}` shows them")));
+            };
+            require_adoptable(&repository)?;
+            repositories::set_wanted(org, tx, id, &remote)?;
+            let job = request::run(tx, SyncKey { org, sync: id }, Reason::Asked, None, now)?;
+            let detail = json!({ "sync": id, "repository": remote });
+            actor.record(tx, Some(org), "sync.adopt", &repository.path, detail, now)?;
+            Ok(job)
+        })
+        .await
+}
+
+fn require_adoptable(repository: &Repository) -> Result<()> {
+    let path = &repository.path;
+    if repository.package.is_some() {
+        return Err(Error::conflict(format!("{path} is a package already")));
+    }
+    if repository.manifest == Some(false) {
+        return Err(Error::conflict(format!(
+            "{path} has no composer.json on its default branch: push one there, and it is found by itself"
+        )));
+    }
+    Ok(())
+}
+
+/// How many packages of a synchronization are still being read.
+///
+/// # Errors
+/// If the database cannot be read.
+pub async fn pending_updates(appliance: &Appliance, org: OrgId, id: SyncId) -> store::Result<Vec<(String, JobId)>> {
+    appliance.database.read(move |db| syncs::pending_updates(org, db, id)).await
+}
