@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
+#[path = "support/bare_repository.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod bare_repository;
 #[path = "platform_logins/bitbucket_cloud.rs"]
 mod bitbucket_cloud;
 #[path = "platform_logins/bitbucket_datacenter.rs"]
@@ -18,6 +21,8 @@ mod forward_proxy;
 mod github;
 #[path = "platform_logins/github_cloud.rs"]
 mod github_cloud;
+#[path = "platform_logins/github_directory.rs"]
+mod github_directory;
 #[path = "platform_logins/gitlab.rs"]
 mod gitlab;
 #[path = "platforms/mod.rs"]

@@ -1,6 +1,7 @@
 //! What a simulator stands on: HTTP with or without TLS, a log of all requests, and faults to order.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::stream;
 use packagist_selfhosted::clock::Timestamp;
 use rustls::ServerConfig;
 
@@ -34,12 +36,27 @@ pub enum Fault {
     Endless,
     /// Silence.
     Mute,
+    /// A page of a sign-in or maintenance with status 200.
+    Html,
+    /// Half of what it should be, under a length of its own.
+    Half,
+    /// The first half, and the end of the connection.
+    Cut,
+}
+
+/// What happens where.
+struct Order {
+    /// Part of the path; of the path with its query, if it has a question mark.
+    part: String,
+    /// Which of the requests that it matches, from 1 on.
+    which: RangeInclusive<usize>,
+    seen: usize,
+    fault: Fault,
 }
 
 struct Shared<S> {
     simulator: Mutex<S>,
-    /// Part of the path, and what happens there.
-    faults: Mutex<Vec<(String, Fault)>>,
+    faults: Mutex<Vec<Order>>,
     log: Mutex<Vec<Asked>>,
     violations: Mutex<Vec<String>>,
     /// Seconds that its clock is ahead of ours.
@@ -106,7 +123,14 @@ impl<S: Simulator> Stage<S> {
 
     /// Does this from now on wherever the path contains `part`.
     pub fn fail(&self, part: &str, fault: Fault) {
-        self.shared.faults.lock().expect("no panic").push((part.to_owned(), fault));
+        self.fail_at(part, 1..=usize::MAX, fault);
+    }
+
+    /// Does this for these of the requests from now on whose path contains `part`, counted from 1; with a question mark in
+    /// it, path and query count.
+    pub fn fail_at(&self, part: &str, which: RangeInclusive<usize>, fault: Fault) {
+        let order = Order { part: part.to_owned(), which, seen: 0, fault };
+        self.shared.faults.lock().expect("no panic").push(order);
     }
 
     /// Works again.
@@ -146,12 +170,18 @@ impl<S: Simulator> Drop for Stage<S> {
 async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: web::Data<Shared<S>>) -> HttpResponse {
     let asked = asked(&request, &body);
     shared.log.lock().expect("no panic").push(asked.clone());
-    let fault = shared.faults.lock().expect("no panic").iter().find(|(part, _)| asked.path.contains(part)).cloned();
-    let reply = match fault.map(|(_, fault)| fault) {
+    let fault = ordered(&mut shared.faults.lock().expect("no panic"), &asked);
+    let is_cut = matches!(fault, Some(Fault::Cut));
+    let reply = match fault {
         // What every browser asks for by itself.
         None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
+        Some(Fault::Half | Fault::Cut) => {
+            let mut reply = shared.simulator.lock().expect("no panic").answer(&asked);
+            reply.body.truncate(reply.body.len() / 2);
+            reply
+        }
         Some(fault) => broken(fault),
     };
     if let Some(violation) = &reply.violation {
@@ -166,7 +196,26 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
     if skew != 0 {
         response.insert_header(("date", Timestamp::from_seconds(now() + skew).http_date()));
     }
+    if is_cut {
+        let end = actix_web::error::ErrorInternalServerError("the connection is cut");
+        return response.streaming(stream::iter([Ok(web::Bytes::from(reply.body)), Err(end)]));
+    }
     response.body(reply.body)
+}
+
+/// What was ordered for a request: the first that matches, and each of them counts it.
+fn ordered(orders: &mut [Order], asked: &Asked) -> Option<Fault> {
+    let query: Vec<String> = asked.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let whole = format!("{}?{}", asked.path, query.join("&"));
+    let mut found = None;
+    for order in orders {
+        let place = if order.part.contains('?') { &whole } else { &asked.path };
+        if place.contains(&order.part) {
+            order.seen += 1;
+            found = found.or_else(|| order.which.contains(&order.seen).then(|| order.fault.clone()));
+        }
+    }
+    found
 }
 
 fn asked(request: &HttpRequest, body: &web::Bytes) -> Asked {
@@ -198,7 +247,8 @@ fn broken(fault: Fault) -> Reply {
             let body = format!("{{\"x\": \"{}\"}}", "x".repeat(2 << 20));
             Reply { body: body.into_bytes(), ..Reply::json(200, &serde_json::Value::Null) }
         }
-        Fault::Mute => unreachable!("nothing is answered"),
+        Fault::Html => Reply::html(200, "<!doctype html><title>Sign in</title><p>Who are you?"),
+        Fault::Mute | Fault::Half | Fault::Cut => unreachable!("it is no answer of its own"),
     }
 }
 

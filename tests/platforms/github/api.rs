@@ -1,8 +1,9 @@
-//! The REST API, as far as it is about who somebody is.
+//! The REST API: what holds for every request, who somebody is, and where everything else is answered.
 
 use serde_json::{Value, json};
 
-use super::{Flavour, Kind, Site, User};
+use super::answers::{conditional, message, not_found, parameters};
+use super::{Flavour, Kind, Site, User, shapes};
 use crate::platforms::frame::now;
 use crate::platforms::message::{Asked, Reply};
 
@@ -16,14 +17,35 @@ impl Site {
             Some(reply) => reply,
             None => self.route(asked, path),
         };
-        let reply = reply.with("x-github-media-type", "github.v3; format=json");
+        let reply = conditional(asked, reply).with("x-github-media-type", "github.v3; format=json");
+        let reply = self.with_token(asked, reply);
+        if reply.status != 304 {
+            self.used += 1;
+        }
         match self.flavour {
             Flavour::Cloud => {
-                let (remaining, reset) = self.spent.map_or(("4999", 3600), |seconds| ("0", seconds));
+                let left = 5000_u32.saturating_sub(self.used).to_string();
+                let (remaining, reset) = self.spent.map_or((left.as_str(), 3600), |seconds| ("0", seconds));
                 reply.with("x-ratelimit-remaining", remaining).with("x-ratelimit-reset", &(now() + reset).to_string())
             }
             // Whether it limits anything, an administrator decides; by default it does not.
             Flavour::Server { version, .. } => reply.with("x-github-enterprise-version", version),
+        }
+    }
+
+    /// What every answer tells of the token.
+    fn with_token(&self, asked: &Asked, reply: Reply) -> Reply {
+        let Ok(caller) = self.caller(asked) else { return reply };
+        let reply = match &caller.scopes {
+            Some(scopes) => reply.with("x-oauth-scopes", &scopes.join(", ")),
+            None => reply,
+        };
+        match caller.expires_at.filter(|_| caller.user().is_some()) {
+            Some(end) => {
+                let end = shapes::moment(end).replace('T', " ").replace('Z', " UTC");
+                reply.with("github-authentication-token-expiration", &end)
+            }
+            None => reply,
         }
     }
 
@@ -56,13 +78,76 @@ impl Site {
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         match (asked.method.as_str(), parts.as_slice()) {
             ("GET", ["meta"]) => self.meta(),
-            ("GET", ["user"]) => self.with_user(asked, |_, user, is_server| Reply::json(200, &user.profile(is_server))),
+            ("GET", ["rate_limit"]) => self.rate_limit(),
             ("GET", ["user", "emails"]) => self.with_user(asked, emails),
             (method @ ("POST" | "DELETE"), ["applications", client_id, "token"]) => {
                 self.token(asked, method, client_id)
             }
-            _ => message(404, "Not Found").blamed("there is no such address"),
+            (method, parts) => self.known(asked, method, parts).unwrap_or_else(|refusal| refusal),
         }
+    }
+
+    /// What a token is needed for.
+    fn known(&mut self, asked: &Asked, method: &str, parts: &[&str]) -> Result<Reply, Reply> {
+        let nowhere = || not_found().blamed("there is no such address");
+        if method != "GET" {
+            return Err(nowhere());
+        }
+        match parts {
+            ["user"] => {
+                let caller = self.caller(asked)?;
+                let own = caller.user().and_then(|id| self.users.get(&id));
+                let own = own.ok_or_else(|| message(403, "Resource not accessible by integration"))?;
+                Ok(Reply::json(200, &shapes::profile(&self.places(asked), own, !self.is_cloud(), true)))
+            }
+            ["user", "memberships", "orgs"] => self.own_memberships(asked),
+            ["user", id] if self.is_at_least(3, 14) => {
+                let id = id.parse::<u64>().map_err(|_| nowhere())?;
+                self.profile_of(asked, self.users.get(&id))
+            }
+            ["users", login] => self.profile_of(asked, self.user_named(login)),
+            ["orgs", login, rest @ ..] => {
+                self.caller(asked)?;
+                let org = self.directory.org(login).map(|org| org.id).ok_or_else(not_found)?;
+                self.of_organization(asked, org, rest)
+            }
+            ["organizations", id, "team", team, rest @ ..] => {
+                let caller = self.caller(asked)?;
+                let team = team.parse().ok().and_then(|id: u64| self.directory.teams.get(&id)).ok_or_else(not_found)?;
+                let org = &self.directory.orgs[&team.org];
+                if org.id.to_string() != *id {
+                    return Err(not_found());
+                }
+                let own: Vec<&str> = [team.slug.as_str()].into_iter().chain(rest.iter().copied()).collect();
+                self.of_teams(asked, &caller, org, &own)
+            }
+            ["organizations", id, rest @ ..] => self.of_organization(asked, id.parse().map_err(|_| nowhere())?, rest),
+            ["repos", owner, name, rest @ ..] => self.of_path(asked, owner, name, rest),
+            ["repositories", id, rest @ ..] => {
+                let caller = self.caller(asked)?;
+                let id: u64 = id.parse().map_err(|_| nowhere())?;
+                let found = self.directory.repositories.get(&id).ok_or_else(not_found)?;
+                self.of_repository(asked, &caller, found, rest)
+            }
+            _ => Err(nowhere()),
+        }
+    }
+
+    fn profile_of(&self, asked: &Asked, found: Option<&User>) -> Result<Reply, Reply> {
+        self.caller(asked)?;
+        parameters(asked, &[])?;
+        let found = found.ok_or_else(not_found)?;
+        Ok(Reply::json(200, &shapes::profile(&self.places(asked), found, !self.is_cloud(), false)))
+    }
+
+    fn rate_limit(&self) -> Reply {
+        if !self.is_cloud() {
+            return message(404, "Rate limiting is not enabled.");
+        }
+        let left = if self.spent.is_some() { 0 } else { 5000_u32.saturating_sub(self.used) };
+        let reset = now() + self.spent.unwrap_or(3600);
+        let core = json!({"limit": 5000, "used": self.used, "remaining": left, "reset": reset});
+        Reply::json(200, &json!({"resources": {"core": core, "search": core}, "rate": core}))
     }
 
     fn meta(&self) -> Reply {
@@ -74,7 +159,7 @@ impl Site {
         }
     }
 
-    fn with_user(&self, asked: &Asked, answer: impl FnOnce(&Access, &User, bool) -> Reply) -> Reply {
+    fn with_user(&self, asked: &Asked, answer: impl FnOnce(&Access, &User) -> Reply) -> Reply {
         let Some(token) = asked.bearer().and_then(|token| self.grants.tokens.get(token)) else {
             return message(401, "Bad credentials");
         };
@@ -84,8 +169,7 @@ impl Site {
         }
         let kind = self.apps[&token.client_id].kind;
         let access = Access { kind, scopes: token.scopes.clone() };
-        let reply = answer(&access, user, !self.is_cloud());
-        if kind == Kind::OAuth { reply.with("x-oauth-scopes", &token.scopes.join(", ")) } else { reply }
+        answer(&access, user)
     }
 
     /// `POST` and `DELETE /applications/{client_id}/token`: only the app itself may ask.
@@ -115,7 +199,7 @@ struct Access {
     scopes: Vec<String>,
 }
 
-fn emails(access: &Access, user: &User, _is_server: bool) -> Reply {
+fn emails(access: &Access, user: &User) -> Reply {
     match access.kind {
         Kind::GitHubApp { emails: false } => message(403, "Resource not accessible by integration"),
         Kind::OAuth if !access.scopes.iter().any(|scope| scope == "user:email" || scope == "user") => {
@@ -123,11 +207,4 @@ fn emails(access: &Access, user: &User, _is_server: bool) -> Reply {
         }
         _ => Reply::json(200, &user.emails()),
     }
-}
-
-fn message(status: u16, text: &str) -> Reply {
-    Reply::json(
-        status,
-        &json!({"message": text, "documentation_url": "https://docs.github.com/rest", "status": status}),
-    )
 }

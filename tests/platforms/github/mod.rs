@@ -1,18 +1,30 @@
 //! GitHub: github.com, which has its API on a host of its own, and GitHub Enterprise Server.
 
+mod answers;
 mod api;
 mod apps;
+pub mod directory;
+mod git;
 mod login;
+pub mod oracle;
+mod organizations;
 mod people;
+mod repositories;
+mod setup;
+mod shapes;
+mod teams;
+mod tokens;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustls::ServerConfig;
 
 pub use apps::{Kind, Registered};
+pub use directory::Directory;
 pub use people::User;
+pub use tokens::PersonalToken;
 
-use super::frame::{Simulator, Stage};
+use super::frame::{Simulator, Stage, now};
 use super::grants::Grants;
 use super::message::{Asked, Reply};
 
@@ -44,6 +56,14 @@ pub struct Site {
     pub granted: BTreeMap<(String, u64), BTreeSet<String>>,
     /// Seconds until the API answers again, if its limit is used up.
     pub spent: Option<i64>,
+    /// Organizations, teams, repositories.
+    pub directory: Directory,
+    /// Tokens that people made themselves.
+    pub tokens: BTreeMap<String, PersonalToken>,
+    /// Requests that counted against the limit.
+    pub used: u32,
+    scheme: &'static str,
+    port: u16,
     next_id: u64,
 }
 
@@ -79,9 +99,18 @@ impl GitHub {
             grants: Grants::default(),
             granted: BTreeMap::new(),
             spent: None,
+            directory: Directory::default(),
+            tokens: BTreeMap::new(),
+            used: 0,
+            scheme: "http",
+            port: 0,
             next_id: 1000,
         };
-        Self { stage: Stage::start(site, tls), client_id, client_secret }
+        let stage = Stage::start(site, tls);
+        let mut site = stage.world();
+        (site.scheme, site.port) = (stage.scheme, stage.address.port());
+        drop(site);
+        Self { stage, client_id, client_secret }
     }
 
     /// The address that an administrator configures.
@@ -137,6 +166,26 @@ impl Site {
         self.flavour == Flavour::Cloud
     }
 
+    /// What its clock says, in seconds since the epoch.
+    pub(super) fn clock(&self) -> i64 {
+        now() + i64::try_from(self.grants.now).expect("not that late")
+    }
+
+    /// Whether it knows what came with a version.
+    pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let Flavour::Server { version, .. } = self.flavour else { return true };
+        let mut numbers = version.split('.').map(|number| number.parse::<u32>().expect("a number"));
+        (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+    }
+
+    /// The path below the API's root, if a request is for the API.
+    pub(super) fn api_path(&self, asked: &Asked) -> Option<String> {
+        match self.flavour {
+            Flavour::Cloud => (asked.host == "api.github.com").then(|| asked.path.clone()),
+            Flavour::Server { .. } => asked.path.strip_prefix("/api/v3").map(str::to_owned),
+        }
+    }
+
     pub(super) fn user_named(&self, login: &str) -> Option<&User> {
         self.users.values().find(|user| user.login.eq_ignore_ascii_case(login))
     }
@@ -144,12 +193,7 @@ impl Site {
 
 impl Simulator for Site {
     fn answer(&mut self, asked: &Asked) -> Reply {
-        let api = match self.flavour {
-            Flavour::Cloud => (asked.host == "api.github.com").then_some(asked.path.as_str()),
-            Flavour::Server { .. } => asked.path.strip_prefix("/api/v3"),
-        };
-        if let Some(path) = api {
-            let path = path.to_owned();
+        if let Some(path) = self.api_path(asked) {
             return self.api(asked, &path);
         }
         if self.is_cloud() && asked.host != "github.com" {
@@ -159,7 +203,7 @@ impl Simulator for Site {
             ("GET", "/login/oauth/authorize") => self.authorize(asked),
             ("POST", "/login/oauth/authorize") => self.decide(asked),
             ("POST", "/login/oauth/access_token") => self.access_token(asked),
-            _ => Reply::html(404, "<title>Page not found</title>"),
+            _ => self.git(asked).unwrap_or_else(|| Reply::html(404, "<title>Page not found</title>")),
         }
     }
 }

@@ -1,0 +1,117 @@
+//! Git over HTTPS: bare repositories on disk behind `git http-backend`, for whom a token shows them.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Site;
+use super::directory::{Repository, Visibility};
+use super::tokens::Who;
+use crate::platforms::message::{Asked, Reply};
+
+impl Site {
+    /// Answers what Git asks, if it is Git.
+    pub(super) fn git(&self, asked: &Asked) -> Option<Reply> {
+        let (owner, rest) = asked.path.strip_prefix('/')?.split_once('/')?;
+        let (name, rest) = rest.split_once('/')?;
+        if !matches!(rest, "info/refs" | "git-upload-pack" | "git-receive-pack" | "HEAD") {
+            return None;
+        }
+        Some(self.clone_of(asked, owner, name.strip_suffix(".git").unwrap_or(name), rest))
+    }
+
+    fn clone_of(&self, asked: &Asked, owner: &str, name: &str, rest: &str) -> Reply {
+        let absent = || Reply::text(404, "Repository not found.");
+        let moved = self.directory.moved.get(&format!("{owner}/{name}").to_ascii_lowercase());
+        let moved = moved.and_then(|id| self.directory.repositories.get(id));
+        let here = self.repository_at(owner, name);
+        let Some(repository) = here.or(moved) else {
+            return if asked.basic().is_some() { absent() } else { sign_in() };
+        };
+        if let Err(reply) = self.may_clone(asked, repository) {
+            return reply;
+        }
+        if here.is_none() {
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&asked.query).finish();
+            let at = self.places(asked).web;
+            let to = format!("{at}/{}.git/{rest}?{query}", self.path_of(repository));
+            return Reply { status: 301, ..Reply::redirect(&to) };
+        }
+        if repository.disabled {
+            return Reply::text(403, "Access to this repository has been disabled by GitHub staff.");
+        }
+        if rest == "git-receive-pack" {
+            return Reply::text(403, "Permission denied.").blamed("nobody here pushes");
+        }
+        match &repository.git {
+            Some(folder) => backend(asked, folder, rest),
+            None => absent(),
+        }
+    }
+
+    fn may_clone(&self, asked: &Asked, repository: &Repository) -> Result<(), Reply> {
+        let is_private_server = matches!(self.flavour, super::Flavour::Server { private: true, .. });
+        let Some((user, token)) = asked.basic() else {
+            let is_open = repository.visibility == Visibility::Public && !is_private_server;
+            let is_odd = asked.header("authorization").is_some();
+            let reply = if is_odd { sign_in().blamed("Git wants Basic") } else { sign_in() };
+            return if is_open && !is_odd { Ok(()) } else { Err(reply) };
+        };
+        let caller = self.caller_with(&token).map_err(|reply| match reply.status {
+            403 => Reply::text(403, "Your account is suspended. Please check your email for more information."),
+            _ => sign_in(),
+        })?;
+        let is_app = matches!(caller.who, Who::Installation(_));
+        if user.is_empty() || (is_app && user != "x-access-token") {
+            return Err(sign_in().blamed(format!("{user:?} is no user for this token")));
+        }
+        if !self.shows(&caller, repository) || !caller.has_permission("contents", "read") {
+            return Err(Reply::text(404, "Repository not found."));
+        }
+        Ok(())
+    }
+}
+
+fn sign_in() -> Reply {
+    Reply::text(401, "Invalid username or token.").with("www-authenticate", "Basic realm=\"GitHub\"")
+}
+
+/// Runs `git http-backend` as a CGI program (RFC 3875, git-http-backend(1)).
+fn backend(asked: &Asked, folder: &Path, rest: &str) -> Reply {
+    let header = |name: &str| asked.header(name).unwrap_or_default().to_owned();
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&asked.query).finish();
+    let mut child = Command::new("git")
+        .arg("http-backend")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PATH_TRANSLATED", folder.join(rest))
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_KEY_0", "safe.directory")
+        .env("GIT_CONFIG_VALUE_0", "*")
+        .env("REQUEST_METHOD", &asked.method)
+        .env("QUERY_STRING", query)
+        .env("CONTENT_TYPE", header("content-type"))
+        .env("CONTENT_LENGTH", asked.body.len().to_string())
+        .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
+        .env("HTTP_ACCEPT", header("accept"))
+        .env("GIT_PROTOCOL", header("git-protocol"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .expect("git is installed");
+    child.stdin.take().expect("piped").write_all(&asked.body).expect("git reads its input");
+    let output = child.wait_with_output().expect("git ends");
+    let end = output.stdout.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&output.stdout[..end]).into_owned();
+    let mut reply = Reply { body: output.stdout[end + 4..].to_vec(), ..Reply::empty(200) };
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        match name {
+            "Status" => reply.status = value[..3].parse().expect("a status"),
+            _ => reply.headers.push((name.to_ascii_lowercase(), value.to_owned())),
+        }
+    }
+    reply
+}
