@@ -11,6 +11,7 @@
 
 mod api;
 mod app_key;
+mod credential;
 mod diagnosis;
 mod hooks;
 mod hosting;

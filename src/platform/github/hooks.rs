@@ -32,6 +32,21 @@ const OF_ORGANIZATION: [&str; 13] = [
 /// What a repository tells.
 const OF_REPOSITORY: [&str; 9] =
     ["push", "create", "delete", "release", "repository", "public", "team_add", "member", "meta"];
+/// What a GitHub App is told of, beside what happens to its installations.
+pub(super) const OF_APP: [&str; 12] = [
+    "push",
+    "create",
+    "delete",
+    "release",
+    "repository",
+    "public",
+    "team",
+    "team_add",
+    "membership",
+    "member",
+    "organization",
+    "meta",
+];
 /// How many of the last deliveries are looked at.
 const LAST: usize = 5;
 

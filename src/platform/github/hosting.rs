@@ -9,7 +9,7 @@ use url::Url;
 use super::api::{Api, As, Ask, part, parts};
 use super::installation::{self, Grant};
 use super::wire::Repository;
-use super::{GitHub, hooks, hosts, organization, people, refusal, webhook};
+use super::{GitHub, credential, hooks, hosts, organization, people, refusal, webhook};
 use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Refused};
 use crate::platform::hub::{Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
@@ -65,12 +65,12 @@ impl Hosting for GitHub {
 
     fn diagnose<'a>(
         &'a self,
-        _at: &'a Hub,
-        _key: &'a Key,
-        _organization: Option<&'a str>,
-        _now: Timestamp,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: Option<&'a str>,
+        now: Timestamp,
     ) -> BoxFuture<'a, Diagnosis> {
-        async move { Diagnosis::default() }.boxed()
+        credential::diagnose(at, key, organization, now).boxed()
     }
 
     fn ensure_hook<'a>(

@@ -74,6 +74,13 @@ pub(super) struct Installed {
 pub(super) struct Installation {
     /// Whose it is.
     pub account: Account,
+    /// `all` repositories of it, or those that were `selected`.
+    pub repository_selection: Option<String>,
+    /// What it is told of.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// Where it is administered.
+    pub html_url: Option<String>,
     /// What it may.
     #[serde(default)]
     pub permissions: BTreeMap<String, String>,
