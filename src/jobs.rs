@@ -9,6 +9,7 @@ mod ensure_hooks;
 mod lines;
 mod prune;
 mod schedule;
+mod sync_organization;
 mod update_package;
 mod worker;
 

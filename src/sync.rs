@@ -4,8 +4,11 @@
 //! and what is here, and it is applied as one change. [`request`] is how everybody else asks for a run; [`hooks`] looks
 //! after the webhooks that tell of changes.
 
+mod apply;
 pub mod change;
 pub mod hooks;
 pub mod local;
 pub mod plan;
+mod read;
 pub mod request;
+pub mod run;

@@ -224,6 +224,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "policies::knows_integration",
     "syncs::due",
     "syncs::ageing",
+    "syncs::stale",
     "syncs::set_all_due",
     "teams::is_below",
 ];

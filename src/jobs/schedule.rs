@@ -1,6 +1,7 @@
 //! Work that is due by itself: packages that nobody told us about for an interval, documents that were rendered for
 //! another address, and removals that were interrupted.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use metrics::gauge;
@@ -11,7 +12,10 @@ use crate::admin;
 use crate::appliance::{Appliance, PackageKey};
 use crate::publish::render;
 use crate::publish::request::{self, Reason};
-use crate::store::{self, documents, jobs, organizations, packages};
+use crate::store::ids::{OrgId, SyncId};
+use crate::store::{self, audit, documents, jobs, organizations, packages, syncs};
+use crate::sync::request::SyncKey;
+use crate::sync::{self, run};
 use crate::telemetry::names;
 
 /// How often to look.
@@ -21,23 +25,32 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many packages are queued at a time: the next look takes the rest.
 const BATCH: i64 = 200;
 
+/// What was done or said before, and need not be again.
+#[derive(Default)]
+struct Memory {
+    /// What the organizations' documents depend on.
+    rendered_for: Vec<String>,
+    /// Synchronizations of which it was said that they have not got through for long.
+    announced: HashSet<(OrgId, SyncId)>,
+}
+
 /// Looks until told to stop, also in the middle of a look: each of its transactions stands for itself.
 pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool>) {
-    let mut rendered_for = Vec::new();
+    let mut memory = Memory::default();
     while !*stopping.borrow() {
         tokio::select! {
             _ = stopping.changed() => return,
-            () = round(&appliance, &mut rendered_for) => {}
+            () = round(&appliance, &mut memory) => {}
         }
         let _ = tokio::time::timeout(INTERVAL, stopping.changed()).await;
     }
 }
 
-async fn round(appliance: &Appliance, rendered_for: &mut Vec<String>) {
+async fn round(appliance: &Appliance, memory: &mut Memory) {
     if appliance.database.trouble().is_some() && appliance.require_answers(PATIENCE).await.is_err() {
         return;
     }
-    if let Err(error) = look(appliance, rendered_for).await {
+    if let Err(error) = look(appliance, memory).await {
         tracing::error!(%error, "Due work could not be queued; trying again.");
     }
     if let Err(error) = admin::organizations::finish_removals(appliance).await {
@@ -45,16 +58,18 @@ async fn round(appliance: &Appliance, rendered_for: &mut Vec<String>) {
     }
 }
 
-async fn look(appliance: &Appliance, rendered_for: &mut Vec<String>) -> admin::Result<()> {
+async fn look(appliance: &Appliance, memory: &mut Memory) -> admin::Result<()> {
     queue_due(appliance).await?;
+    queue_syncs(appliance).await?;
+    suspend_outdated(appliance, &mut memory.announced).await?;
     let organizations = appliance.database.read(organizations::all).await?;
     let wanted: Vec<String> =
         organizations.iter().map(|organization| render::key(&appliance.repository_url(&organization.slug))).collect();
-    if wanted != *rendered_for {
+    if wanted != memory.rendered_for {
         for (organization, key) in organizations.iter().zip(&wanted) {
             queue_outdated(appliance, organization, key.clone()).await?;
         }
-        *rendered_for = wanted;
+        memory.rendered_for = wanted;
     }
     let (ready, running, _) = appliance.database.read(jobs::counts).await?;
     gauge!(names::JOBS_QUEUED, "kind" => request::KIND).set((ready + running) as f64);
@@ -84,6 +99,73 @@ async fn queue_due(appliance: &Appliance) -> store::Result<()> {
             Ok(())
         })
         .await
+}
+
+/// Queues the synchronizations that are due.
+async fn queue_syncs(appliance: &Appliance) -> store::Result<()> {
+    let now = appliance.now();
+    let due = appliance.database.read(move |db| syncs::due(db, now)).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let next = run::next_run(appliance);
+    appliance
+        .database
+        .write(move |tx| {
+            for (org, sync) in due {
+                // The run sets its own time; this one only keeps it from being queued again.
+                syncs::set_next_run(org, tx, sync, next)?;
+                sync::request::run(tx, SyncKey { org, sync }, sync::request::Reason::Schedule, None, now)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Suspends what synchronizations found and nobody confirmed for too long: whoever left meanwhile must not keep access because
+/// a token expired.
+async fn suspend_outdated(appliance: &Appliance, announced: &mut HashSet<(OrgId, SyncId)>) -> store::Result<()> {
+    let (now, age) = (appliance.now(), appliance.settings.access_max_age);
+    // The limit may have been another one when they were suspended.
+    for (org, sync, confirmed) in appliance.database.read(syncs::stale).await? {
+        if age.is_none_or(|age| confirmed > now - age) {
+            appliance.database.write(move |tx| syncs::set_stale(org, tx, sync, None)).await?;
+        }
+    }
+    let Some(age) = age else { return Ok(()) };
+    for (org, sync) in appliance.database.read(move |db| syncs::ageing(db, now - age / 2)).await? {
+        if announced.insert((org, sync)) {
+            tracing::warn!(
+                sync.id = sync.0,
+                organization.id = org.0,
+                "No run of a synchronization has got through for long: what it found will not count any more once `access_max_age` is over."
+            );
+        }
+    }
+    for (org, sync) in appliance.database.read(move |db| syncs::ageing(db, now - age)).await? {
+        tracing::error!(
+            sync.id = sync.0,
+            organization.id = org.0,
+            "What a synchronization found does not count any more, because no run has confirmed it for too long."
+        );
+        appliance
+            .database
+            .write(move |tx| {
+                syncs::set_stale(org, tx, sync, Some(now))?;
+                let entry = audit::Entry {
+                    org: Some(org),
+                    actor: "sync".to_owned(),
+                    action: "sync.suspend",
+                    subject: sync.to_string(),
+                    detail: serde_json::json!({ "sync": sync }),
+                    via: audit::Via::System,
+                    address: None,
+                };
+                audit::append(tx, &entry, now)
+            })
+            .await?;
+    }
+    Ok(())
 }
 
 async fn queue_outdated(

@@ -11,7 +11,7 @@ use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{ensure_hooks, lines, prune, schedule, update_package};
+use super::{ensure_hooks, lines, prune, schedule, sync_organization, update_package};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::publish::log::Log;
@@ -19,7 +19,7 @@ use crate::publish::request;
 use crate::store::jobs::{self, Job, Return};
 use crate::store::{self, Tx, packages};
 use crate::store::{job_lines, job_lists};
-use crate::sync::hooks;
+use crate::sync::{self, hooks};
 use crate::telemetry::names;
 
 /// Lanes by how urgent they are: somebody pushed, somebody waits, nobody does.
@@ -240,6 +240,7 @@ async fn perform(appliance: &Appliance, job: &Job, log: &Log) -> Outcome {
     match job.kind.as_str() {
         request::KIND => update_package::run(appliance, job, log).await,
         hooks::KIND => ensure_hooks::run(appliance, job, log).await,
+        sync::request::KIND => sync_organization::run(appliance, job, log).await,
         other => Outcome::GiveUp(format!("this release knows no work called {other}")),
     }
 }

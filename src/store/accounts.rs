@@ -206,3 +206,15 @@ pub fn set_suspended(tx: &Tx<'_>, account: &Account, since: Option<Timestamp>) -
     account.user.into_iter().for_each(|user| tx.changed(super::database::Change::User(user)));
     Ok(())
 }
+
+/// All accounts of an integration that were ever seen.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn of_integration(connection: &Connection, integration: &str) -> Result<Vec<Account>> {
+    connection
+        .prepare_cached(&format!("{SELECT} WHERE integration = ?1"))?
+        .query_map([integration], account)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}

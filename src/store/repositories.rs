@@ -1,6 +1,6 @@
 //! The repositories that synchronizations see, packages or not.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::ids::{OrgId, PackageId, SyncId};
 use super::{Result, Tx};
@@ -225,4 +225,16 @@ pub fn remove(org: OrgId, tx: &Tx<'_>, sync: SyncId, remote_id: &str) -> Result<
     tx.prepare_cached("DELETE FROM repository WHERE org_id = ?1 AND sync_id = ?2 AND remote_id = ?3")?
         .execute((org, sync, remote_id))?;
     Ok(())
+}
+
+/// The package that a repository is, if it is one.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn package_of(org: OrgId, connection: &Connection, sync: SyncId, remote_id: &str) -> Result<Option<PackageId>> {
+    let found: Option<Option<PackageId>> = connection
+        .prepare_cached("SELECT package_id FROM repository WHERE org_id = ?1 AND sync_id = ?2 AND remote_id = ?3")?
+        .query_row((org, sync, remote_id), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
 }

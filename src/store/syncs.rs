@@ -198,6 +198,19 @@ pub fn ageing(connection: &Connection, oldest: Timestamp) -> Result<Vec<(OrgId, 
         .map_err(Into::into)
 }
 
+/// The synchronizations of all organizations whose findings do not count because nobody confirmed them for too long, with
+/// when somebody last did.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn stale(connection: &Connection) -> Result<Vec<(OrgId, SyncId, Timestamp)>> {
+    connection
+        .prepare_cached("SELECT org_id, id, coalesce(confirmed_at, created_at) FROM sync WHERE stale_at IS NOT NULL")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// Says since when what a synchronization found does not count; none: it counts.
 ///
 /// # Errors

@@ -62,9 +62,6 @@ impl Subject {
 /// A change as people read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// What happens to it.
-    #[serde(skip)]
-    pub action: Option<Action>,
     /// What kind of thing it is.
     pub kind: Subject,
     /// What people call it: a repository's or team's path, a login.
@@ -286,7 +283,7 @@ impl Change {
     /// As people read it.
     #[must_use]
     pub fn item(&self) -> Item {
-        Item { action: Some(self.action), kind: self.kind, name: self.name.clone(), detail: self.detail.clone() }
+        Item { kind: self.kind, name: self.name.clone(), detail: self.detail.clone() }
     }
 
     /// Whether somebody may see less by it. Such changes come first, so that every part of a run leaves at most what the

@@ -16,6 +16,7 @@ pub use guard::{Leave, Loss};
 use super::change::{Change, digest};
 use super::local::{Local, Repository};
 use crate::platform::remote::{RemoteAccount, RemoteOrganization};
+use crate::store::ids::PackageId;
 
 /// How many direct questions a run asks at most about each kind of thing that is not listed any more.
 const QUESTIONS: usize = 50;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub notices: Vec<String>,
     /// What is to be remembered of repositories, where that is something else than before; none: they are forgotten.
     pub repositories: BTreeMap<String, Option<Repository>>,
+    /// Packages to whose repository somebody pushed since it was seen last.
+    pub pushed: BTreeSet<PackageId>,
     /// What is to be remembered of accounts: by the platform's ids, login and name.
     pub accounts: BTreeMap<String, (String, Option<String>)>,
     /// What the platform should be asked directly before this plan is made again.

@@ -221,6 +221,11 @@ impl Draft<'_> {
     /// What is to be remembered of a listed repository, where that is something else than before.
     fn remember(&mut self, id: &str, remote: &RemoteRepository, decided: Decided) {
         let before = self.local.repositories.get(id);
+        let is_as_before =
+            |row: &Repository| (&row.pushed_at, &row.default_branch) == (&remote.pushed_at, &remote.default_branch);
+        if !before.is_some_and(is_as_before) {
+            self.plan.pushed.extend(decided.package);
+        }
         let row = Repository {
             path: remote.path.clone(),
             url: remote.clone_url.clone(),

@@ -531,6 +531,17 @@ fn collaborators_come_change_and_go() {
 }
 
 #[test]
+fn pushes_of_which_nobody_told_are_found() {
+    let mut remote = world(2, 1, 0);
+    let local = synchronized(&remote);
+    assert!(fresh(&remote, &local).pushed.is_empty());
+    remote.repositories[1].pushed_at = Some("2026-11-23T00:00:00Z".to_owned());
+    let plan = fresh(&remote, &local);
+    assert_eq!((plan.pushed.len(), plan.changes.len(), plan.repositories.len()), (1, 0, 1));
+    assert_eq!(plan.pushed.first().copied(), local.repositories["1"].package);
+}
+
+#[test]
 fn a_repository_with_an_unacceptable_address_says_so() {
     let mut remote = world(1, 1, 0);
     remote.repositories[0].clone_url = "ftp://github.example.com/acme/r0".to_owned();
