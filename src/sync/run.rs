@@ -277,7 +277,7 @@ impl<'a> Reading<'a> {
 
     /// What is recorded of the run, and of the synchronization.
     fn run(&self, cause: &Cause, plan: &Plan, counts: [usize; 3], held: Option<&str>) -> Run {
-        let text = held.map(|digest| held_text(self.key, &plan.because, digest));
+        let text = held.map(|_| held_text(&plan.because));
         let usage = self.remote.usage;
         let is_idle = counts == [0; 3];
         let ended = Ended {
@@ -318,11 +318,10 @@ impl<'a> Reading<'a> {
 }
 
 /// What is said of a plan that waits.
-fn held_text(key: SyncKey, because: &[String], digest: &str) -> String {
+fn held_text(because: &[String]) -> String {
     format!(
-        "{}. None of that was removed, and all else was synchronized. Mostly the credential has lost access: test it. If it is right, accept the plan: `sync run {} --accept {digest}`",
-        because.join("; "),
-        key.sync
+        "{}. None of that was removed, and all else was synchronized. Mostly the credential has lost access: test it, and accept the plan if it is right",
+        because.join("; ")
     )
 }
 
