@@ -23,6 +23,8 @@ mod github;
 mod github_cloud;
 #[path = "platform_logins/github_directory.rs"]
 mod github_directory;
+#[path = "platform_logins/github_hooks.rs"]
+mod github_hooks;
 #[path = "platform_logins/gitlab.rs"]
 mod gitlab;
 #[path = "platforms/mod.rs"]

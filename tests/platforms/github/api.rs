@@ -90,6 +90,9 @@ impl Site {
     /// What a token is needed for.
     fn known(&mut self, asked: &Asked, method: &str, parts: &[&str]) -> Result<Reply, Reply> {
         let nowhere = || not_found().blamed("there is no such address");
+        if let Some(reply) = self.hooks_api(asked, method, parts) {
+            return reply;
+        }
         if method != "GET" {
             return Err(nowhere());
         }

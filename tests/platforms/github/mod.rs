@@ -1,14 +1,18 @@
 //! GitHub: github.com, which has its API on a host of its own, and GitHub Enterprise Server.
 
+mod acts;
 mod answers;
 mod api;
 mod apps;
 pub mod directory;
+pub mod events;
 mod git;
+pub mod hooks;
 mod login;
 pub mod oracle;
 mod organizations;
 mod people;
+pub mod post;
 mod repositories;
 mod setup;
 mod shapes;
@@ -21,6 +25,7 @@ use rustls::ServerConfig;
 
 pub use apps::{Kind, Registered};
 pub use directory::Directory;
+pub use hooks::Hooks;
 pub use people::User;
 pub use tokens::PersonalToken;
 
@@ -60,6 +65,8 @@ pub struct Site {
     pub directory: Directory,
     /// Tokens that people made themselves.
     pub tokens: BTreeMap<String, PersonalToken>,
+    /// Webhooks, and the post that carries deliveries.
+    pub hooks: Hooks,
     /// Requests that counted against the limit.
     pub used: u32,
     scheme: &'static str,
@@ -101,6 +108,7 @@ impl GitHub {
             spent: None,
             directory: Directory::default(),
             tokens: BTreeMap::new(),
+            hooks: Hooks::default(),
             used: 0,
             scheme: "http",
             port: 0,
