@@ -105,3 +105,8 @@ fn flow(app: &App, who: Who) -> CodeFlow {
 fn api(app: &App, path: &str) -> Url {
     below(&hosts::api(&app.url), path)
 }
+
+#[cfg(test)]
+#[path = "github/hub_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod hub_tests;
