@@ -192,10 +192,11 @@ pub async fn run(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -
     run_with(appliance, actor, org, id, None).await
 }
 
-/// Says yes to the plan that is held, by its digest, and queues the run that applies exactly that.
+/// Says yes to a plan that was shown, by its digest, and queues the run that applies exactly that: where it finds another one, it
+/// holds that again.
 ///
 /// # Errors
-/// As [`run`], and if another plan is held, or none.
+/// As [`run`].
 pub async fn accept(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, digest: &str) -> Result<JobId> {
     run_with(appliance, actor, org, id, Some(digest.trim().to_owned())).await
 }
@@ -216,28 +217,12 @@ async fn run_with(
                 return Err(Error::conflict(format!("{} is paused: resume it first", title(&sync)))
                     .by_command(format!("`sync resume {id}`")));
             }
-            require_held(&sync, accept.as_deref())?;
             let action = if accept.is_some() { "sync.accept" } else { "sync.run" };
             let detail = json!({ "id": id, "plan": accept });
             actor.record(tx, Some(org), action, &title(&sync), detail, now)?;
             Ok(request::run(tx, SyncKey { org, sync: id }, Reason::Asked, accept, now)?)
         })
         .await
-}
-
-/// Refuses a yes to another plan than the one that waits.
-fn require_held(sync: &Sync, accept: Option<&str>) -> Result<()> {
-    match (accept, sync.held_digest.as_deref()) {
-        (None, _) => Ok(()),
-        (Some(accept), Some(held)) if accept == held => Ok(()),
-        (Some(_), None) => {
-            Err(Error::conflict("no plan waits to be accepted: a plain run applies everything there is"))
-        }
-        (Some(_), Some(held)) => Err(Error::conflict(format!(
-            "another plan waits by now, with the digest {held}: look at it, and accept that one if it is right"
-        ))
-        .by_command(format!("`sync plan {}`", sync.id))),
-    }
 }
 
 /// Stops following for a while, or goes on.
