@@ -30,6 +30,7 @@ mod serve;
 mod session;
 mod settings;
 mod setup_link;
+mod sync;
 mod table;
 mod team;
 mod token;
@@ -123,6 +124,9 @@ enum Managed {
     /// Tokens with which Composer installs packages
     #[command(subcommand)]
     Token(token::Command),
+    /// Organizations of platforms that are followed here
+    #[command(subcommand)]
+    Sync(sync::Command),
     /// The webhooks that synchronizations installed on platforms
     #[command(subcommand)]
     Hook(hook::Command),
@@ -167,6 +171,7 @@ impl Managed {
             Self::Team(command) => team::run(command, session).await,
             Self::Access(command) => access::run(command, session).await,
             Self::Token(command) => token::run(command, session).await,
+            Self::Sync(command) => sync::run(command, session).await,
             Self::Hook(command) => hook::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
             Self::Audit(command) => audit::run(command, session).await,

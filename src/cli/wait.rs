@@ -18,6 +18,9 @@ pub struct Waiting {
 /// # Errors
 /// If any of it failed, or the server stops first; each failure has been said.
 pub async fn all(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {
+    if waiting.is_empty() {
+        return Ok(());
+    }
     match &session.workforce {
         Workforce::Server(stopping) => {
             let mut stopping = stopping.clone();
@@ -36,6 +39,17 @@ pub async fn all(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure
             workers.stop().await;
             result
         }
+    }
+}
+
+/// Waits for all of it, whatever comes of it; what failed has been said.
+///
+/// # Errors
+/// If the server stops first.
+pub async fn whatever(session: &Session, waiting: Vec<Waiting>) -> Result<(), Failure> {
+    match all(session, waiting).await {
+        Err(Failure::Told) => Ok(()),
+        other => other,
     }
 }
 

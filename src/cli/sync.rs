@@ -1,0 +1,339 @@
+//! `sync`: organizations of platforms that are followed here.
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::args::{ListFormat, OrgArgument};
+use super::failure::Failure;
+use super::session::{ACTOR, Session};
+use super::table::{show, table};
+use super::wait::{self, Waiting};
+use crate::admin::syncs::{self, New, Promotion, Summary};
+use crate::store::ids::SyncId;
+use crate::store::organizations::Organization;
+use crate::store::syncs::Sync;
+use crate::sync::change::Change;
+use crate::sync::plan::Plan;
+use crate::sync::request::SyncKey;
+use crate::sync::run::preview;
+
+/// Which repositories become packages.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Packages {
+    /// Every repository with a composer.json
+    All,
+    /// Only those that are created from now on
+    New,
+}
+
+/// Commands about synchronizations.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow an organization of a platform, and print the synchronization's id
+    Add {
+        /// The integration, as config.toml names it
+        #[arg(long, value_name = "ID")]
+        integration: String,
+        /// A GitHub organization, as its address names it
+        #[arg(long, value_name = "NAME")]
+        remote: String,
+        /// The credential that it reads with
+        #[arg(long, value_name = "NAME")]
+        credential: String,
+        /// Make the organization's owners there owners here
+        #[arg(long)]
+        primary: bool,
+        /// Which repositories become packages
+        #[arg(long, value_enum, default_value_t = Packages::All)]
+        packages: Packages,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// List the synchronizations
+    List {
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Show what a run would add, change and remove, and change nothing
+    Plan {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Read everything now, and change here what is different
+    Run {
+        /// The synchronization's id
+        id: i64,
+        /// Return when everything is served
+        #[arg(long)]
+        wait: bool,
+        /// Apply the plan that waits, by its digest
+        #[arg(long, value_name = "PLAN")]
+        accept: Option<String>,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Make it the one from which the organization has its owners
+    Promote {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Stop following for a while
+    Pause {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Go on following
+    Resume {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Tell of each repository whether it is a package, and why not
+    Repositories {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Make a repository a package that is none: one that was there before, or that somebody removed
+    Adopt {
+        /// The synchronization's id
+        id: i64,
+        /// The repository's path
+        repository: String,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Remove it with its teams and memberships; its packages stay
+    Remove {
+        /// The synchronization's id
+        id: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+}
+
+/// Does one of them.
+pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    let appliance = &session.appliance;
+    match command {
+        Command::Add { integration, remote, credential, primary, packages, org } => {
+            let org = session.organization(&org).await?;
+            let packages = match packages {
+                Packages::All => syncs::Packages::All,
+                Packages::New => syncs::Packages::New,
+            };
+            let new = New { integration, remote, credential, primary, packages, paused: false };
+            let id = syncs::add(appliance, &ACTOR, org.id, new).await?;
+            session.output.line(id.to_string());
+            Ok(())
+        }
+        Command::List { org, format } => list(session, &session.organization(&org).await?, &format).await,
+        Command::Plan { id, org, format } => {
+            plan(session, &session.organization(&org).await?, SyncId(id), &format).await
+        }
+        Command::Run { id, wait, accept, org } => {
+            run_now(session, &session.organization(&org).await?, SyncId(id), wait, accept).await
+        }
+        Command::Promote { id, org } => {
+            let org = session.organization(&org).await?;
+            tell(session, &syncs::promote(appliance, &ACTOR, org.id, SyncId(id)).await?);
+            Ok(())
+        }
+        Command::Pause { id, org } => set_paused(session, &session.organization(&org).await?, id, true).await,
+        Command::Resume { id, org } => set_paused(session, &session.organization(&org).await?, id, false).await,
+        Command::Repositories { id, org, format } => {
+            repositories(session, &session.organization(&org).await?, SyncId(id), &format).await
+        }
+        Command::Adopt { id, repository, org } => {
+            let org = session.organization(&org).await?;
+            syncs::adopt(appliance, &ACTOR, org.id, SyncId(id), &repository).await?;
+            Ok(())
+        }
+        Command::Remove { id, org } => {
+            let org = session.organization(&org).await?;
+            Ok(syncs::remove(appliance, &ACTOR, org.id, SyncId(id)).await?)
+        }
+    }
+}
+
+async fn set_paused(session: &Session, org: &Organization, id: i64, paused: bool) -> Result<(), Failure> {
+    Ok(syncs::set_paused(&session.appliance, &ACTOR, org.id, SyncId(id), paused).await?)
+}
+
+async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Result<(), Failure> {
+    let all = syncs::list(&session.appliance, org.id).await?;
+    let json = |one: &Summary| {
+        json!({
+            "id": one.sync.id,
+            "integration": one.sync.integration,
+            "remote": one.sync.remote,
+            "credential": one.sync.credential_name,
+            "primary": one.sync.primary,
+            "status": one.sync.status(),
+            "error": one.sync.error,
+            "last_run_at": one.sync.last_run_at,
+            "packages": one.counts.packages,
+            "teams": one.counts.teams,
+            "members": one.counts.members,
+            "held": one.sync.held_digest,
+            "confirmed_at": one.sync.confirmed_at,
+            "stale_at": one.sync.stale_at,
+            "paused_at": one.sync.paused_at,
+            "next_run_at": one.sync.next_run_at,
+        })
+    };
+    let cells = |one: &Summary| {
+        let sync = &one.sync;
+        vec![
+            sync.id.to_string(),
+            syncs::title(sync),
+            if sync.primary { "primary".to_owned() } else { String::new() },
+            if sync.paused_at.is_some() { "paused".to_owned() } else { sync.status().to_owned() },
+            one.counts.packages.to_string(),
+            one.counts.teams.to_string(),
+            one.counts.members.to_string(),
+            sync.last_run_at.map_or_else(|| "never".to_owned(), |at| at.floor_to_second().rfc3339()),
+            sync.error.clone().unwrap_or_default(),
+        ]
+    };
+    let heading = ["ID", "REMOTE", "", "STATUS", "PACKAGES", "TEAMS", "MEMBERS", "LAST RUN", "ERROR"];
+    Ok(show(&session.output, format, &all, json, &heading, cells)?)
+}
+
+async fn plan(session: &Session, org: &Organization, id: SyncId, format: &ListFormat) -> Result<(), Failure> {
+    syncs::by_id(&session.appliance, org.id, id).await?;
+    let preview = preview(&session.appliance, SyncKey { org: org.id, sync: id }).await?;
+    if format.json {
+        return Ok(session.output.json(&as_json(&preview))?);
+    }
+    let rows: Vec<Vec<String>> = preview
+        .changes
+        .iter()
+        .map(|change| cells(change, false))
+        .chain(preview.held.iter().map(|change| cells(change, true)))
+        .collect();
+    if rows.is_empty() {
+        session.output.line("A run would change nothing.");
+    } else {
+        session.output.line(table(&["ACTION", "KIND", "NAME", "DETAIL"], &rows));
+    }
+    for notice in &preview.notices {
+        session.output.note(notice);
+    }
+    for because in &preview.because {
+        session.output.note(because);
+    }
+    session.output.line(format!("digest: {}", digest(&preview)));
+    Ok(())
+}
+
+/// What `--accept` takes: of the part that waits, if any does.
+fn digest(plan: &Plan) -> String {
+    plan.held_digest().unwrap_or_else(|| plan.digest())
+}
+
+fn cells(change: &Change, held: bool) -> Vec<String> {
+    let action = if held { format!("{} (held)", change.action.as_str()) } else { change.action.as_str().to_owned() };
+    vec![action, change.kind.as_str().to_owned(), change.name.clone(), change.detail.clone()]
+}
+
+/// As the contract has it (section 5); what would be held is among the rest, and says so.
+fn as_json(preview: &Plan) -> Value {
+    let of = |action: &str| {
+        let one = |change: &Change, held: bool| json!({ "kind": change.kind.as_str(), "name": change.name, "detail": change.detail, "held": held });
+        let is_it = |change: &&Change| change.action.as_str() == action;
+        let changes = preview.changes.iter().filter(is_it).map(|change| one(change, false));
+        changes.chain(preview.held.iter().filter(is_it).map(|change| one(change, true))).collect::<Vec<_>>()
+    };
+    json!({
+        "digest": digest(preview),
+        "add": of("add"),
+        "change": of("change"),
+        "remove": of("remove"),
+        "held": preview.because,
+        "notices": preview.notices,
+    })
+}
+
+async fn run_now(
+    session: &Session,
+    org: &Organization,
+    id: SyncId,
+    wait: bool,
+    accept: Option<String>,
+) -> Result<(), Failure> {
+    let appliance = &session.appliance;
+    let sync = syncs::by_id(appliance, org.id, id).await?;
+    let job = match &accept {
+        None => syncs::run(appliance, &ACTOR, org.id, id).await?,
+        Some(digest) => syncs::accept(appliance, &ACTOR, org.id, id, digest).await?,
+    };
+    if !wait {
+        return Ok(());
+    }
+    wait::all(session, vec![Waiting { title: syncs::title(&sync), job }]).await?;
+    // A package that cannot be read is no failure of the run: `package list` tells of it.
+    let updates = syncs::pending_updates(appliance, org.id, id).await?;
+    wait::whatever(session, updates.into_iter().map(|(title, job)| Waiting { title, job }).collect()).await?;
+    let sync = syncs::by_id(appliance, org.id, id).await?;
+    held(session, &sync);
+    if accept.is_some() && sync.held_digest.is_some() {
+        return Err(Failure::new("what waits is another plan than the one that was accepted, so that it still waits"));
+    }
+    Ok(())
+}
+
+/// Says that something waits for a yes.
+fn held(session: &Session, sync: &Sync) {
+    if let Some(digest) = &sync.held_digest {
+        // The sentence names the command that accepts it.
+        let why = sync.error.clone().unwrap_or_else(|| format!("`sync run {} --accept {digest}` applies it", sync.id));
+        session.output.note(format!("held: {why}"));
+    }
+}
+
+fn tell(session: &Session, promotion: &Promotion) {
+    for name in &promotion.gain {
+        session.output.note(format!("{name} is an owner now"));
+    }
+    for name in &promotion.lose {
+        session.output.note(format!("{name} is no owner by another synchronization any more"));
+    }
+}
+
+async fn repositories(session: &Session, org: &Organization, id: SyncId, format: &ListFormat) -> Result<(), Failure> {
+    let all = syncs::repositories(&session.appliance, org.id, id).await?;
+    let json = |(remote, one): &(String, crate::store::repositories::Repository)| {
+        json!({
+            "id": remote,
+            "path": one.path,
+            "url": one.url,
+            "default_branch": one.default_branch,
+            "state": one.state,
+            "visibility": one.visibility,
+            "package": one.package,
+            "decision": one.decision.as_str(),
+            "reason": if one.reason.is_empty() { Value::Null } else { json!(one.reason) },
+            "gone": one.gone,
+        })
+    };
+    let cells = |(_, one): &(String, crate::store::repositories::Repository)| {
+        let package = one.package.map_or_else(String::new, |id| id.to_string());
+        vec![one.path.clone(), one.decision.as_str().to_owned(), package, one.reason.clone()]
+    };
+    Ok(show(&session.output, format, &all, json, &["REPOSITORY", "DECISION", "PACKAGE", "REASON"], cells)?)
+}
