@@ -461,3 +461,8 @@ const fn action(change: &Change) -> &'static str {
         (Subject::Permission, Action::Remove) => "permission.remove",
     }
 }
+
+#[cfg(test)]
+#[path = "apply/tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests;

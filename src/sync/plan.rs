@@ -142,4 +142,4 @@ fn names<S: AsRef<str>>(all: impl IntoIterator<Item = S>) -> String {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
-mod tests;
+pub(super) mod tests;

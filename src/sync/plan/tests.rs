@@ -12,7 +12,7 @@ use crate::store::ids::{PackageId, TeamId};
 use crate::sync::change::{Action, Change, Deed, Membership, Subject};
 use crate::sync::local::{Account, Decision, Local, Package, Reader, Repository, Team};
 
-fn repository(id: usize) -> RemoteRepository {
+pub(in crate::sync) fn repository(id: usize) -> RemoteRepository {
     RemoteRepository {
         id: id.to_string(),
         path: format!("acme/r{id}"),
@@ -28,15 +28,15 @@ fn repository(id: usize) -> RemoteRepository {
     }
 }
 
-fn account(id: usize) -> RemoteAccount {
+pub(in crate::sync) fn account(id: usize) -> RemoteAccount {
     RemoteAccount { id: id.to_string(), login: format!("u{id}"), display_name: None, suspended: false }
 }
 
-fn member(id: usize, role: Role) -> RemoteMember {
+pub(in crate::sync) fn member(id: usize, role: Role) -> RemoteMember {
     RemoteMember { account: account(id), role, reads: None, detail: String::new(), until: None }
 }
 
-fn team(id: usize, parent: Option<usize>, members: &[usize], repositories: &[usize]) -> RemoteTeam {
+pub(in crate::sync) fn team(id: usize, parent: Option<usize>, members: &[usize], repositories: &[usize]) -> RemoteTeam {
     RemoteTeam {
         id: id.to_string(),
         slug: format!("t{id}"),
@@ -46,7 +46,7 @@ fn team(id: usize, parent: Option<usize>, members: &[usize], repositories: &[usi
     }
 }
 
-fn reader(account_id: usize, repository: usize) -> RemoteReader {
+pub(in crate::sync) fn reader(account_id: usize, repository: usize) -> RemoteReader {
     RemoteReader {
         account: account(account_id),
         repository: repository.to_string(),
@@ -57,7 +57,7 @@ fn reader(account_id: usize, repository: usize) -> RemoteReader {
 }
 
 /// An organization with so many repositories, members (the first is the owner), and teams of two.
-fn world(repositories: usize, members: usize, teams: usize) -> RemoteOrganization {
+pub(in crate::sync) fn world(repositories: usize, members: usize, teams: usize) -> RemoteOrganization {
     RemoteOrganization {
         id: "1".to_owned(),
         name: "acme".to_owned(),
