@@ -25,6 +25,8 @@ mod github_cloud;
 mod github_directory;
 #[path = "platform_logins/github_hooks.rs"]
 mod github_hooks;
+#[path = "platform_logins/github_reading.rs"]
+mod github_reading;
 #[path = "platform_logins/gitlab.rs"]
 mod gitlab;
 #[path = "platforms/mod.rs"]
