@@ -45,6 +45,7 @@ pub mod root_dates;
 pub mod runs;
 pub mod sessions;
 pub mod sync_hints;
+pub mod sync_lists;
 pub mod sync_pages;
 pub mod sync_people;
 pub mod sync_runs;

@@ -29,5 +29,7 @@ mod people_pages;
 mod protocol;
 #[path = "http_support/serving.rs"]
 mod serving;
+#[path = "http_support/sync_pages.rs"]
+mod sync_pages;
 #[path = "http_support/webhooks.rs"]
 mod webhooks;

@@ -19,6 +19,7 @@ pub mod packages;
 pub mod respond;
 pub mod settings;
 pub mod snippets;
+pub mod syncs;
 pub mod teams;
 pub mod tokens;
 

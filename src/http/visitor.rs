@@ -29,6 +29,7 @@ use crate::catalog::{OrgAccess, Organization, View};
 use crate::store::ids::{AccountId, OrgId};
 use crate::store::organizations;
 use crate::store::sessions::Session;
+use crate::store::sync_lists::{self, Tally};
 use crate::store::users::{self, User};
 
 /// Longest `User-Agent` that is kept, in characters.
@@ -91,6 +92,8 @@ pub struct Reads {
     pub view: Arc<View>,
     /// What the person is there; administrators of the instance are owners everywhere.
     pub role: Role,
+    /// Its synchronizations, for whoever manages it.
+    pub syncs: Tally,
 }
 
 /// Somebody who belongs to an organization: a member, an admin or an owner of it.
@@ -161,7 +164,10 @@ impl Reads {
     #[must_use]
     pub fn chrome(&self) -> Chrome {
         let (slug, name) = (self.organization.slug.to_string(), self.name.clone());
-        Chrome { current: Some(CurrentOrganization { slug, name, role: self.role }), ..self.who.chrome() }
+        Chrome {
+            current: Some(CurrentOrganization { slug, name, role: self.role, syncs: self.syncs }),
+            ..self.who.chrome()
+        }
     }
 
     /// What somebody gets who asks for what is not there, or is not to be seen.
@@ -407,7 +413,12 @@ async fn reads(request: &HttpRequest, state: &State) -> Result<Reads, PageError>
     let known = known.map(|(_, name)| name.clone());
     let name = known.unwrap_or_else(|| access.organization.slug.to_string());
     require_login(request, state, &who, &access, &name)?;
-    Ok(Reads { who, organization: access.organization, name, view: access.view, role: access.role })
+    let org = access.organization.id;
+    let syncs = match access.role >= Role::Admin {
+        true => state.appliance.database.read(move |db| sync_lists::tally(org, db)).await?,
+        false => Tally::default(),
+    };
+    Ok(Reads { who, organization: access.organization, name, view: access.view, role: access.role, syncs })
 }
 
 /// Where an organization says by which integrations its people sign in, the session has to be of one. Administrators of the

@@ -18,7 +18,7 @@ pub enum State {
     All,
     Failed,
     Held,
-    /// Whose webhook was never called.
+    /// Of whose pushes nobody ever told.
     Unhooked,
     Abandoned,
 }
@@ -29,7 +29,16 @@ impl State {
             Self::All => "1",
             Self::Failed => "p.outcome = 'failed'",
             Self::Held => "p.outcome = 'held'",
-            Self::Unhooked => "p.hook_called_at IS NULL",
+            // Nor is it of a repository of which the platform tells by a webhook that we installed, or an App's.
+            Self::Unhooked => {
+                "p.hook_called_at IS NULL AND NOT EXISTS (SELECT 1 FROM repository r
+                     WHERE r.org_id = p.org_id AND r.package_id = p.id AND (
+                         EXISTS (SELECT 1 FROM platform_hook h WHERE h.org_id = r.org_id AND h.sync_id = r.sync_id
+                             AND h.state = 'ok' AND h.removed_at IS NULL
+                             AND (h.repository IS NULL OR h.repository = r.remote_id))
+                         OR EXISTS (SELECT 1 FROM platform_delivery d
+                             WHERE d.org_id = r.org_id AND d.sync_id = r.sync_id AND d.hook_id IS NULL)))"
+            }
             Self::Abandoned => "p.abandoned IS NOT NULL",
         }
     }
@@ -158,7 +167,7 @@ pub struct Counts {
     pub failed: i64,
     /// Held.
     pub held: i64,
-    /// Whose webhook was never called.
+    /// Of whose pushes nobody ever told.
     pub unhooked: i64,
     /// Abandoned.
     pub abandoned: i64,

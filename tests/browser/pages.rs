@@ -1,7 +1,10 @@
 //! Every page of the server's list, visited as an administrator with something on it. A page without a row here fails the
 //! test, so whoever adds one has it examined.
 
+use std::time::Duration;
+
 use packagist_selfhosted::http::routes::pages::PAGES;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::axe::findings;
@@ -49,6 +52,17 @@ const VISITS: &[(&str, Visit)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/access", At("/orgs/acme/packages/acme/library/access")),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", At("/orgs/acme/packages/acme/library/settings")),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", At("/orgs/acme/packages/acme/library/remove")),
+    ("/orgs/{org}/syncs", At("/orgs/acme/syncs")),
+    ("/orgs/{org}/syncs/new", At("/orgs/acme/syncs/new")),
+    ("/orgs/{org}/syncs/{sync}", At("/orgs/acme/syncs/1")),
+    ("/orgs/{org}/syncs/{sync}/events", NoPage),
+    ("/orgs/{org}/syncs/{sync}/plan", At("/orgs/acme/syncs/1/plan")),
+    ("/orgs/{org}/syncs/{sync}/runs", At("/orgs/acme/syncs/1/runs")),
+    ("/orgs/{org}/syncs/{sync}/runs/{run}", From("/orgs/acme/syncs/1/runs")),
+    ("/orgs/{org}/syncs/{sync}/repositories", At("/orgs/acme/syncs/1/repositories")),
+    ("/orgs/{org}/syncs/{sync}/terms", At("/orgs/acme/syncs/1/terms")),
+    ("/orgs/{org}/syncs/{sync}/promote", At("/orgs/acme/syncs/1/promote")),
+    ("/orgs/{org}/syncs/{sync}/remove", At("/orgs/acme/syncs/1/remove")),
     ("/orgs/{org}/members", At("/orgs/acme/members")),
     ("/orgs/{org}/members/new", At("/orgs/acme/members/new")),
     ("/orgs/{org}/members/person", From("/orgs/acme/members")),
@@ -168,6 +182,13 @@ fn furnish(world: &World) {
     command("token add --access update --expires 5d --package acme/library --team web");
 }
 
+/// What runs of a synchronization would leave, with something of every kind, and a removal that waits.
+fn synchronize(world: &World) {
+    let database = Connection::open(world.installation.folder.path().join("data/packagist.sqlite")).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    database.execute_batch(include_str!("synchronized.sql")).unwrap();
+}
+
 #[tokio::test]
 async fn every_page_is_accessible_and_fits() {
     for page in PAGES.iter().filter(|page| page.methods().contains("GET")) {
@@ -176,6 +197,7 @@ async fn every_page_is_accessible_and_fits() {
     }
     let world = World::start();
     furnish(&world);
+    synchronize(&world);
     let browser = Browser::start(&world.origin()).await;
     sign_in_locally(&browser, "ada").await;
     world.forges.gitlab.add("ada");

@@ -14,13 +14,13 @@ use crate::client::Response;
 use crate::world::{START, World, user_token_of, world};
 
 /// A browser in which somebody signed in.
-struct Browser<'a> {
+pub struct Browser<'a> {
     world: &'a World,
     session: Value,
 }
 
 impl<'a> Browser<'a> {
-    async fn of(world: &'a World, user: UserId) -> Self {
+    pub async fn of(world: &'a World, user: UserId) -> Self {
         let session = Value::random();
         let digest = digest_of(session.expose().as_bytes());
         let new = sessions::New { digest, user, account: None, address: None, agent: None };
@@ -28,11 +28,11 @@ impl<'a> Browser<'a> {
         Self { world, session }
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, None).await
     }
 
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let token = csrf::token(&self.session);
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.append_pair("csrf", &token).extend_pairs(fields);
@@ -50,7 +50,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-async fn person(world: &World, name: &'static str, role: Option<Role>) -> UserId {
+pub async fn person(world: &World, name: &'static str, role: Option<Role>) -> UserId {
     let acme = world.acme;
     world
         .write(move |tx| {
@@ -68,11 +68,11 @@ async fn given(world: &World, user: UserId) -> Option<Role> {
     world.read(move |db| members::given(acme, db, Some(user))).await.first().map(|(_, role)| *role)
 }
 
-fn holds(answer: &Response, text: &str) {
+pub fn holds(answer: &Response, text: &str) {
     assert!(answer.text().contains(text), "{} has no {text:?}:\n{}", answer.status, answer.text());
 }
 
-fn lacks(answer: &Response, text: &str) {
+pub fn lacks(answer: &Response, text: &str) {
     assert!(!answer.text().contains(text), "{} has {text:?}:\n{}", answer.status, answer.text());
 }
 

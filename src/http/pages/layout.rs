@@ -8,6 +8,7 @@ use super::components::{Flash, Tone};
 use super::respond;
 use crate::access::role::Role;
 use crate::http::assets;
+use crate::store::sync_lists::Tally;
 
 /// What the frame around a page shows of whoever looks at it.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct CurrentOrganization {
     pub name: String,
     /// What the person is there; instance administrators are owners everywhere.
     pub role: Role,
+    /// Its synchronizations, for whoever manages them.
+    pub syncs: Tally,
 }
 
 /// Light or dark.
@@ -89,6 +92,7 @@ impl Theme {
 pub enum Here {
     Overview,
     Packages,
+    Syncs,
     Teams,
     Members,
     Access,
@@ -124,9 +128,10 @@ const fn link(here: Here, label: &'static str, path: &'static str, key: Option<&
 }
 
 /// Pages of an organization. Where someone may not go, the link is absent.
-const ORGANIZATION: [Link; 9] = [
+const ORGANIZATION: [Link; 10] = [
     link(Here::Overview, "Overview", "", Some("o"), Role::Collaborator),
     link(Here::Packages, "Packages", "/packages", Some("p"), Role::Collaborator),
+    link(Here::Syncs, "Synchronizations", "/syncs", Some("s"), Role::Admin),
     link(Here::Teams, "Teams", "/teams", Some("t"), Role::Member),
     link(Here::Members, "Members", "/members", Some("m"), Role::Member),
     link(Here::Access, "Access", "/access", Some("a"), Role::Collaborator),
@@ -311,11 +316,11 @@ fn navigation(chrome: &Chrome, here: Here) -> Markup {
     html! {
         @if let Some(current) = &chrome.current {
             h2 { (current.name) }
-            (links(&ORGANIZATION, &format!("/orgs/{}", current.slug), current.role, here))
+            (links(&ORGANIZATION, &format!("/orgs/{}", current.slug), (current.role, current.syncs), here))
         }
         @if chrome.administers {
             h2 { "Instance" }
-            (links(&INSTANCE, "/admin", Role::Owner, here))
+            (links(&INSTANCE, "/admin", (Role::Owner, Tally::default()), here))
         }
         @if chrome.current.is_none() && !chrome.administers {
             h2 { "Account" }
@@ -328,13 +333,31 @@ fn navigation(chrome: &Chrome, here: Here) -> Markup {
     }
 }
 
-fn links(links: &[Link], base: &str, role: Role, here: Here) -> Markup {
+/// How many there are behind a link, and whether something is wrong with one.
+fn mark_of(link: &Link, syncs: Tally) -> Markup {
+    if link.here != Here::Syncs || syncs.all == 0 {
+        return html! {};
+    }
+    let trouble = match (syncs.failed, syncs.held) {
+        (0, 0) => None,
+        (0, held) => Some(("warn", format!("{held} waits for a decision"))),
+        (failed, _) => Some(("fail", format!("{failed} failed"))),
+    };
+    html! {
+        @match trouble {
+            Some((class, words)) => span class="dot" { span class={ (class) " mark" } role="img" aria-label=(words) {} },
+            None => span class="count" { (syncs.all) },
+        }
+    }
+}
+
+fn links(links: &[Link], base: &str, (role, syncs): (Role, Tally), here: Here) -> Markup {
     html! {
         ul {
             @for link in links.iter().filter(|link| role >= link.least) {
                 li {
                     a href={ (base) (link.path) } aria-current=[(link.here == here).then_some("page")] data-key=[link.key] {
-                        (link.label)
+                        (link.label) (mark_of(link, syncs))
                     }
                 }
             }
@@ -423,9 +446,11 @@ mod tests {
 
     use super::{Chrome, CurrentOrganization, Here, framed};
     use crate::access::role::Role;
+    use crate::store::sync_lists::Tally;
 
     fn chrome(role: Role, administers: bool) -> Chrome {
-        let current = CurrentOrganization { slug: "acme".to_owned(), name: "Acme <b>".to_owned(), role };
+        let current =
+            CurrentOrganization { slug: "acme".to_owned(), name: "Acme <b>".to_owned(), role, syncs: Tally::default() };
         Chrome {
             person: "Ada".to_owned(),
             current: Some(current),

@@ -25,6 +25,7 @@ use crate::store::credentials::{self, Credential};
 use crate::store::ids::OrgId;
 use crate::store::package_lists::{self, Counts, Filter, Line, Place};
 use crate::store::releases::{self, Release};
+use crate::store::syncs::{self, Sync};
 use crate::store::{self, installs, version_lists};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -56,6 +57,7 @@ struct Trouble {
     held: Vec<Line>,
     credentials: Vec<Credential>,
     archives: Vec<OfPackage>,
+    syncs: Vec<Sync>,
 }
 
 /// The packages that a person may see, for the queries that ask: a JSON array of ids, or none for all.
@@ -77,7 +79,7 @@ pub async fn show(reader: Reads, state: web::Data<State>) -> Result<HttpResponse
     let content = html! {
         (head(&reader.name, &html! { code { (repository) } }, &nothing()))
         div class="sections" {
-            (problems(&told(&reader, &overview, now)))
+            (problems(&told(&reader, &state, &overview, now)))
             div class="split" {
                 div class="sections" {
                     (begin(&reader, &overview))
@@ -111,6 +113,7 @@ fn read(
         trouble.held = some(package_lists::State::Held, TOLD)?;
         trouble.credentials = credentials::all(org, db)?;
         trouble.archives = archive_failures::newest(org, db, TOLD)?;
+        trouble.syncs = syncs::all(org, db)?;
     }
     let most = Place { by: package_lists::By::Installs, descending: true, limit: TOLD, ..Place::default() };
     Ok(Overview {
@@ -126,10 +129,11 @@ fn read(
 }
 
 /// What needs somebody, worst first.
-fn told(reader: &Reads, overview: &Overview, now: Timestamp) -> Vec<Problem> {
+fn told(reader: &Reads, state: &State, overview: &Overview, now: Timestamp) -> Vec<Problem> {
     let slug = &*reader.organization.slug;
-    let Trouble { failed, held, credentials, archives } = &overview.trouble;
-    let mut told: Vec<Problem> = failed.iter().map(|line| failure(slug, line, now)).collect();
+    let Trouble { failed, held, credentials, archives, syncs } = &overview.trouble;
+    let mut told: Vec<Problem> = super::syncs::troubles(state, slug, syncs, now);
+    told.extend(failed.iter().map(|line| failure(slug, line, now)));
     let more = overview.counts.failed - i64::try_from(failed.len()).unwrap_or(0);
     if more > 0 && !failed.is_empty() {
         told.push(Problem {

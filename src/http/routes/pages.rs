@@ -6,7 +6,7 @@
 use actix_web::{Route as Handler, web};
 
 use crate::http::auth;
-use crate::http::pages::{self, admin, integrations, members, profile, settings, setup, sign_in, teams};
+use crate::http::pages::{self, admin, integrations, members, profile, settings, setup, sign_in, syncs, teams};
 
 /// Who a page opens to. Everybody else is led to sign in, or told that there is nothing, or which role it takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -128,6 +128,24 @@ pub static PAGES: &[Page] = &[
         || web::to(pages::package::remove),
         || web::to(pages::package::remove),
     ),
+    // What it follows.
+    page("/orgs/{org}/syncs", Opens::Admins, || web::to(syncs::list)),
+    form("/orgs/{org}/syncs/new", Opens::Admins, || web::to(syncs::new), || web::to(syncs::add)),
+    page("/orgs/{org}/syncs/{sync}", Opens::Admins, || web::to(syncs::show)),
+    page("/orgs/{org}/syncs/{sync}/events", Opens::Admins, || web::to(syncs::events)),
+    page("/orgs/{org}/syncs/{sync}/plan", Opens::Admins, || web::to(syncs::preview)),
+    action("/orgs/{org}/syncs/{sync}/start", Opens::Admins, || web::to(syncs::start)),
+    action("/orgs/{org}/syncs/{sync}/run", Opens::Admins, || web::to(syncs::run)),
+    action("/orgs/{org}/syncs/{sync}/accept", Opens::Owners, || web::to(syncs::accept)),
+    action("/orgs/{org}/syncs/{sync}/pause", Opens::Admins, || web::to(syncs::pause)),
+    action("/orgs/{org}/syncs/{sync}/hooks", Opens::Admins, || web::to(syncs::repair)),
+    page("/orgs/{org}/syncs/{sync}/runs", Opens::Admins, || web::to(syncs::history)),
+    page("/orgs/{org}/syncs/{sync}/runs/{run}", Opens::Admins, || web::to(syncs::one_run)),
+    page("/orgs/{org}/syncs/{sync}/repositories", Opens::Admins, || web::to(syncs::repositories)),
+    action("/orgs/{org}/syncs/{sync}/repositories/adopt", Opens::Admins, || web::to(syncs::adopt)),
+    form("/orgs/{org}/syncs/{sync}/terms", Opens::Admins, || web::to(syncs::terms), || web::to(syncs::save_terms)),
+    form("/orgs/{org}/syncs/{sync}/promote", Opens::Owners, || web::to(syncs::promote), || web::to(syncs::promote)),
+    form("/orgs/{org}/syncs/{sync}/remove", Opens::Owners, || web::to(syncs::remove), || web::to(syncs::remove)),
     // An organization's people.
     page("/orgs/{org}/members", Opens::Members, || web::to(members::list)),
     form("/orgs/{org}/members/new", Opens::Admins, || web::to(members::new), || web::to(members::add)),

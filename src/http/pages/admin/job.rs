@@ -163,7 +163,7 @@ fn sentence(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn log(lines: &[Line]) -> Markup {
+pub(in super::super) fn log(lines: &[Line]) -> Markup {
     html! {
         ol id="job-log" class="plain" {
             @for line in lines { (row(line)) }
@@ -172,7 +172,7 @@ fn log(lines: &[Line]) -> Markup {
     }
 }
 
-fn row(line: &Line) -> Markup {
+pub(in super::super) fn row(line: &Line) -> Markup {
     html! {
         li class=[(line.level != "info").then_some(&line.level)] {
             time datetime=(line.at.to_string()) title=(absolute(line.at)) { (time_of_day(line.at)) }

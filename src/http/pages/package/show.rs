@@ -1,11 +1,13 @@
 //! What a package is, at a glance.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::super::chart;
-use super::super::components::{Tone, ago, bytes, callout, nothing, number, snippet_line};
+use super::super::components::{Tone, ago, bytes, callout, duration, nothing, number, snippet_line};
 use super::super::forms::sentence;
 use super::super::overview::requirement;
 use super::super::packages::source_words;
@@ -18,12 +20,15 @@ use crate::http::visitor::Reads;
 use crate::store::archive_failures::{self, ArchiveFailure};
 use crate::store::requirements::{self, Dependent};
 use crate::store::runs::{self, Run};
+use crate::store::sync_lists::{self, Told};
 use crate::store::{self, installs, version_lists};
 
 /// How many versions the first tab shows.
 const NEWEST: usize = 6;
 /// How many dependents it shows.
 const SOME: usize = 12;
+/// How many runs are looked through for the last push.
+const RUNS: i64 = 30;
 /// How many links of a kind are shown at once.
 const LINKS: usize = 200;
 
@@ -35,6 +40,10 @@ struct Facts {
     installs: Vec<(i64, i64)>,
     archive_failure: Option<ArchiveFailure>,
     last: Option<Run>,
+    /// From the last push that changed something to its being served.
+    served_after: Option<Duration>,
+    /// How its platform tells of it; for whoever manages it.
+    told: Option<Told>,
 }
 
 /// Answers `/orgs/{org}/packages/{vendor}/{name}`.
@@ -78,6 +87,7 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
 async fn read(seen: &Seen, state: &State, now: Timestamp) -> Result<Facts, PageError> {
     let (org, package, name) = (seen.reader.org(), seen.package.id, seen.package.name.clone());
     let since = now.as_seconds().div_euclid(86_400) - chart::DAYS + 1;
+    let manages = seen.manages();
     let mut facts = state
         .appliance
         .database
@@ -91,13 +101,17 @@ async fn read(seen: &Seen, state: &State, now: Timestamp) -> Result<Facts, PageE
                 Some(name) => requirements::dependents(org, db, name)?,
                 None => Vec::new(),
             };
+            let runs = runs::of_package(org, db, package, RUNS)?;
+            let pushed = runs.iter().find(|run| run.cause == "hook" && run.outcome == "changed");
             Ok::<_, store::Error>(Facts {
+                served_after: pushed.map(|run| run.ended_at.since(run.asked_at)),
+                told: if manages { sync_lists::told(org, db, package)? } else { None },
+                last: runs.into_iter().next(),
                 versions,
                 metadata: metadata.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
                 dependents,
                 installs: installs::of_package(org, db, package, since)?,
                 archive_failure: archive_failures::of_package(org, db, package)?,
-                last: runs::of_package(org, db, package, 1)?.into_iter().next(),
             })
         })
         .await?;
@@ -303,6 +317,8 @@ fn aside(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
                     dt { "Last update" }
                     dd { (ago(last.ended_at, now)) ", " (super::activity::outcome_words(last)) }
                 }
+                @if let Some(took) = facts.served_after { dt { "Push to served" } dd { (duration(took)) ", the last time" } }
+                @if let Some(told) = &facts.told { (super::super::syncs::told(slug, told, now)) }
                 @if size > 0 { dt { "Archives" } dd { (bytes(size.unsigned_abs())) } }
             }
         }

@@ -1,0 +1,226 @@
+//! Following an organization of a platform: which one, with what, and which of its repositories become packages.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::super::components::{Flash, Tone, callout, head, nothing};
+use super::super::forms::{Faults, Input, checkbox, radios, select};
+use super::super::layout::{self, Here, csrf};
+use super::super::members::refusal;
+use super::super::respond::see_other;
+use super::{Path, Seen, base, is_owner};
+use crate::admin::credentials;
+use crate::admin::syncs::{self, New, Packages};
+use crate::http::State;
+use crate::http::form::Form;
+use crate::http::page_error::PageError;
+use crate::http::visitor::Manages;
+
+/// The fields of the forms.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Fields {
+    integration: String,
+    remote: String,
+    credential: String,
+    packages: String,
+    primary: String,
+}
+
+impl Fields {
+    fn packages(&self) -> Packages {
+        if self.packages == "new" { Packages::New } else { Packages::All }
+    }
+}
+
+const PACKAGES: [(&str, &str, &str); 2] = [
+    ("all", "All that have a composer.json", "Also those that are made later."),
+    ("new", "Only those that are made from now on", "The others can be added one by one."),
+];
+
+/// Answers `/orgs/{org}/syncs/new`.
+pub async fn new(manager: Manages, state: web::Data<State>) -> Result<HttpResponse, PageError> {
+    let all = syncs::list(&state.appliance, manager.org()).await?;
+    let primary = if all.is_empty() && is_owner(&manager) { "on" } else { "" };
+    let fields = Fields { packages: "all".to_owned(), primary: primary.to_owned(), ..Fields::default() };
+    form_page(&manager, &state, &fields, &Faults::default(), StatusCode::OK).await
+}
+
+/// Takes its form. Nothing runs before somebody saw what it would bring.
+pub async fn add(
+    manager: Manages,
+    Form(fields): Form<Fields>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, PageError> {
+    let mut faults = Faults::default();
+    if fields.remote.trim().is_empty() {
+        faults.add("remote", "Say which organization, as its address there ends");
+    }
+    if fields.credential.is_empty() {
+        faults.add("credential", "Choose what it is read with");
+    }
+    if fields.primary == "on" && !is_owner(&manager) {
+        faults.add("primary", "Only an owner may decide who the owners here are");
+    }
+    if !faults.is_empty() {
+        return form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
+    let new = New {
+        integration: fields.integration.clone(),
+        remote: fields.remote.trim().to_owned(),
+        credential: fields.credential.clone(),
+        primary: fields.primary == "on",
+        packages: fields.packages(),
+        paused: true,
+    };
+    match syncs::add(&state.appliance, &manager.actor(), manager.org(), new).await {
+        Ok(id) => Ok(see_other(&format!("{}/{id}/plan", base(&manager)), None)),
+        Err(error) => {
+            let text = error.to_string();
+            let field = if text.contains("credential") { "credential" } else { "remote" };
+            let faults = refusal(error, field)?;
+            form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+/// The credentials that one can choose from, with what each is for.
+async fn choices(manager: &Manages, state: &State) -> Result<Vec<(String, String)>, PageError> {
+    let all = credentials::list(&state.appliance, manager.org()).await?;
+    let words = |one: &crate::store::credentials::Credential| {
+        format!("{} ({}, {})", one.name, one.kind, credentials::host(one).unwrap_or_default())
+    };
+    Ok(all.iter().filter(|one| one.kind != "ssh-key").map(|one| (one.name.clone(), words(one))).collect())
+}
+
+async fn form_page(
+    manager: &Manages,
+    state: &State,
+    fields: &Fields,
+    faults: &Faults,
+    code: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let credentials = choices(manager, state).await?;
+    let hubs: Vec<(String, String)> = state
+        .appliance
+        .hubs
+        .iter()
+        .map(|hub| (hub.site().id.clone(), format!("{} ({})", hub.site().name, hub.site().url)))
+        .collect();
+    let slug = &manager.organization.slug;
+    let content = html! {
+        nav class="crumbs" aria-label="Breadcrumb" { a href=(base(manager)) { "Synchronizations" } " /" }
+        (head("Follow an organization", &html! { "What it would bring is shown before anything is changed." }, &nothing()))
+        (faults.summary())
+        @if hubs.is_empty() {
+            (callout(Tone::Warn, "No platform is registered that can be followed", &html! {
+                p { "Whoever administers the server registers one in the configuration as " span class="mono" { "[[integration]]" } "." }
+            }))
+        } @else if credentials.is_empty() {
+            (callout(Tone::Warn, "There is no credential to read with", &html! {
+                p { "Following needs a token, or an App, of the platform." }
+                div class="row" { a class="btn primary" href={ "/orgs/" (slug) "/credentials/new" } { "Add a credential" } }
+            }))
+        } @else {
+            (form(manager, &hubs, credentials, fields, faults))
+        }
+    };
+    Ok(layout::page_with(code, &manager.chrome(), Here::Syncs, "Follow an organization", &content))
+}
+
+fn form(
+    manager: &Manages,
+    hubs: &[(String, String)],
+    mut credentials: Vec<(String, String)>,
+    fields: &Fields,
+    faults: &Faults,
+) -> Markup {
+    credentials.insert(0, (String::new(), "Choose one".to_owned()));
+    let remote = Input {
+        name: "remote",
+        label: "Organization there",
+        value: &fields.remote,
+        hint: "What its address ends in.",
+        placeholder: "acme",
+        autocomplete: "off",
+        required: true,
+        mono: true,
+        ..Input::default()
+    };
+    html! {
+        form class="form stack gap" method="post" action={ (base(manager)) "/new" } {
+            (csrf(&manager.who.csrf))
+            (select("integration", "Platform", hubs, &fields.integration, "", faults))
+            (remote.markup(faults))
+            (select("credential", "Credential", &credentials, &fields.credential, "It reads repositories, teams and members, and installs webhooks where it may.", faults))
+            (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
+            @if is_owner(manager) {
+                (checkbox("primary", "on", "Its owners are the owners here", "The primary synchronization. One organization has at most one.", fields.primary == "on"))
+            }
+            div class="row" {
+                button class="btn primary" { "Preview it" }
+                a class="btn" href=(base(manager)) { "Back to the synchronizations" }
+            }
+        }
+    }
+}
+
+/// Answers `…/terms`.
+pub async fn terms(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
+    let seen = Seen::find(&manager, &state, path.1).await?;
+    let fields = Fields {
+        credential: seen.sync.credential_name.clone().unwrap_or_default(),
+        packages: seen.sync.packages.clone(),
+        ..Fields::default()
+    };
+    terms_page(&manager, &state, &seen, &fields, &Faults::default(), StatusCode::OK).await
+}
+
+/// Takes its form.
+pub async fn save_terms(
+    manager: Manages,
+    path: Path,
+    Form(fields): Form<Fields>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, PageError> {
+    let seen = Seen::find(&manager, &state, path.1).await?;
+    let terms = (fields.credential.clone(), fields.packages());
+    match syncs::change(&state.appliance, &manager.actor(), manager.org(), seen.sync.id, terms).await {
+        Ok(()) => {
+            let flash = Flash { good: true, text: "Saved. Everything is read again with it.".to_owned() };
+            Ok(see_other(&seen.address, Some(&flash)))
+        }
+        Err(error) => {
+            let faults = refusal(error, "credential")?;
+            terms_page(&manager, &state, &seen, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+async fn terms_page(
+    manager: &Manages,
+    state: &State,
+    seen: &Seen,
+    fields: &Fields,
+    faults: &Faults,
+    code: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let credentials = choices(manager, state).await?;
+    let content = html! {
+        (seen.crumbs(manager))
+        (head("Terms of the synchronization", &nothing(), &nothing()))
+        (faults.summary())
+        form class="form stack gap" method="post" action={ (seen.address) "/terms" } {
+            (csrf(&manager.who.csrf))
+            (select("credential", "Credential", &credentials, &fields.credential, "Everything is read again with another one.", faults))
+            (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
+            div class="row" {
+                button class="btn primary" { "Save" }
+                a class="btn" href=(seen.address) { "Back to the synchronization" }
+            }
+        }
+    };
+    Ok(layout::page_with(code, &manager.chrome(), Here::Syncs, "Terms of the synchronization", &content))
+}
