@@ -24,7 +24,8 @@ fn synchronize(world: &World) {
     database
         .execute_batch(
             "INSERT INTO integration VALUES ('ghe', 'github', 'https://ghe.example.com', 0);
-             INSERT INTO sync (id, org_id, integration, remote, created_at) VALUES (1, 1, 'ghe', 'acme', 0);
+             INSERT INTO sync (id, org_id, integration, remote, created_at, confirmed_at)
+                 VALUES (1, 1, 'ghe', 'acme', 0, unixepoch() * 1000000);
              INSERT INTO account (id, integration, subject, login, created_at) VALUES (1, 'ghe', '17', 'Grace', 0);
              INSERT INTO found_member (org_id, sync_id, account_id, role, active, created_at) VALUES (1, 1, 1, 'member', 1, 0);
              INSERT INTO team (id, org_id, sync_id, remote_id, name, path, created_at)
