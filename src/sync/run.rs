@@ -303,7 +303,8 @@ impl<'a> Reading<'a> {
             confirmed_at: cause.everything.then_some(cause.begun.started_at),
             held: held.zip(text).map(|(digest, text)| (digest.to_owned(), stored, text)),
         };
-        let hooks_changed = cause.touches.contains(&Touch::Hooks);
+        // Whoever asks for a run expects that everything is looked at.
+        let all_hooks = cause.touches.contains(&Touch::Hooks) || cause.begun.cause == "asked";
         Run {
             key: self.key,
             integration: self.sync.integration.clone(),
@@ -312,7 +313,7 @@ impl<'a> Reading<'a> {
             read,
             ended,
             hints: cause.hints,
-            hooks: (cause.everything || hooks_changed || !is_idle).then_some(hooks_changed),
+            hooks: (cause.everything || all_hooks || !is_idle).then_some(all_hooks),
         }
     }
 }

@@ -118,6 +118,59 @@ impl Verdict {
     }
 }
 
+/// Why something goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Nothing else tells why.
+    Itself,
+    /// Something else of the platform's answers shows that it has to.
+    Shown,
+    /// Something else goes, from which it follows.
+    Follows(Loss),
+}
+
+/// Decides as [`judge`], but weighs only what goes by itself: one change there may take much along, such as a team that is
+/// moved away from those above it. What follows from something shares its fate.
+pub(super) fn judge_causes(
+    losses: &BTreeSet<Loss>,
+    of: usize,
+    told: bool,
+    leave: &Leave,
+    others: &Verdict,
+    cause: impl Fn(&Loss) -> Cause,
+) -> Verdict {
+    let causes: Vec<(&Loss, Cause)> = losses.iter().map(|loss| (loss, cause(loss))).collect();
+    let weighed = |(loss, cause): &(&Loss, Cause)| (!told || *cause == Cause::Itself).then(|| (*loss).clone());
+    let mut verdict = judge(causes.iter().filter_map(weighed).collect(), of, told, leave);
+    if !told {
+        return verdict;
+    }
+    for (loss, first) in &causes {
+        let (mut root, mut why) = ((*loss).clone(), first.clone());
+        // Teams are not nested deeper than there are teams.
+        for _ in 0..=losses.len() {
+            match why {
+                Cause::Follows(other) if other != root => {
+                    why = if losses.contains(&other) { cause(&other) } else { Cause::Itself };
+                    root = other;
+                }
+                _ => break,
+            }
+        }
+        if why == Cause::Shown || leave.gone.contains(*loss) {
+            verdict.going.insert((*loss).clone());
+        } else if *first != Cause::Itself {
+            let set = match &root {
+                root if verdict.waits(root) || others.waits(root) => &mut verdict.waiting,
+                root if verdict.goes(root) || others.goes(root) => &mut verdict.going,
+                _ => &mut verdict.kept,
+            };
+            set.insert((*loss).clone());
+        }
+    }
+    verdict
+}
+
 /// Decides about what is not listed any more of `of` things. `told`: whether the platform has told of all that there are.
 ///
 /// More than [`FEW`] and more than one in [`SHARE`] wait, all of them: which of them is a mistake nobody knows.

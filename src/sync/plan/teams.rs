@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::guard::{Loss, Verdict, judge};
+use super::guard::{Cause, Loss, Verdict, judge, judge_causes};
 use super::{Draft, names};
 use crate::clock::Timestamp;
 use crate::platform::remote::{Kind, RemoteTeam};
@@ -40,7 +40,7 @@ impl Draft<'_> {
         }
         let places = self.places(&wanted, &verdict);
         self.place(&places, &verdict);
-        self.people(&wanted, &places, gone);
+        self.people(&wanted, &places, gone, &verdict);
         self.reads(&wanted, &places, packages);
     }
 
@@ -118,6 +118,7 @@ impl Draft<'_> {
         wanted: &BTreeMap<&str, &RemoteTeam>,
         places: &BTreeMap<String, Place>,
         gone: &BTreeMap<String, bool>,
+        teams: &Verdict,
     ) {
         let before = self.local.teams.iter().filter_map(|(id, team)| Some((team, *wanted.get(id.as_str())?)));
         let (mut losses, mut of) = (BTreeSet::new(), 0);
@@ -129,7 +130,12 @@ impl Draft<'_> {
             losses.extend(weighed.map(|account| Loss::TeamMember(now.id.clone(), account.clone())));
         }
         let told = !self.remote.incomplete.contains(&Kind::Member);
-        let verdict = judge(losses, of, told, self.leave);
+        let below = self.below();
+        let cause = |loss: &Loss| match loss {
+            Loss::TeamMember(team, account) => self.why_left(team, account, &below, wanted, &losses),
+            _ => Cause::Itself,
+        };
+        let verdict = judge_causes(&losses, of, told, self.leave, teams, cause);
         if verdict.waiting() > 0 {
             self.plan.because.push(format!("{} of {of} people in teams would leave theirs", verdict.waiting()));
         }
@@ -152,6 +158,73 @@ impl Draft<'_> {
             let Some(was) = was else { continue };
             self.leave_team(team, was, &name, gone, &verdict);
         }
+    }
+
+    /// The teams below each, as they were.
+    fn below(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for id in self.local.teams.keys() {
+            for above in self.above_here(id) {
+                below.entry(above).or_default().push(id);
+            }
+        }
+        below
+    }
+
+    fn above_here(&self, id: &str) -> Vec<&str> {
+        let parent = |id: &str| self.local.teams.get(id).and_then(|team| team.parent.as_deref());
+        line(id, parent, self.local.teams.len())
+    }
+
+    /// Why an account is in a team no more: of whoever is in a team, platforms say that they are in those above it.
+    fn why_left(
+        &self,
+        team: &str,
+        account: &str,
+        below: &BTreeMap<&str, Vec<&str>>,
+        wanted: &BTreeMap<&str, &RemoteTeam>,
+        losses: &BTreeSet<Loss>,
+    ) -> Cause {
+        for inner in below.get(team).into_iter().flatten() {
+            if !self.local.teams.get(*inner).is_some_and(|inner| inner.members.contains_key(account)) {
+                continue;
+            }
+            if !wanted.contains_key(inner) {
+                return Cause::Follows(Loss::Team((*inner).to_owned()));
+            }
+            if !above_there(inner, wanted).contains(&team) {
+                return Cause::Shown;
+            }
+            let same = Loss::TeamMember((*inner).to_owned(), account.to_owned());
+            if losses.contains(&same) {
+                return Cause::Follows(same);
+            }
+        }
+        Cause::Itself
+    }
+
+    /// Why a team reads a repository no more: what a team reads, platforms say that those below it read.
+    fn why_closed(
+        &self,
+        team: &str,
+        repository: &str,
+        wanted: &BTreeMap<&str, &RemoteTeam>,
+        losses: &BTreeSet<Loss>,
+    ) -> Cause {
+        let now = above_there(team, wanted);
+        for above in self.above_here(team) {
+            if !self.local.teams.get(above).is_some_and(|above| above.repositories.contains(repository)) {
+                continue;
+            }
+            if !now.contains(&above) {
+                return Cause::Shown;
+            }
+            let same = Loss::TeamRepository(above.to_owned(), repository.to_owned());
+            if losses.contains(&same) {
+                return Cause::Follows(same);
+            }
+        }
+        Cause::Itself
     }
 
     fn leave_team(
@@ -215,7 +288,11 @@ impl Draft<'_> {
             }
         }
         let told = !self.remote.incomplete.contains(&Kind::Team);
-        let verdict = judge(losses.clone(), of, told, self.leave);
+        let cause = |loss: &Loss| match loss {
+            Loss::TeamRepository(team, repository) => self.why_closed(team, repository, wanted, &losses),
+            _ => Cause::Itself,
+        };
+        let verdict = judge_causes(&losses, of, told, self.leave, &Verdict::default(), cause);
         if verdict.waiting() > 0 {
             self.plan.because.push(format!("{} of {of} permissions of teams would go", verdict.waiting()));
         }
@@ -254,6 +331,22 @@ impl Draft<'_> {
             if held { self.plan.held.push(change) } else { self.plan.changes.push(change) }
         }
     }
+}
+
+/// The teams above one, on the platform.
+fn above_there<'a>(id: &str, wanted: &BTreeMap<&'a str, &'a RemoteTeam>) -> Vec<&'a str> {
+    line(id, |id| wanted.get(id).and_then(|team| team.parent.as_deref()), wanted.len())
+}
+
+/// What is above something, the nearest first; at most so many, for circles.
+fn line<'a>(id: &str, parent: impl Fn(&str) -> Option<&'a str>, most: usize) -> Vec<&'a str> {
+    let mut line = Vec::new();
+    let mut next = parent(id);
+    while let Some(above) = next.filter(|_| line.len() < most) {
+        line.push(above);
+        next = parent(above);
+    }
+    line
 }
 
 /// How many teams are above one; as many as there are at most, for circles.

@@ -500,6 +500,51 @@ fn many_teams_and_permissions_that_go_wait() {
     assert_eq!(plan.changes.len(), 0);
 }
 
+/// Platforms list with a team what those above it read, and who is in those below it: one change takes much along.
+#[test]
+fn what_follows_from_one_change_is_not_weighed() {
+    let names = |members: std::ops::Range<usize>| members.collect::<Vec<_>>();
+    let mut remote = world(10, 20, 0);
+    let all = names(0..8);
+    remote.teams = vec![
+        team(1, None, &names(0..9), &all),
+        team(2, Some(1), &names(0..8), &all),
+        team(3, Some(2), &names(0..7), &all),
+        team(4, None, &[15], &[9]),
+    ];
+    let local = synchronized(&remote);
+    // Moved away: it reads what those above it have no more, and they lose its people.
+    let mut moved = remote.clone();
+    moved.teams[1].parent = Some("4".to_owned());
+    for index in [1, 2] {
+        moved.teams[index].repositories = ["9".to_owned()].into();
+    }
+    moved.teams[0].members = [("8".to_owned(), None)].into();
+    let plan = fresh(&moved, &local);
+    assert_eq!((plan.held.len(), plan.losses.len()), (0, 0), "{:?}", plan.because);
+    assert_eq!(lines(&fresh(&moved, &done(local.clone(), &moved, &plan)).changes), Vec::<String>::new());
+    // Deleted: so do they.
+    let mut deleted = remote.clone();
+    deleted.teams.remove(2);
+    deleted.teams[0].members = [("7".to_owned(), None), ("8".to_owned(), None)].into();
+    deleted.teams[1].members = [("7".to_owned(), None)].into();
+    assert_eq!(fresh(&deleted, &local).held.len(), 0);
+    // Emptied for no reason that shows, everything waits, also what follows.
+    let mut emptied = remote.clone();
+    for team in &mut emptied.teams[..3] {
+        team.repositories.clear();
+        team.members.clear();
+    }
+    let plan = fresh(&emptied, &local);
+    assert_eq!((plan.losses.len(), plan.changes.len()), (3 * 8 + 9 + 8 + 7, 0), "{:?}", plan.changes);
+    // One repository taken from the outermost of many teams is one.
+    let mut revoked = remote.clone();
+    for team in &mut revoked.teams[..3] {
+        team.repositories.retain(|id| !["0", "1", "2", "3", "4"].contains(&id.as_str()));
+    }
+    assert_eq!(fresh(&revoked, &local).held.len(), 0, "five of five teams' permissions, and what follows");
+}
+
 #[test]
 fn whoever_leaves_the_organization_leaves_its_teams() {
     let mut remote = world(1, 3, 1);
