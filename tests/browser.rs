@@ -13,6 +13,8 @@ mod certificates;
 mod chromium;
 #[path = "browser/first_run.rs"]
 mod first_run;
+#[path = "browser/following.rs"]
+mod following;
 #[path = "browser/forges.rs"]
 mod forges;
 #[path = "support/forward_proxy.rs"]
