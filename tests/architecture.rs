@@ -193,6 +193,7 @@ const SPANNING: &[&str] = &[
 ];
 const SPANNING_FUNCTIONS: &[&str] = &[
     "credentials::any_of_type",
+    "credentials::ending",
     "installs::count_recent",
     "organizations::insert",
     "organizations::all",

@@ -125,6 +125,9 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
         Kind::GithubApp => Some(platform::installation(appliance, (&host, port), username.as_deref(), &secret)?),
         _ => None,
     };
+    if let Some(installation) = installation.as_ref().filter(|_| matches!(actor, Actor::User { .. })) {
+        installation.prove(appliance, username.as_deref(), &secret).await?;
+    }
     let row = credentials::New {
         name: name.as_str().to_owned(),
         kind: kind.as_str().to_owned(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::sync::watch;
 
+use super::endings::{self, Told};
 use super::worker::LANES;
 use crate::admin;
 use crate::appliance::{Appliance, PackageKey};
@@ -32,6 +33,8 @@ struct Memory {
     rendered_for: Vec<String>,
     /// Synchronizations of which it was said that they have not got through for long.
     announced: HashSet<(OrgId, SyncId)>,
+    /// Credentials of which it was said that they end.
+    ending: Told,
 }
 
 /// Looks until told to stop, also in the middle of a look: each of its transactions stands for itself.
@@ -62,6 +65,7 @@ async fn look(appliance: &Appliance, memory: &mut Memory) -> admin::Result<()> {
     queue_due(appliance).await?;
     queue_syncs(appliance).await?;
     suspend_outdated(appliance, &mut memory.announced).await?;
+    endings::tell(appliance, &mut memory.ending).await?;
     let organizations = appliance.database.read(organizations::all).await?;
     let wanted: Vec<String> =
         organizations.iter().map(|organization| render::key(&appliance.repository_url(&organization.slug))).collect();

@@ -28,6 +28,8 @@ pub struct RemoteOrganization {
     pub incomplete: BTreeSet<Kind>,
     /// What it cost.
     pub usage: Usage,
+    /// When the credential ends by which it was read, where the platform tells.
+    pub credential_ends: Option<Timestamp>,
 }
 
 /// What plans and guards tell apart.

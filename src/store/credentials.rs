@@ -148,6 +148,18 @@ pub fn set_expiry(org: OrgId, tx: &Tx<'_>, id: CredentialId, expires_at: Option<
     Ok(())
 }
 
+/// The credentials of all organizations that end before `until`, with whose they are, their names, and when they end.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn ending(connection: &Connection, until: Timestamp) -> Result<Vec<(CredentialId, OrgId, String, Timestamp)>> {
+    connection
+        .prepare_cached("SELECT id, org_id, name, expires_at FROM credential WHERE expires_at <= ?1 ORDER BY id")?
+        .query_map([until], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// The organization's credentials, by name.
 ///
 /// # Errors

@@ -228,6 +228,9 @@ impl<'a> Reading<'a> {
         let wanted = sync.clone();
         let wanted = appliance.database.read(move |db| read::wanted(key.org, db, &wanted, scope)).await?;
         let remote = hub.organization(&credential, &wanted, pages).await?;
+        if let (Some(id), Some(end)) = (sync.credential, remote.credential_ends) {
+            appliance.database.write(move |tx| credentials::set_expiry(key.org, tx, id, Some(end))).await?;
+        }
         if sync.remote_id.as_ref().is_some_and(|id| *id != remote.id) {
             return Err(refused(format!(
                 "{} is another organization than before on {}: somebody took over its name. Nothing was changed; remove the synchronization, and add one of the organization that you mean",

@@ -6,7 +6,8 @@ use super::super::{Actor, Error, Result};
 use super::Kind;
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
-use crate::platform::{AppKey, PlatformKind, Site, check_app_key};
+use crate::platform::{AppKey, Key, PlatformKind, Site, check_app_key};
+use crate::secrets::random;
 use crate::store::accounts::Recorded;
 use crate::store::credentials::Credential;
 use crate::store::ids::{CredentialId, OrgId};
@@ -148,6 +149,32 @@ pub(super) fn numbers(username: Option<&str>) -> Result<(Option<u64>, i64)> {
 }
 
 impl Installation {
+    /// Refuses a key that is not that of the installation's App: whoever has any key could otherwise take an installation
+    /// that is somebody else's.
+    ///
+    /// # Errors
+    /// If the platform does not accept the key, or does not answer.
+    pub(super) async fn prove(
+        &self,
+        appliance: &Appliance,
+        username: Option<&str>,
+        secret: &SecretString,
+    ) -> Result<()> {
+        let Some(hub) = appliance.hubs.by_id(&self.integration).filter(|_| self.has_key) else { return Ok(()) };
+        // Of no row yet, and never the same: nothing is kept for it.
+        let key = Key {
+            credential: 0,
+            generation: i64::from_be_bytes(random::bytes::<8>()),
+            kind: Kind::GithubApp.as_str().to_owned(),
+            username: username.map(str::to_owned),
+            secret: secret.clone(),
+        };
+        match hub.git_login(&key, None).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::invalid(error.to_string().trim_end_matches('.').to_owned())),
+        }
+    }
+
     /// Binds it to the organization whose credential it is.
     ///
     /// # Errors

@@ -25,11 +25,12 @@ use crate::store::credentials::Credential;
 pub use show::{remove, rotate, show, test};
 
 /// The types that one can add on a page, with what people call them.
-const OFFERED: [(Kind, &str); 7] = [
+const OFFERED: [(Kind, &str); 8] = [
     (Kind::HttpBasic, "User name with password or token (HTTPS)"),
     (Kind::HttpBearer, "Bearer token (HTTPS)"),
     (Kind::SshKey, "SSH key"),
     (Kind::GithubToken, "GitHub token"),
+    (Kind::GithubApp, "GitHub App installation"),
     (Kind::GitlabToken, "GitLab token"),
     (Kind::BitbucketCloudToken, "Bitbucket Cloud token"),
     (Kind::BitbucketDatacenterToken, "Bitbucket Data Center token"),
@@ -173,7 +174,9 @@ impl NewFields {
                     faults.add("host", "Say which host it is for, such as git.example.com or git.example.com:8443");
                 }
                 if kind.needs_username(username.as_deref()).is_err() {
-                    let text = if username.is_some() {
+                    let text = if kind == Kind::GithubApp {
+                        "Write the installation’s number, or APP/INSTALLATION where the configuration has no App"
+                    } else if username.is_some() {
                         "A bearer token goes without a user name: leave it empty"
                     } else {
                         "It needs a user name; many services take any name beside a token"
@@ -185,7 +188,8 @@ impl NewFields {
                 }
             }
         }
-        if !generate && self.secret.expose_secret().trim().is_empty() {
+        // The key of this server's own App is in the configuration.
+        if !generate && kind != Some(Kind::GithubApp) && self.secret.expose_secret().trim().is_empty() {
             faults.add("secret", "Paste the secret, or let an SSH key be made here");
         }
         match kind {
@@ -226,6 +230,7 @@ fn form_page(manager: &Manages, fields: &NewFields, faults: &Faults, code: Statu
         name: "username",
         label: "User name",
         value: &fields.username,
+        hint: "Of a GitHub App: the installation’s number, which stands at the end of the address of its settings.",
         optional: true,
         autocomplete: "off",
         ..Input::default()

@@ -73,6 +73,7 @@ pub(super) async fn read(
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
         usage: seen.usage,
+        credential_ends: seen.expires_at,
     })
 }
 
