@@ -197,8 +197,12 @@ async fn make(hub: &Hub, key: &Key, grant: &Grant) -> Result<Token, HubError> {
     let id = installed(hub, key)?.installation;
     let body = match grant {
         Grant::Everything => {
-            let found = of(&api).await?;
-            if found.suspended_at.is_some() {
+            // An installation that is gone is told of where the token is made.
+            let found = match of(&api).await {
+                Err(HubError::NotFound(_)) => None,
+                found => Some(found?),
+            };
+            if let Some(found) = found.as_ref().filter(|found| found.suspended_at.is_some()) {
                 return Err(HubError::Forbidden {
                     text: format!(
                         "The installation of the GitHub App in {} is suspended: an owner of the organization can lift that \
@@ -208,8 +212,10 @@ async fn make(hub: &Hub, key: &Key, grant: &Grant) -> Result<Token, HubError> {
                     missing: Vec::new(),
                 });
             }
-            let given = READ.iter().filter(|name| found.permissions.contains_key(**name));
-            json!({ "permissions": given.map(|name| ((*name).to_owned(), json!("read"))).collect::<serde_json::Map<_, _>>() })
+            let given = found.map(|found| found.permissions).unwrap_or_default();
+            let given = READ.iter().filter(|name| given.contains_key(**name));
+            let given: serde_json::Map<_, _> = given.map(|name| ((*name).to_owned(), json!("read"))).collect();
+            if given.is_empty() { json!({}) } else { json!({ "permissions": given }) }
         }
         Grant::Code => json!({ "permissions": { "contents": "read", "metadata": "read" } }),
         Grant::CodeOf(name) => {

@@ -35,7 +35,7 @@ pub(super) async fn read(reader: &Reader<'_>, sight: &Sight<'_>) -> Result<Vec<R
         let all = try_join_all(packages.iter().map(|repository| of(reader, sight, &known, repository))).await?;
         let denied: Vec<&str> =
             packages.iter().zip(&all).filter(|(_, all)| all.is_none()).map(|(one, _)| one.path.as_str()).collect();
-        say_denied(reader, &denied);
+        say_denied(reader, &denied, packages.len());
         found.extend(all.into_iter().flatten().flatten());
     }
     if reader.wanted.follow_visibility {
@@ -74,7 +74,8 @@ async fn of(
     }
     if !sight.people.is_certain {
         let again = reader.touched.effective(&repository.id);
-        let Some(everybody) = collaborators(reader, repository, "all", again).await? else { return Ok(None) };
+        // Whoever was added is known in any case.
+        let everybody = collaborators(reader, repository, "all", again).await?.unwrap_or_default();
         for person in everybody.iter().filter(|person| !known.explains(person.id, &repository.id)) {
             found.entry(person.id).or_insert_with(|| value(person, repository, GrantKind::Sync));
         }
@@ -82,18 +83,24 @@ async fn of(
     Ok(Some(found.into_values().collect()))
 }
 
-fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
+/// Where most repositories are closed, the credential has lost something, and nobody is to lose access for that; where a few
+/// are, whoever was removed from another one has to be.
+fn say_denied(reader: &Reader<'_>, denied: &[&str], all: usize) {
     let Some(first) = denied.first() else { return };
     let others = match denied.len() - 1 {
         0 => String::new(),
         1 => " and one other repository".to_owned(),
         more => format!(" and {more} other repositories"),
     };
-    reader.incomplete(&[Kind::Permission]);
+    let is_most = denied.len() * 2 > all;
+    if is_most {
+        reader.incomplete(&[Kind::Permission]);
+    }
     reader.notice(format!(
         "{} does not tell this credential who was added to {first}{others}: collaborators are told only to GitHub Apps and \
-         to whoever may write to a repository. Whoever reads it by nothing else is not let in, and nobody is removed.",
-        reader.api.name()
+         to whoever may write to a repository. Whoever reads it by nothing else is not let in{}.",
+        reader.api.name(),
+        if is_most { ", and nobody is removed" } else { "" }
     ));
 }
 

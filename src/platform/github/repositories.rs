@@ -77,7 +77,9 @@ async fn manifest(reader: &Reader<'_>, one: &Repository) -> Result<Manifest, Hub
         status if status.is_success() => {
             // A folder of that name is answered with a list.
             let is_folder = answer.body.trim_ascii_start().starts_with(b"[");
-            let exists = !is_folder && api.json::<File>(&answer)?.kind != "dir";
+            let is_folder =
+                is_folder || serde_json::from_slice::<File>(&answer.body).is_ok_and(|file| file.kind == "dir");
+            let exists = !is_folder;
             Ok(Manifest { exists: Some(exists), is_empty: false })
         }
         StatusCode::NOT_FOUND => {
