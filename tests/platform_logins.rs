@@ -19,6 +19,8 @@ mod certificates;
 mod forward_proxy;
 #[path = "platform_logins/github.rs"]
 mod github;
+#[path = "platform_logins/github_apps.rs"]
+mod github_apps;
 #[path = "platform_logins/github_cloud.rs"]
 mod github_cloud;
 #[path = "platform_logins/github_directory.rs"]
@@ -27,6 +29,8 @@ mod github_directory;
 mod github_hooks;
 #[path = "platform_logins/github_reading.rs"]
 mod github_reading;
+#[path = "platform_logins/github_world.rs"]
+mod github_world;
 #[path = "platform_logins/gitlab.rs"]
 mod gitlab;
 #[path = "platforms/mod.rs"]

@@ -139,6 +139,7 @@ impl GitHub {
         let id = site.new_repository(owner, name);
         (site.repository_mut(id).created_at, site.repository_mut(id).size) = (now(), 0);
         site.tell_of(id, "repository", json!({"action": "created"}));
+        site.tell_selection(owner, id, true);
         id
     }
 
@@ -161,6 +162,8 @@ impl GitHub {
         });
         let changes = json!({"owner": {"from": {"organization": {"id": from}}}});
         site.tell_of(repository, "repository", json!({"action": "transferred", "changes": changes}));
+        site.tell_selection(from, repository, false);
+        site.tell_selection(owner, repository, true);
     }
 
     /// Somebody makes a repository read-only, or lets people write again.
@@ -176,6 +179,7 @@ impl GitHub {
         let mut site = self.stage.world();
         let gone = site.directory.repositories[&repository].clone();
         let shown = site.repository_told(&gone);
+        site.tell_selection(gone.owner, repository, false);
         site.hooks.all.retain(|_, hook| hook.place != Place::Repository(repository));
         site.directory.repositories.remove(&repository);
         site.directory.moved.retain(|_, id| *id != repository);

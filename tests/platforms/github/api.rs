@@ -13,7 +13,7 @@ const VERSION: &str = "2022-11-28";
 impl Site {
     /// Answers a request below the API's root.
     pub(super) fn api(&mut self, asked: &Asked, path: &str) -> Reply {
-        let reply = match self.obstacle(asked) {
+        let reply = match self.obstacle(asked).or_else(|| self.unborn(asked)) {
             Some(reply) => reply,
             None => self.route(asked, path),
         };
@@ -93,10 +93,14 @@ impl Site {
         if let Some(reply) = self.hooks_api(asked, method, parts) {
             return reply;
         }
+        if let ["app", ..] | ["orgs", _, "installation"] | ["repos", _, _, "installation"] = parts {
+            return self.of_app(asked, parts);
+        }
         if method != "GET" {
             return Err(nowhere());
         }
         match parts {
+            ["installation", "repositories"] => self.installation_repositories(asked),
             ["user"] => {
                 let caller = self.caller(asked)?;
                 let own = caller.user().and_then(|id| self.users.get(&id));

@@ -67,6 +67,7 @@ impl Site {
         for hook in hooks {
             self.deliver(&hook, id, event, &payload);
         }
+        self.tell_apps(org, id, event, &payload);
     }
 
     fn payload(&self, org: u64, repository: Option<Value>, more: Value) -> Value {
@@ -93,6 +94,7 @@ impl Site {
         let (kind, id) = match hook.place {
             Place::Organization(id) => ("organization", id),
             Place::Repository(id) => ("repository", id),
+            Place::App(id) => ("integration", id),
         };
         let mut header = |name: &str, value: &str| parcel.headers.push((name.to_owned(), value.to_owned()));
         header("X-GitHub-Hook-Installation-Target-Type", kind);
@@ -110,6 +112,7 @@ impl Site {
         let (org, repository) = match hook.place {
             Place::Organization(org) => (org, None),
             Place::Repository(id) => (self.directory.repositories[&id].owner, Some(id)),
+            Place::App(_) => (0, None),
         };
         let shown = repository.map(|id| self.repository_told(&self.directory.repositories[&id]));
         let more =
@@ -126,6 +129,7 @@ impl Site {
         let (org, repository) = match hook.place {
             Place::Organization(org) => (org, None),
             Place::Repository(id) => (self.directory.repositories[&id].owner, Some(id)),
+            Place::App(_) => (0, None),
         };
         let shown = repository.map(|id| self.repository_told(&self.directory.repositories[&id]));
         let more = json!({"action": "deleted", "hook_id": id, "hook": self.hook_shown(&self.here(), &hook)});

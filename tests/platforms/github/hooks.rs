@@ -41,6 +41,8 @@ pub enum Place {
     Organization(u64),
     /// A repository.
     Repository(u64),
+    /// An App, which has one hook for all its installations.
+    App(u64),
 }
 
 /// A webhook.
@@ -76,7 +78,7 @@ pub struct Hooks {
 }
 
 impl Hook {
-    fn config(&self) -> Value {
+    pub(super) fn config(&self) -> Value {
         let kind = if self.form { "form" } else { "json" };
         let mut config = json!({
             "url": self.url, "content_type": kind, "insecure_ssl": if self.insecure { "1" } else { "0" },
@@ -88,7 +90,7 @@ impl Hook {
     }
 
     /// Takes what a request says of the settings; what it leaves out is as it is new.
-    fn configure(&mut self, config: &Value) -> Result<(), Reply> {
+    pub(super) fn configure(&mut self, config: &Value) -> Result<(), Reply> {
         let fields = config.as_object().ok_or_else(|| wrong("`config` is no object"))?;
         for (name, value) in fields {
             let text = value.as_str().unwrap_or_default();
@@ -205,6 +207,7 @@ impl Site {
                 let is_admin = self.level(&caller, repository) >= Level::Admin || caller.user().is_none();
                 ("repository_hooks", scope, is_admin)
             }
+            Place::App(_) => return Err(not_found()),
         };
         if !caller.has_permission(permission, level) {
             caller.needs(scope, permission, level)?;
@@ -267,8 +270,8 @@ impl Site {
         Ok(Reply::json(200, &shown))
     }
 
-    fn deliveries(&self, asked: &Asked, id: u64) -> Result<Reply, Reply> {
-        let mut known: Vec<(&str, &[&str])> = vec![("per_page", &[]), ("cursor", &[]), ("redelivery", &[])];
+    pub(super) fn deliveries(&self, asked: &Asked, id: u64) -> Result<Reply, Reply> {
+        let mut known: Vec<(&str, &[&str])> = vec![("per_page", &[]), ("cursor", &[])];
         if self.is_at_least(3, 17) {
             known.push(("status", &["success", "failure"]));
         }
@@ -297,7 +300,7 @@ impl Site {
         }
     }
 
-    fn delivery(&self, hook: u64, id: &str) -> Result<Sent, Reply> {
+    pub(super) fn delivery(&self, hook: u64, id: &str) -> Result<Sent, Reply> {
         let all = self.hooks.post.sent();
         all.into_iter().find(|sent| sent.parcel.hook == hook && sent.id.to_string() == id).ok_or_else(not_found)
     }
@@ -309,6 +312,7 @@ impl Site {
             Place::Repository(id) => {
                 ("Repository", format!("{}/repos/{}", at.api, self.path_of(&self.directory.repositories[&id])))
             }
+            Place::App(_) => ("App", format!("{}/app", at.api)),
         };
         let url = format!("{base}/hooks/{}", hook.id);
         let mut shown = json!({
@@ -332,7 +336,9 @@ impl Site {
 /// Takes what both making and changing a hook may say.
 fn set(hook: &mut Hook, given: &Value) -> Result<(), Reply> {
     let is_known = |name: &str| match hook.place {
-        Place::Organization(_) => name == "*" || OF_BOTH.contains(&name) || OF_ORGANIZATIONS.contains(&name),
+        Place::Organization(_) | Place::App(_) => {
+            name == "*" || OF_BOTH.contains(&name) || OF_ORGANIZATIONS.contains(&name)
+        }
         Place::Repository(_) => name == "*" || OF_BOTH.contains(&name),
     };
     let names = |value: &Value| -> Result<BTreeSet<String>, Reply> {
@@ -368,7 +374,7 @@ fn is_taken(sent: &Sent) -> bool {
     sent.status.is_some_and(|status| (200..300).contains(&status))
 }
 
-fn delivered(sent: &Sent) -> Value {
+pub(super) fn delivered(sent: &Sent) -> Value {
     let words = match sent.status {
         Some(_) if is_taken(sent) => "OK".to_owned(),
         Some(status) => format!("Invalid HTTP Response: {status}"),

@@ -1,13 +1,17 @@
 //! GitHub: github.com, which has its API on a host of its own, and GitHub Enterprise Server.
 
 mod acts;
+pub mod acts_apps;
 mod answers;
 mod api;
+mod app_events;
 mod apps;
 pub mod directory;
 pub mod events;
 mod git;
 pub mod hooks;
+pub mod installations;
+mod jwt;
 mod login;
 pub mod oracle;
 mod organizations;
@@ -26,6 +30,7 @@ use rustls::ServerConfig;
 pub use apps::{Kind, Registered};
 pub use directory::Directory;
 pub use hooks::Hooks;
+pub use installations::{Installation, InstallationToken, Integration};
 pub use people::User;
 pub use tokens::PersonalToken;
 
@@ -65,10 +70,21 @@ pub struct Site {
     pub directory: Directory,
     /// Tokens that people made themselves.
     pub tokens: BTreeMap<String, PersonalToken>,
+    /// GitHub Apps, by their numbers.
+    pub integrations: BTreeMap<u64, Integration>,
+    /// Where they are installed.
+    pub installations: BTreeMap<u64, Installation>,
+    /// Tokens of installations.
+    pub installation_tokens: BTreeMap<String, InstallationToken>,
     /// Webhooks, and the post that carries deliveries.
     pub hooks: Hooks,
     /// Requests that counted against the limit.
     pub used: u32,
+    /// Requests that do not know a new token of an installation, and what is said to them.
+    birth_lag: u32,
+    birth_status: u16,
+    /// Seconds that its clock is ahead of ours, beside those that have gone by.
+    offset: i64,
     scheme: &'static str,
     port: u16,
     next_id: u64,
@@ -108,8 +124,14 @@ impl GitHub {
             spent: None,
             directory: Directory::default(),
             tokens: BTreeMap::new(),
+            integrations: BTreeMap::new(),
+            installations: BTreeMap::new(),
+            installation_tokens: BTreeMap::new(),
             hooks: Hooks::default(),
             used: 0,
+            birth_lag: 0,
+            birth_status: 401,
+            offset: 0,
             scheme: "http",
             port: 0,
             next_id: 1000,
@@ -176,7 +198,7 @@ impl Site {
 
     /// What its clock says, in seconds since the epoch.
     pub(super) fn clock(&self) -> i64 {
-        now() + i64::try_from(self.grants.now).expect("not that late")
+        now() + self.offset + i64::try_from(self.grants.now).expect("not that late")
     }
 
     /// Whether it knows what came with a version.

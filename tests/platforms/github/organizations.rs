@@ -23,6 +23,7 @@ impl Site {
             ["repos"] => self.repositories_listed(asked, &caller, org),
             ["organization-roles", rest @ ..] => self.organization_roles(asked, &caller, org, rest),
             ["custom-repository-roles"] => self.custom_roles(asked, &caller, org),
+            ["hooks", ..] => Err(not_found()),
             _ => Err(not_found().blamed("there is no such address")),
         }
     }

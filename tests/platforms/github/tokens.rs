@@ -133,6 +133,8 @@ impl Site {
                 repositories: None,
                 expires_at: None,
             }
+        } else if let Some(own) = self.installation_tokens.get(token) {
+            self.installed_caller(own)?
         } else {
             return Err(bad());
         };
