@@ -23,6 +23,8 @@ mod github;
 mod github_apps;
 #[path = "platform_logins/github_cloud.rs"]
 mod github_cloud;
+#[path = "platform_logins/github_description.rs"]
+mod github_description;
 #[path = "platform_logins/github_directory.rs"]
 mod github_directory;
 #[path = "platform_logins/github_hooks.rs"]

@@ -1,6 +1,6 @@
 //! The REST API: what holds for every request, who somebody is, and where everything else is answered.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answers::{conditional, message, not_found, parameters};
 use super::{Flavour, Kind, Site, User, shapes};
@@ -195,8 +195,9 @@ impl Site {
             self.grants.tokens.remove(&token);
             return Reply::empty(204);
         }
-        let user = self.users.get(&known.user).map(|user| user.profile(false));
-        Reply::json(200, &json!({"token": token, "scopes": known.scopes, "user": user, "expires_at": Value::Null}))
+        let places = self.places(asked);
+        let user = self.users.get(&known.user).map(|user| shapes::user(&places, user));
+        Reply::json(200, &shapes::authorization(&places, client_id, &token, &known.scopes, user.into()))
     }
 }
 

@@ -6,6 +6,7 @@ mod answers;
 mod api;
 mod app_events;
 mod apps;
+pub mod description;
 pub mod directory;
 pub mod events;
 mod git;
@@ -224,7 +225,8 @@ impl Site {
 impl Simulator for Site {
     fn answer(&mut self, asked: &Asked) -> Reply {
         if let Some(path) = self.api_path(asked) {
-            return self.api(asked, &path);
+            let reply = self.api(asked, &path);
+            return description::judged(self.flavour, asked, &path, reply);
         }
         if self.is_cloud() && asked.host != "github.com" {
             return Reply::html(404, "no such host").blamed(format!("nobody is at {}", asked.host));

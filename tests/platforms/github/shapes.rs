@@ -125,6 +125,15 @@ pub(super) fn profile(at: &Places, person: &User, is_server: bool, is_own: bool)
     shown.into()
 }
 
+/// A token of an app, as the app itself is told of it.
+pub(super) fn authorization(at: &Places, client_id: &str, token: &str, scopes: &[String], user: Value) -> Value {
+    json!({
+        "id": 1, "url": format!("{}/authorizations/1", at.api), "app": {"client_id": client_id, "name": "Packages", "url": at.web},
+        "token": token, "hashed_token": null, "token_last_eight": null, "note": null, "note_url": null, "fingerprint": null,
+        "created_at": LONG_AGO, "updated_at": LONG_AGO, "expires_at": null, "scopes": scopes, "user": user,
+    })
+}
+
 /// An organization in a list.
 pub(super) fn organization(at: &Places, org: &Organization) -> Map<String, Value> {
     let url = format!("{}/orgs/{}", at.api, org.login);
