@@ -1,0 +1,26 @@
+//! Organizations of GitHub that are followed: the executable on one side, a GitHub as strict as the real one on the other.
+//! Whatever happens there, everybody installs here exactly what GitHub would let them read.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
+#[path = "github_sync/access.rs"]
+mod access;
+#[path = "support/bare_repository.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod bare_repository;
+#[path = "github_sync/crowd.rs"]
+mod crowd;
+#[path = "github_sync/deliveries.rs"]
+mod deliveries;
+#[path = "github_sync/faults.rs"]
+mod faults;
+#[path = "github_sync/hooks.rs"]
+mod hooks;
+#[path = "support/installation.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod installation;
+#[path = "platforms/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
+mod platforms;
+#[path = "github_sync/world.rs"]
+mod world;
