@@ -124,6 +124,10 @@ pub async fn accept(
         let content = confirmation.markup(&owner.who.csrf, false);
         return Ok(layout::page(&owner.chrome(), Here::Syncs, "Apply what was held", &content));
     }
+    if !is_same {
+        let text = "What waits is another plan by now, or nothing any more. Nothing was begun: look at it again.";
+        return Ok(see_other(&seen.address, Some(&Flash { good: false, text: text.to_owned() })));
+    }
     let (actor, org, id) = (owner.actor(), owner.org(), seen.sync.id);
     let queued = syncs::accept(&state.appliance, &actor, org, id, &fields.digest).await;
     answer(&seen, queued, "The run that applies them is queued.")
