@@ -38,8 +38,6 @@ pub struct Delivery {
     pub touched: Vec<Touch>,
     /// Of a GitHub App: which installation, and what happened to it.
     pub installation: Option<Installation>,
-    /// The platform's id of the account that took back what it had allowed to our app.
-    pub revoked: Option<String>,
 }
 
 /// Of a GitHub App.

@@ -26,7 +26,6 @@ struct Payload {
     membership: Option<Membership>,
     blocked_user: Option<Thing>,
     installation: Option<Number>,
-    sender: Option<Thing>,
     release: Option<Release>,
     repositories_added: Vec<Thing>,
     repositories_removed: Vec<Thing>,
@@ -166,9 +165,8 @@ fn tell(kind: &str, payload: &Payload, body: &[u8], delivery: &mut Delivery) {
             touched.push(Touch::Repositories);
         }
         ("installation" | "installation_target", _) => touched.push(Touch::Everything),
-        ("github_app_authorization", _) if action == "revoked" => {
-            delivery.revoked = payload.sender.as_ref().map(|sender| sender.id.to_string());
-        }
+        // A person took back what they had allowed to our app. Nothing of theirs is kept beyond a login.
+        ("github_app_authorization", _) => {}
         ("meta", _) => touched.push(Touch::Hooks),
         _ => {}
     }

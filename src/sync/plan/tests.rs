@@ -1,3 +1,5 @@
+mod people;
+
 use std::collections::BTreeSet;
 
 use super::{Leave, Loss, Plan, plan};
@@ -9,7 +11,7 @@ use crate::platform::remote::{
     Touch, Visibility,
 };
 use crate::store::ids::{PackageId, TeamId};
-use crate::sync::change::{Action, Change, Deed, Membership, Subject};
+use crate::sync::change::{Action, Change, Deed, Subject};
 use crate::sync::local::{Account, Decision, Local, Package, Reader, Repository, Team};
 
 pub(in crate::sync) fn repository(id: usize) -> RemoteRepository {
@@ -374,208 +376,6 @@ fn of_what_was_not_told_nothing_goes() {
 }
 
 #[test]
-fn members_beyond_the_guard_are_asked_about() {
-    let mut remote = world(0, 20, 0);
-    let local = synchronized(&remote);
-    remote.members.truncate(13);
-    let plan = fresh(&remote, &local);
-    assert_eq!((plan.held.len(), plan.questions.members.len()), (7, 7));
-    let leave = Leave { gone: plan.losses.clone(), ..Leave::default() };
-    let asked = super::plan(&remote, &local, &leave);
-    assert_eq!((asked.held.len(), asked.changes.len(), asked.questions.is_empty()), (0, 7, true));
-    remote.members.push(member(19, Role::Member));
-    remote.members.push(member(18, Role::Member));
-    assert!(fresh(&remote, &local).questions.is_empty(), "few may go unasked");
-}
-
-#[test]
-fn owners_are_the_primary_s_and_one_stays() {
-    let mut remote = world(0, 3, 0);
-    let primary = synchronized(&remote);
-    assert_eq!(primary.members["0"].role, Role::Owner);
-    let other = Local { primary: false, ..empty() };
-    let plan = fresh(&remote, &other);
-    let role = |plan: &Plan| match &plan.changes[0].deed {
-        Deed::AddMember { as_what, .. } => (as_what.role, as_what.there),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(role(&plan), (Role::Member, Role::Owner));
-    // The last one is demoted, or gone: that waits, and nothing else does.
-    remote.members[0].role = Role::Member;
-    remote.members[2].reads = Some(GrantKind::Base);
-    let demoted = fresh(&remote, &primary);
-    assert_eq!(
-        (lines(&demoted.held), lines(&demoted.changes)),
-        (vec!["change member u0".to_owned()], vec!["change member u2".to_owned()])
-    );
-    remote.members.remove(0);
-    let gone = fresh(&remote, &primary);
-    assert_eq!(lines(&gone.held), ["remove member u0"]);
-    // With somebody else as owner, it is done.
-    remote.members[0].role = Role::Owner;
-    let handed_over = fresh(&remote, &primary);
-    assert_eq!(lines(&handed_over.changes), ["change member u1", "change member u2", "remove member u0"]);
-    let given = Local { has_given_owner: true, ..primary };
-    remote.members[0].role = Role::Member;
-    assert!(fresh(&remote, &given).held.is_empty());
-}
-
-#[test]
-fn accounts_follow_the_platform() {
-    let mut remote = world(0, 2, 0);
-    let local = synchronized(&remote);
-    remote.members[1].account.login = "ada".to_owned();
-    remote.members[1].account.suspended = true;
-    let plan = fresh(&remote, &local);
-    assert_eq!(lines(&plan.changes), ["change member ada", "change member ada"]);
-    assert_eq!(plan.accounts["1"].0, "ada");
-    assert!(matches!(&plan.changes[1].deed, Deed::Account { suspended: Some(true), .. }));
-}
-
-#[test]
-fn teams_move_with_what_they_have() {
-    let mut remote = world(4, 4, 2);
-    remote.teams.push(team(5, Some(0), &[2], &[2]));
-    remote.teams.push(team(6, Some(5), &[3], &[]));
-    let local = synchronized(&remote);
-    assert_eq!((local.teams["6"].path.as_str(), local.teams["6"].parent.as_deref()), ("t0/t5/t6", Some("5")));
-    remote.teams[2].parent = Some("1".to_owned());
-    remote.teams[2].slug = "five".to_owned();
-    remote.teams[2].members = [("1".to_owned(), None)].into();
-    remote.teams[2].repositories = ["3".to_owned()].into();
-    let plan = fresh(&remote, &local);
-    let after = done(local, &remote, &plan);
-    assert_eq!(after.teams["6"].path, "t1/five/t6");
-    assert_eq!(after.teams["5"].members.keys().collect::<Vec<_>>(), ["1"]);
-    assert_eq!(after.teams["5"].repositories.iter().collect::<Vec<_>>(), ["3"]);
-    assert_eq!(lines(&fresh(&remote, &after).changes), Vec::<String>::new());
-    // The parent goes, the child stands on its own.
-    remote.teams.remove(1);
-    remote.teams[1].parent = None;
-    let gone = fresh(&remote, &after);
-    assert_eq!(lines(&gone.changes), ["change team five", "change team five/t6", "remove team t1"]);
-}
-
-#[test]
-fn a_local_team_keeps_its_name() {
-    let remote = world(0, 2, 2);
-    let local = Local { taken_paths: ["t0".to_owned(), "t0-2".to_owned()].into(), ..empty() };
-    let after = done(local.clone(), &remote, &fresh(&remote, &local));
-    assert_eq!((after.teams["0"].path.as_str(), after.teams["1"].path.as_str()), ("t0-3", "t1"));
-    assert_eq!(lines(&fresh(&remote, &after).changes), Vec::<String>::new(), "the suffix stays");
-}
-
-#[test]
-fn names_of_teams_become_ours_and_circles_end() {
-    assert_eq!(super::teams::name_of("Ünder_Co.re", "1"), "nder_co.re");
-    assert_eq!(super::teams::name_of("-.-", "7"), "team-7");
-    assert!(super::teams::name_of(&"x".repeat(500), "7").len() <= 63);
-    let mut remote = world(0, 1, 2);
-    remote.teams[0].parent = Some("1".to_owned());
-    remote.teams[1].parent = Some("0".to_owned());
-    let plan = fresh(&remote, &empty());
-    assert_eq!(plan.changes.iter().filter(|change| matches!(change.deed, Deed::AddTeam { .. })).count(), 2);
-}
-
-#[test]
-fn many_teams_and_permissions_that_go_wait() {
-    let mut remote = world(10, 10, 10);
-    for team in &mut remote.teams {
-        team.members = (0..10).map(|id| (id.to_string(), None)).collect();
-    }
-    let local = synchronized(&remote);
-    let mut emptied = remote.clone();
-    for team in &mut emptied.teams {
-        team.repositories.clear();
-    }
-    let plan = fresh(&emptied, &local);
-    assert_eq!((plan.losses.len(), plan.held.len(), plan.changes.len()), (20, 2, 0));
-    for team in &mut emptied.teams {
-        team.members.clear();
-    }
-    emptied.teams.truncate(4);
-    let plan = fresh(&emptied, &local);
-    assert_eq!(plan.losses.iter().filter(|loss| matches!(loss, Loss::Team(_))).count(), 6);
-    assert_eq!(plan.losses.iter().filter(|loss| matches!(loss, Loss::TeamMember(..))).count(), 40);
-    assert_eq!(plan.changes.len(), 0);
-}
-
-/// Platforms list with a team what those above it read, and who is in those below it: one change takes much along.
-#[test]
-fn what_follows_from_one_change_is_not_weighed() {
-    let names = |members: std::ops::Range<usize>| members.collect::<Vec<_>>();
-    let mut remote = world(10, 20, 0);
-    let all = names(0..8);
-    remote.teams = vec![
-        team(1, None, &names(0..9), &all),
-        team(2, Some(1), &names(0..8), &all),
-        team(3, Some(2), &names(0..7), &all),
-        team(4, None, &[15], &[9]),
-    ];
-    let local = synchronized(&remote);
-    // Moved away: it reads what those above it have no more, and they lose its people.
-    let mut moved = remote.clone();
-    moved.teams[1].parent = Some("4".to_owned());
-    for index in [1, 2] {
-        moved.teams[index].repositories = ["9".to_owned()].into();
-    }
-    moved.teams[0].members = [("8".to_owned(), None)].into();
-    let plan = fresh(&moved, &local);
-    assert_eq!((plan.held.len(), plan.losses.len()), (0, 0), "{:?}", plan.because);
-    assert_eq!(lines(&fresh(&moved, &done(local.clone(), &moved, &plan)).changes), Vec::<String>::new());
-    // Deleted: so do they.
-    let mut deleted = remote.clone();
-    deleted.teams.remove(2);
-    deleted.teams[0].members = [("7".to_owned(), None), ("8".to_owned(), None)].into();
-    deleted.teams[1].members = [("7".to_owned(), None)].into();
-    assert_eq!(fresh(&deleted, &local).held.len(), 0);
-    // Emptied for no reason that shows, everything waits, also what follows.
-    let mut emptied = remote.clone();
-    for team in &mut emptied.teams[..3] {
-        team.repositories.clear();
-        team.members.clear();
-    }
-    let plan = fresh(&emptied, &local);
-    assert_eq!((plan.losses.len(), plan.changes.len()), (3 * 8 + 9 + 8 + 7, 0), "{:?}", plan.changes);
-    // One repository taken from the outermost of many teams is one.
-    let mut revoked = remote.clone();
-    for team in &mut revoked.teams[..3] {
-        team.repositories.retain(|id| !["0", "1", "2", "3", "4"].contains(&id.as_str()));
-    }
-    assert_eq!(fresh(&revoked, &local).held.len(), 0, "five of five teams' permissions, and what follows");
-}
-
-#[test]
-fn whoever_leaves_the_organization_leaves_its_teams() {
-    let mut remote = world(1, 3, 1);
-    remote.teams[0].members = [("1".to_owned(), None), ("2".to_owned(), None)].into();
-    let local = synchronized(&remote);
-    remote.members.pop();
-    remote.teams[0].members.remove("2");
-    let plan = fresh(&remote, &local);
-    assert_eq!(lines(&plan.changes), ["remove member u2", "change team t0"]);
-}
-
-#[test]
-fn collaborators_come_change_and_go() {
-    let mut remote = world(2, 1, 0);
-    remote.readers = vec![reader(50, 0), reader(51, 1)];
-    let local = synchronized(&remote);
-    remote.readers.remove(0);
-    remote.readers[0].detail = "collaborator (read)".to_owned();
-    remote.readers.push(reader(52, 1));
-    let plan = fresh(&remote, &local);
-    assert_eq!(
-        lines(&plan.changes),
-        ["change permission acme/r1", "add permission acme/r1", "remove permission acme/r0"]
-    );
-    assert!(plan.accounts.contains_key("52"));
-    // Of what is no package nobody has to know who reads it.
-    remote.repositories[1].manifest = Some(false);
-    assert!(!fresh(&remote, &empty()).changes.iter().any(|change| change.kind == Subject::Permission));
-}
-
-#[test]
 fn pushes_of_which_nobody_told_are_found() {
     let mut remote = world(2, 1, 0);
     let local = synchronized(&remote);
@@ -593,16 +393,4 @@ fn a_repository_with_an_unacceptable_address_says_so() {
     let plan = fresh(&remote, &empty());
     let row: &Repository = plan.repositories["0"].as_ref().unwrap();
     assert!(row.decision == Decision::None && row.reason.contains("ftp"), "{row:?}");
-}
-
-#[test]
-fn a_membership_says_what_it_is() {
-    let as_what = Membership {
-        there: Role::Owner,
-        role: Role::Member,
-        reads: Some(GrantKind::Sync),
-        detail: "owner of acme".to_owned(),
-        until: None,
-    };
-    assert_eq!(super::people::described(&as_what), "member (owner there) who reads all repositories: owner of acme");
 }
