@@ -25,7 +25,7 @@ pub mod remote;
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
 pub use github::{InvalidAppKey, check_app_key};
-pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
+pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site};
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};
 pub use registration::{Registration, registration};

@@ -18,6 +18,8 @@ pub struct Receiver {
     pub integration: String,
     /// The hook that it came to; none for those of a GitHub App.
     pub hook: Option<HookId>,
+    /// The platform's id of the only repository that the hook tells of.
+    pub repository: Option<String>,
     /// Whom it concerns.
     pub syncs: Vec<SyncKey>,
 }
@@ -46,8 +48,18 @@ pub async fn take(appliance: &Appliance, receiver: Receiver, delivery: Delivery,
 fn taken(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, size: i64, now: Timestamp) -> store::Result<Taken> {
     if let (Some(hook), Some(key)) = (receiver.hook, receiver.syncs.first()) {
         platform_deliveries::note_call(key.org, tx, hook, true, now)?;
+        if delivery.signed {
+            platform_deliveries::note_signed(key.org, tx, hook, now)?;
+        }
     }
     if delivery.is_ping {
+        return Ok(Taken::Ignored);
+    }
+    if let Some(other) = foreign(receiver, delivery) {
+        tracing::warn!(
+            integration = receiver.integration,
+            "A webhook of one repository speaks of another one, {other}: it is ignored."
+        );
         return Ok(Taken::Ignored);
     }
     if platform_deliveries::is_known(tx, &receiver.integration, &delivery.guid)? {
@@ -72,6 +84,19 @@ fn taken(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, size: i64, now: 
         platform_deliveries::record(key.org, tx, &new, now)?;
     }
     Ok(if queued.is_some() { Taken::Queued } else { Taken::Ignored })
+}
+
+/// A repository that a hook has no business to speak of: whoever may edit the hook of one repository there may have its
+/// secret, and nothing of the others.
+fn foreign<'a>(receiver: &Receiver, delivery: &'a Delivery) -> Option<&'a str> {
+    let own = receiver.repository.as_deref()?;
+    let touched = delivery.touched.iter().filter_map(|touch| match touch {
+        Touch::Repository(id) | Touch::RepositoryGone(id) | Touch::Readers(id) | Touch::ReaderGone(id, _) => {
+            Some(id.as_str())
+        }
+        _ => None,
+    });
+    delivery.pushed.iter().map(|(id, _)| id.as_str()).chain(touched).find(|id| *id != own)
 }
 
 /// Queues what a delivery is worth to one synchronization; the job that is watched to know whether it came to anything.

@@ -38,7 +38,13 @@ impl World {
     }
 
     async fn take(&self, delivery: Delivery) -> Taken {
-        let receiver = Receiver { integration: "ghe".to_owned(), hook: None, syncs: vec![self.key] };
+        self.take_at(None, delivery).await
+    }
+
+    /// Takes it at the hook of one repository.
+    async fn take_at(&self, repository: Option<&str>, delivery: Delivery) -> Taken {
+        let repository = repository.map(str::to_owned);
+        let receiver = Receiver { integration: "ghe".to_owned(), hook: None, repository, syncs: vec![self.key] };
         self.database.write_hook(move |tx| taken(tx, &receiver, &delivery, 10, NOW)).await.unwrap()
     }
 
@@ -163,4 +169,15 @@ async fn whatever_happens_to_an_installation_everything_is_read() {
     let installation = Some(Installation { id: 5, change: Some(InstallationChange::Suspended) });
     assert_eq!(world.take(Delivery { installation, ..delivery("1") }).await, Taken::Queued);
     assert_eq!(world.hints().await, [serde_json::to_string(&Touch::Everything).unwrap()]);
+}
+
+#[tokio::test]
+async fn the_hook_of_one_repository_says_nothing_of_another() {
+    let world = World::new().await;
+    let push = |id: &str, guid: &str| Delivery { pushed: vec![(id.to_owned(), Vec::new())], ..delivery(guid) };
+    assert_eq!(world.take_at(Some("8"), push("7", "1")).await, Taken::Ignored);
+    let gone = Delivery { touched: vec![Touch::RepositoryGone("7".to_owned())], ..delivery("2") };
+    assert_eq!(world.take_at(Some("8"), gone).await, Taken::Ignored);
+    assert!(world.waiting().await.is_empty() && world.hints().await.is_empty());
+    assert_eq!(world.take_at(Some("7"), push("7", "3")).await, Taken::Queued);
 }

@@ -36,6 +36,8 @@ pub struct Delivery {
     pub pushed: Vec<(String, Vec<String>)>,
     /// What to read again.
     pub touched: Vec<Touch>,
+    /// Whether it was signed by the strongest scheme of the platform, so that the hook takes no weaker one from now on.
+    pub signed: bool,
     /// Of a GitHub App: which installation, and what happened to it.
     pub installation: Option<Installation>,
 }

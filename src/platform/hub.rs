@@ -111,6 +111,15 @@ pub struct HookPlace {
     pub reset: bool,
 }
 
+/// What deliveries to a hook are checked by.
+#[derive(Clone, Debug)]
+pub struct HookSecret {
+    /// What signs them.
+    pub secret: SecretString,
+    /// Whether one came that was signed by the strongest scheme of the platform: none is taken by a weaker one then.
+    pub was_signed: bool,
+}
+
 /// What came of looking after a hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookState {
@@ -239,7 +248,16 @@ pub trait Hosting: Send + Sync {
     fn has_own_hook(&self, key: &Key) -> bool;
 
     /// As [`Hub::read_webhook`].
-    fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused>;
+    fn read_webhook(
+        &self,
+        headers: &Headers,
+        body: &[u8],
+        secret: &HookSecret,
+        now: Timestamp,
+    ) -> Result<Delivery, Refused>;
+
+    /// As [`Hub::delivery_name`]: the headers that may have it, the best first.
+    fn delivery_names(&self) -> &'static [&'static str];
 }
 
 /// A platform, and the client that reaches it and nothing else. Clones share connections, limits and installation tokens.
@@ -385,7 +403,13 @@ impl Hub {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused> {
-        self.0.hosting.read_webhook(headers, body, secret)
+    pub fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &HookSecret) -> Result<Delivery, Refused> {
+        self.0.hosting.read_webhook(headers, body, secret, self.now())
+    }
+
+    /// What a delivery is called by its headers, whether or not its body can be read.
+    #[must_use]
+    pub fn delivery_name<'a>(&self, headers: &'a Headers) -> Option<&'a str> {
+        self.0.hosting.delivery_names().iter().find_map(|name| headers.get(name))
     }
 }

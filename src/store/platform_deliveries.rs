@@ -22,6 +22,10 @@ pub struct Address {
     pub integration: Option<String>,
     /// What signs deliveries, sealed.
     pub secret: Vec<u8>,
+    /// The platform's id of the only repository that it tells of; none: it tells of the whole organization.
+    pub repository: Option<String>,
+    /// Whether a delivery was signed by the strongest scheme of the platform.
+    pub was_signed: bool,
     /// Whether the synchronization is paused.
     pub paused: bool,
     /// Since when calls come that are not signed with the secret.
@@ -38,7 +42,7 @@ pub fn address(connection: &Connection, digest: &[u8; 32]) -> Result<Option<Addr
     Ok(connection
         .prepare_cached(
             "SELECT h.id, h.org_id, h.sync_id, s.integration, h.secret, s.paused_at IS NOT NULL,
-                 h.unsigned_since, coalesce(h.removed_at, o.removed_at)
+                 h.unsigned_since, coalesce(h.removed_at, o.removed_at), h.repository, h.signed_at IS NOT NULL
              FROM platform_hook h LEFT JOIN sync s ON s.org_id = h.org_id AND s.id = h.sync_id
              LEFT JOIN organization o ON o.id = h.org_id WHERE h.digest = ?1",
         )?
@@ -52,6 +56,8 @@ pub fn address(connection: &Connection, digest: &[u8; 32]) -> Result<Option<Addr
                 paused: row.get(5)?,
                 unsigned_since: row.get(6)?,
                 removed_at: row.get(7)?,
+                repository: row.get(8)?,
+                was_signed: row.get(9)?,
             })
         })
         .optional()?)
@@ -165,6 +171,16 @@ pub fn note_call(org: OrgId, tx: &Tx<'_>, hook: HookId, signed: bool, now: Times
         "UPDATE platform_hook SET unsigned_since = coalesce(unsigned_since, ?3) WHERE org_id = ?1 AND id = ?2"
     };
     tx.prepare_cached(sql)?.execute((org, hook, now))?;
+    Ok(())
+}
+
+/// Notes that a delivery was signed by the strongest scheme of the platform, from when on no weaker one counts.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn note_signed(org: OrgId, tx: &Tx<'_>, hook: HookId, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE platform_hook SET signed_at = ?3 WHERE org_id = ?1 AND id = ?2 AND signed_at IS NULL")?
+        .execute((org, hook, now))?;
     Ok(())
 }
 

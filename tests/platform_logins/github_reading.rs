@@ -7,7 +7,7 @@ use packagist_selfhosted::clock::Clock;
 use packagist_selfhosted::outbound::Settings;
 use packagist_selfhosted::platform::event::Headers;
 use packagist_selfhosted::platform::remote::{Kind, Pages, RemoteOrganization, Scope, Touch, Wanted};
-use packagist_selfhosted::platform::{HookPlace, Hub, HubError, Key, PlatformKind, Site};
+use packagist_selfhosted::platform::{HookPlace, HookSecret, Hub, HubError, Key, PlatformKind, Site};
 use secrecy::SecretString;
 
 use crate::platforms::frame::{Simulator, Stage};
@@ -209,7 +209,10 @@ async fn follow(world: &World, scopes: &str) {
         let mut touches: Vec<Touch> = Vec::new();
         for parcel in parcels.iter().filter(|parcel| parcel.hook.to_string() == *place.remote_id.as_ref().unwrap()) {
             let headers = Headers::of(parcel.headers.iter().cloned());
-            let delivery = world.hub.read_webhook(&headers, &parcel.body, &secret).unwrap();
+            let delivery = world
+                .hub
+                .read_webhook(&headers, &parcel.body, &HookSecret { secret: secret.clone(), was_signed: true })
+                .unwrap();
             touches.extend(delivery.touched);
         }
         assert!(!touches.is_empty(), "{what}: {parcels:?}");

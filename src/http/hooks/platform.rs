@@ -1,9 +1,5 @@
 //! Webhooks that platforms send to the hooks of synchronizations, and those of GitHub Apps: signed, on the bytes as they came.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use secrecy::SecretString;
-
 use super::super::{Error, State};
 use super::{REMOVED, RETRY_AFTER, body, count, said};
 use crate::admin::deliveries::{self, Receiver, Taken};
@@ -11,10 +7,12 @@ use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Installation, Refused};
 use crate::platform::generic;
 use crate::platform::remote::Touch;
-use crate::platform::{Hub, PlatformKind};
-use crate::secrets::{Context, sealed};
+use crate::platform::{HookSecret, Hub};
+use crate::secrets::{Context, random, sealed};
 use crate::store::platform_deliveries::{self, Address};
 use crate::sync::request::SyncKey;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
 
 /// Longest name of a delivery that is kept; platforms use 36 characters.
 const LONGEST_GUID: usize = 100;
@@ -43,6 +41,7 @@ async fn deliver_to_app(request: &HttpRequest, payload: web::Payload, state: &St
         // Unsigned, it does not say whose it is: the comparisons of the interval find what it was about.
         return Ok((StatusCode::ACCEPTED, "dropped"));
     };
+    let secret = HookSecret { secret, was_signed: true };
     let delivery = match verify(&hub, headers(request), content, &secret).await {
         Ok(delivery) => delivery,
         Err(refused) => return Ok(refusal(refused)),
@@ -62,7 +61,7 @@ async fn deliver_to_app(request: &HttpRequest, payload: web::Payload, state: &St
     if syncs.is_empty() {
         return Ok((StatusCode::OK, "ignored"));
     }
-    take(state, Receiver { integration, hook: None, syncs }, delivery, read.size).await
+    take(state, Receiver { integration, hook: None, repository: None, syncs }, delivery, read.size).await
 }
 
 /// The hook of a synchronization that a call came to, if it is one.
@@ -92,14 +91,16 @@ pub(super) async fn deliver(request: &HttpRequest, payload: web::Payload, state:
     let receiver = Receiver {
         integration: hub.site().id.clone(),
         hook: Some(address.id),
+        repository: address.repository.clone(),
         syncs: vec![SyncKey { org: address.org, sync: address.sync }],
     };
     let Some(content) = read.take() else {
-        let guid = guid(&hub, &headers);
+        let guid = hub.delivery_name(&headers).map_or_else(random::hex::<16>, ToOwned::to_owned);
         let everything =
             Delivery { guid, event: "dropped".to_owned(), touched: vec![Touch::Everything], ..Delivery::default() };
         return take(state, receiver, everything, read.size).await;
     };
+    let secret = HookSecret { secret, was_signed: address.was_signed };
     match verify(&hub, headers, content, &secret).await {
         Ok(delivery) if delivery.is_ping => {
             take(state, receiver, delivery, read.size).await?;
@@ -118,7 +119,7 @@ async fn verify(
     hub: &Hub,
     headers: Headers,
     content: bytes::BytesMut,
-    secret: &SecretString,
+    secret: &HookSecret,
 ) -> Result<Delivery, Refused> {
     if content.len() <= body::SHORT {
         return hub.read_webhook(&headers, &content, secret);
@@ -166,14 +167,4 @@ fn unstored(state: &State, error: &crate::store::Error) -> Error {
 fn headers(request: &HttpRequest) -> Headers {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     Headers::of(request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))))
-}
-
-/// The platform's name of a delivery that cannot be read.
-fn guid(hub: &Hub, headers: &Headers) -> String {
-    let name = match hub.site().platform {
-        PlatformKind::GitHub => "x-github-delivery",
-        PlatformKind::GitLab => "x-gitlab-event-uuid",
-        PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => "x-request-id",
-    };
-    headers.get(name).map_or_else(crate::secrets::random::hex::<16>, ToOwned::to_owned)
 }

@@ -3,7 +3,6 @@
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use oauth2::http::StatusCode;
-use secrecy::SecretString;
 use url::Url;
 
 use super::api::{Api, As, Ask, part, parts};
@@ -12,7 +11,9 @@ use super::wire::Repository;
 use super::{GitHub, credential, hooks, hosts, organization, people, refusal, webhook};
 use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Refused};
-use crate::platform::hub::{Diagnosis, Fate, GitLogin, HookPlace, HookState, Hosting, Hub, HubError, Key, Site};
+use crate::platform::hub::{
+    Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site,
+};
 use crate::platform::remote::{Pages, RemoteOrganization, Wanted};
 
 /// The user name of every token.
@@ -95,8 +96,18 @@ impl Hosting for GitHub {
         installation::is_app(key)
     }
 
-    fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &SecretString) -> Result<Delivery, Refused> {
-        webhook::read(headers, body, secret)
+    fn delivery_names(&self) -> &'static [&'static str] {
+        &["x-github-delivery"]
+    }
+
+    fn read_webhook(
+        &self,
+        headers: &Headers,
+        body: &[u8],
+        secret: &HookSecret,
+        _now: Timestamp,
+    ) -> Result<Delivery, Refused> {
+        webhook::read(headers, body, &secret.secret)
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn read(headers: &Headers, body: &[u8], secret: &SecretString) -> Res
         },
         subject: subject(&payload),
         is_ping: kind == "ping",
+        signed: true,
         ..Delivery::default()
     };
     let change = if kind == "installation" { installation_change(payload.action.as_deref()) } else { None };
