@@ -6,29 +6,12 @@ use super::directory::{Level, Repository, Team};
 use super::hooks::{Hook, Place};
 use super::post::Parcel;
 use super::{Flavour, Site, shapes};
+pub use crate::platforms::pushed::Pushed;
 
 /// No commit.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 /// Of more tags than this at once, nothing is told.
 const MOST_TAGS: usize = 3;
-
-/// What somebody pushed to a ref.
-#[derive(Clone, Debug)]
-pub struct Pushed {
-    /// `refs/heads/…` or `refs/tags/…`.
-    pub name: String,
-    /// What it was, if it was.
-    pub before: Option<String>,
-    /// What it is, if it is.
-    pub after: Option<String>,
-}
-
-impl Pushed {
-    /// A ref that is new.
-    pub fn new(name: &str, after: &str) -> Self {
-        Self { name: name.to_owned(), before: None, after: Some(after.to_owned()) }
-    }
-}
 
 impl Site {
     fn here(&self) -> super::answers::Places {

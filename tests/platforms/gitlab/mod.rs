@@ -1,17 +1,34 @@
 //! GitLab: gitlab.com and self-managed, at the root of a host or below a path.
 
+mod acts;
+mod answers;
 mod api;
+pub mod directory;
+mod events;
+mod files;
+mod git;
+mod groups;
+pub mod hooks;
+mod hooks_api;
 mod login;
+mod members;
+pub mod oracle;
 mod people;
+mod projects;
+mod setup;
+pub mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use packagist_selfhosted::secrets::random;
 use rustls::ServerConfig;
 
+pub use directory::Directory;
+pub use hooks::Hooks;
 pub use people::User;
+pub use tokens::{AccessToken, DeployToken};
 
-use super::frame::{Simulator, Stage};
+use super::frame::{Simulator, Stage, now};
 use super::grants::Grants;
 use super::message::{Asked, Reply};
 
@@ -30,6 +47,48 @@ pub struct Registered {
     pub scopes: Vec<&'static str>,
 }
 
+/// How this GitLab is set up, and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// Its version.
+    pub version: &'static str,
+    /// Whether somebody paid for hooks of groups and roles of one's own.
+    pub licensed: bool,
+    /// What is said to whoever wants hooks of groups without a licence.
+    pub unlicensed_status: u16,
+    /// Whether webhooks may go to local addresses.
+    pub local_requests: bool,
+    /// Whether level 15 reads code.
+    pub planners_read: bool,
+    /// Whether lists tell how long they are.
+    pub totals: bool,
+    /// Whether a proxy lets `Link` pass.
+    pub links: bool,
+    /// Whether members of invited groups are listed that the asker does not see.
+    pub lists_invited: bool,
+    /// Whether hooks that fail are switched off.
+    pub auto_disable: bool,
+    /// `push_event_hooks_limit`.
+    pub most_refs: usize,
+}
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self {
+            version: "19.1.2-ee",
+            licensed: true,
+            unlicensed_status: 403,
+            local_requests: true,
+            planners_read: false,
+            totals: true,
+            links: true,
+            lists_invited: true,
+            auto_disable: false,
+            most_refs: 3,
+        }
+    }
+}
+
 /// All that it knows.
 pub struct Site {
     /// What stands in front of every path, such as `/gitlab`.
@@ -42,7 +101,22 @@ pub struct Site {
     pub apps: BTreeMap<String, Registered>,
     /// Requests, codes and tokens.
     pub grants: Grants,
+    /// How it is set up.
+    pub ways: Ways,
+    /// Groups and projects.
+    pub directory: Directory,
+    /// Access tokens.
+    pub tokens: BTreeMap<String, AccessToken>,
+    /// Deploy tokens.
+    pub deploy_tokens: BTreeMap<String, DeployToken>,
+    /// Tokens that were taken away altogether.
+    pub former: BTreeSet<String>,
+    /// Webhooks, and the post that carries deliveries.
+    pub hooks: Hooks,
     next_id: u64,
+    next_group: u64,
+    next_project: u64,
+    next_token: u64,
 }
 
 /// A running GitLab with one application.
@@ -77,7 +151,16 @@ impl GitLab {
             users: BTreeMap::new(),
             apps: BTreeMap::from([(client_id.clone(), app)]),
             grants: Grants::default(),
+            ways: Ways::default(),
+            directory: Directory::default(),
+            tokens: BTreeMap::new(),
+            deploy_tokens: BTreeMap::new(),
+            former: BTreeSet::new(),
+            hooks: Hooks::default(),
             next_id: 40,
+            next_group: 40,
+            next_project: 40,
+            next_token: 40,
         };
         let gitlab = Self { stage: Stage::start(site, tls), client_id, client_secret };
         gitlab.stage.world().external_url =
@@ -131,11 +214,27 @@ impl GitLab {
     }
 }
 
+impl Site {
+    /// What its clock says, in seconds since the epoch.
+    pub(super) fn clock(&self) -> i64 {
+        now() + i64::try_from(self.grants.now).expect("not that late")
+    }
+
+    /// Whether it knows what came with a version.
+    pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.ways.version.split(['.', '-']).map(|number| number.parse::<u32>().ok());
+        (numbers.next().flatten(), numbers.next().flatten()) >= (Some(major), Some(minor))
+    }
+}
+
 impl Simulator for Site {
     fn answer(&mut self, asked: &Asked) -> Reply {
         let Some(path) = asked.path.strip_prefix(self.prefix).map(str::to_owned) else {
             return Reply::html(404, "<title>nginx</title>").blamed(format!("outside of {}", self.prefix));
         };
+        if let Some(path) = path.strip_prefix("/api/v4") {
+            return self.api(asked, path);
+        }
         match (asked.method.as_str(), path.as_str()) {
             ("GET", "/oauth/authorize") => self.authorize(asked),
             ("POST", "/oauth/authorize") => self.decide(asked),
@@ -143,8 +242,9 @@ impl Simulator for Site {
             ("POST", "/oauth/revoke") => self.revoke(asked),
             ("GET", "/.well-known/openid-configuration") => self.discovery(),
             ("GET", "/oauth/token/info") => self.token_info(asked),
-            ("GET", "/api/v4/user") => self.user(asked),
-            _ => Reply::html(404, "<title>Not Found</title>").blamed("there is no such address"),
+            _ => self
+                .git(asked, &path)
+                .unwrap_or_else(|| Reply::html(404, "<title>Not Found</title>").blamed("there is no such address")),
         }
     }
 }

@@ -19,6 +19,10 @@ pub struct User {
     pub confirmed: bool,
     /// Whether it is a token's or a service's.
     pub bot: bool,
+    /// Whether they see only what they were given.
+    pub external: bool,
+    /// Whether they run this GitLab.
+    pub admin: bool,
     /// What the API says instead of telling who it is.
     pub refusal: Option<&'static str>,
 }
@@ -34,16 +38,31 @@ impl User {
             email: Some(format!("{username}@example.com")),
             confirmed: true,
             bot: false,
+            external: false,
+            admin: false,
             refusal: None,
         }
     }
 
     /// What `GET /user` tells the person themselves.
     pub fn profile(&self) -> Value {
-        json!({
+        let mut profile = json!({
             "id": self.id, "username": self.username, "name": self.name, "state": self.state, "email": self.email,
-            "confirmed_at": self.confirmed.then_some("2024-02-03T04:05:06.789Z"), "bot": self.bot, "external": false,
-            "public_email": "", "avatar_url": null, "two_factor_enabled": true, "identities": [],
+            "confirmed_at": self.confirmed.then_some("2024-02-03T04:05:06.789Z"), "bot": self.bot,
+            "external": self.external, "public_email": "", "avatar_url": null, "two_factor_enabled": true,
+            "identities": [], "locked": false, "commit_email": self.email, "created_at": "2024-02-03T04:00:00.000Z",
+        });
+        if self.admin {
+            profile["is_admin"] = true.into();
+        }
+        profile
+    }
+
+    /// What everybody is told.
+    pub fn shown(&self, web: &str) -> Value {
+        json!({
+            "id": self.id, "username": self.username, "public_email": "", "name": self.name, "state": self.state,
+            "locked": false, "avatar_url": null, "web_url": format!("{web}/{}", self.username),
         })
     }
 }
