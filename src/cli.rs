@@ -68,7 +68,11 @@ enum Command {
     /// Run the server
     Serve(serve::Arguments),
     /// Look for mistakes in configuration, data directory and surroundings
-    Check,
+    Check {
+        /// Ask the platforms too: try each integration and each credential
+        #[arg(long)]
+        online: bool,
+    },
     /// The platforms that people sign in with
     #[command(subcommand)]
     Integration(integration::Command),
@@ -136,6 +140,9 @@ enum Managed {
     /// Export the audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Try every credential of every organization, for `check --online`
+    #[command(hide = true)]
+    TestCredentials,
 }
 
 impl Managed {
@@ -175,6 +182,7 @@ impl Managed {
             Self::Hook(command) => hook::run(command, session).await,
             Self::Job(command) => job::run(command, session).await,
             Self::Audit(command) => audit::run(command, session).await,
+            Self::TestCredentials => credential::test_all(session).await,
         }
     }
 }
@@ -213,7 +221,7 @@ fn dispatch(parsed: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
     match parsed.command {
         Command::Completions { shell } => completions::write(shell),
         Command::Man { command } => completions::manual(&command),
-        Command::Check => check::run(file.as_deref(), arguments),
+        Command::Check { online } => check::run(file.as_deref(), arguments, online),
         Command::Serve(options) => {
             let config = load(file.as_deref(), &options.overrides())?;
             owner::become_owner(&config, arguments)?;

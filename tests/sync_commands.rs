@@ -145,3 +145,21 @@ fn many_removals_wait_for_a_yes() {
     assert_eq!(world.run("sync list --json").json()[0]["status"], "ok");
     assert_eq!(world.run("package list --json").json().as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn check_asks_the_platforms_when_it_is_told_to() {
+    let (github, _, world) = worlds(1);
+    let offline = world.run("check").done();
+    assert!(!offline.out.contains("acme/main"), "{offline:?}");
+    let online = world.run("check --online").done();
+    assert!(online.out.contains("ok: acme/main: "), "{online:?}");
+    assert!(online.out.contains("ghe: it has no app"), "{online:?}");
+    github.stage.world().tokens.clear();
+    // With a server, it is the server that asks.
+    let server = world.serve();
+    let refused = world.run("check --online");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.out.contains("error: acme/main: "), "{refused:?}");
+    assert!(refused.out.starts_with("ok: ") || refused.out.starts_with("warning: "), "{refused:?}");
+    server.stop();
+}

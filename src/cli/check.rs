@@ -1,8 +1,9 @@
 //! `check`: what is wrong with configuration, data directory and surroundings, one line a finding.
 //!
-//! `check/data_directory.rs` looks at the data directory. It changes nothing and works beside a running server: the database is only read.
+//! `check/data_directory.rs` looks at the data directory, `check/online.rs` asks the platforms. It changes nothing and works beside a running server: the database is only read.
 
 mod data_directory;
+mod online;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -45,15 +46,20 @@ impl Findings {
     }
 }
 
-/// Looks at everything; the exit code is 1 if anything is wrong.
-pub fn run(file: Option<&Path>, arguments: &[OsString]) -> Result<u8, Failure> {
+/// Looks at everything, and `online` asks the platforms too; the exit code is 1 if anything is wrong.
+pub fn run(file: Option<&Path>, arguments: &[OsString], online: bool) -> Result<u8, Failure> {
     let mut findings = Findings { printer: Printer::new(), errors: 0 };
-    everything(&mut findings, file, arguments)?;
-    let code = findings.code();
+    let config = everything(&mut findings, file, arguments)?;
+    let mut code = findings.code();
+    if let Some(config) = config.filter(|_| online) {
+        code = code.max(online::integrations(&mut findings, &config)?);
+        code = code.max(online::credentials(&config)?);
+    }
     findings.printer.end(code)
 }
 
-fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsString]) -> Result<(), Failure> {
+/// The configuration, if it can be read at all.
+fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsString]) -> Result<Option<Config>, Failure> {
     let config = match Config::load(file, std::env::vars_os(), &Overrides::default()) {
         Ok(config) => config,
         Err(errors) => {
@@ -63,7 +69,7 @@ fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsStrin
             if let Some(hint) = owner::hint(&errors) {
                 findings.error(hint);
             }
-            return Ok(());
+            return Ok(None);
         }
     };
     // As root, files that reading makes beside the database would become root's.
@@ -72,7 +78,7 @@ fn everything(findings: &mut Findings, file: Option<&Path>, arguments: &[OsStrin
     data_directory::look(findings, &config);
     programs(findings);
     ssh(findings, data_directory::has_ssh_keys(&config));
-    Ok(())
+    Ok(Some(config))
 }
 
 fn configuration(findings: &mut Findings, config: &Config) {

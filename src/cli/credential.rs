@@ -11,6 +11,7 @@ use super::input::{SecretArguments, Source};
 use super::session::{ACTOR, Session};
 use super::table::table;
 use crate::admin::credentials::{self, Finding, Kind, NewCredential, NewSecret, PublicKey};
+use crate::admin::organizations;
 use crate::vcs::ssh::KeyType;
 
 /// Commands about credentials.
@@ -178,17 +179,35 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
 }
 
 async fn test(session: &Session, org: crate::store::ids::OrgId, name: &str) -> Result<(), Failure> {
-    let mut bad = false;
+    if tried(session, org, name, "").await? { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Tries every credential of every organization: one line a finding, which says whose it is.
+pub async fn test_all(session: &Session) -> Result<(), Failure> {
+    let mut all_good = true;
+    for organization in organizations::list(&session.appliance).await? {
+        let organization = organization.organization;
+        for credential in credentials::list(&session.appliance, organization.id).await? {
+            let whose = format!("{}/{}: ", organization.slug, credential.name);
+            all_good &= tried(session, organization.id, &credential.name, &whose).await?;
+        }
+    }
+    if all_good { Ok(()) } else { Err(Failure::Told) }
+}
+
+/// Tries one, and tells each finding with words before it; whether none is bad.
+async fn tried(session: &Session, org: crate::store::ids::OrgId, name: &str, before: &str) -> Result<bool, Failure> {
+    let mut is_good = true;
     let tell = |finding| match finding {
-        Finding::Good(text) => session.output.line(format!("ok: {text}")),
-        Finding::Doubtful(text) => session.output.line(format!("warning: {text}")),
+        Finding::Good(text) => session.output.line(format!("ok: {before}{text}")),
+        Finding::Doubtful(text) => session.output.line(format!("warning: {before}{text}")),
         Finding::Bad(text) => {
-            bad = true;
-            session.output.line(format!("error: {text}"));
+            is_good = false;
+            session.output.line(format!("error: {before}{text}"));
         }
     };
     credentials::test(&session.appliance, &ACTOR, org, name, tell).await?;
-    if bad { Err(Failure::Told) } else { Ok(()) }
+    Ok(is_good)
 }
 
 async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFormat) -> Result<(), Failure> {

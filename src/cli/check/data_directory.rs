@@ -61,6 +61,11 @@ pub fn has_ssh_keys(config: &Config) -> bool {
         && instance::inspect(&database).is_ok_and(|db| credentials::any_of_type(&db, "ssh-key").unwrap_or(false))
 }
 
+/// Whether there is an instance that can have credentials.
+pub fn is_furnished(config: &Config) -> bool {
+    config.server.data_dir.join(DATABASE).exists()
+}
+
 /// Whether the rest of the directory can be looked at and worked on.
 fn usable(findings: &mut Findings, folder: &Path) -> bool {
     let shown = folder.display();
