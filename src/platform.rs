@@ -21,6 +21,7 @@ mod minted;
 mod pace;
 mod registration;
 pub mod remote;
+mod secret;
 
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
@@ -29,3 +30,4 @@ pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookStat
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};
 pub use registration::{Registration, registration};
+pub use secret::{Grant, Secret};

@@ -116,6 +116,7 @@ fn port(credential: &Credential) -> u16 {
 pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCredential) -> Result<Added> {
     let name = Name::parse("a credential's name", &new.name)?;
     let kind = new.kind;
+    kind.requires_no_page()?;
     kind.needs_host(new.host.as_deref())?;
     let usual = platform::default_host(appliance, kind).unwrap_or_default();
     let (host, port) = parse_host(kind, new.host.as_deref().unwrap_or(&usual))?;

@@ -34,6 +34,6 @@ impl Appliance {
         // Sealed anew, the same secret has other bytes: then its tokens are made once more, which harms nobody.
         let digest: [u8; 32] = Sha256::digest(&sealed).into();
         let generation = digest.first_chunk().map_or(0, |chunk| i64::from_be_bytes(*chunk));
-        Ok(Some(Key { credential: id.0, generation, kind: row.kind, username: row.username, secret }))
+        Ok(Some(Key { credential: id.0, generation, kind: row.kind, username: row.username, secret: secret.into() }))
     }
 }

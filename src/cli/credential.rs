@@ -1,6 +1,6 @@
 //! `credential`: secrets that open source repositories.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand, builder::TypedValueParser};
 use secrecy::SecretString;
 use serde_json::json;
@@ -92,6 +92,7 @@ impl Command {
             return Err(missing());
         }
         let Self::Add { kind, host, username, secret, .. } = self else { return Ok(()) };
+        kind.requires_no_page().map_err(|error| Failure::Usage(error.to_string()))?;
         // A GitHub App's key may be in the configuration.
         if !secret.is_given() && *kind != Kind::GithubApp {
             return Err(missing());
@@ -139,7 +140,9 @@ fn show(session: &Session, public_key: &PublicKey) {
 }
 
 fn kinds() -> impl TypedValueParser<Value = Kind> {
-    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).try_map(|word| Kind::parse(&word).ok_or("unknown type"))
+    // Those that begin on a page are known here to be told so.
+    let words = Kind::ALL.map(|kind| PossibleValue::new(kind.as_str()).hide(kind.is_grant()));
+    PossibleValuesParser::new(words).try_map(|word| Kind::parse(&word).ok_or("unknown type"))
 }
 
 /// Does one of them.

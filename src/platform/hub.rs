@@ -15,6 +15,7 @@ use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
 use super::remote::{Pages, RemoteOrganization, Wanted};
+use super::secret::Secret;
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
@@ -68,14 +69,15 @@ pub struct Key {
     /// The user name that belongs to it. For `github-app`: the installation, and before it the App's number where that is not
     /// the integration's (`APP/INSTALLATION`).
     pub username: Option<String>,
-    /// The secret. For `github-app` the App's private key; empty where the integration has it.
-    pub secret: SecretString,
+    /// The secret, or who knows the token of this moment. For `github-app` the App's private key; empty where the integration
+    /// has it.
+    pub secret: Secret,
 }
 
 /// What Git shows to open a repository over HTTPS.
 #[derive(Clone, Debug)]
 pub struct GitLogin {
-    /// The user name.
+    /// The user name; empty where the secret is no password but a bearer token.
     pub username: String,
     /// The password.
     pub secret: SecretString,

@@ -43,6 +43,12 @@ impl PlatformKind {
         }
     }
 
+    /// The platform that credentials of this type are shown to: the types' words begin with its own.
+    #[must_use]
+    pub fn of_credential(kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| kind.strip_prefix(one.as_str()).is_some_and(|rest| rest.starts_with('-')))
+    }
+
     /// Address of the public service, the default of `url`; Bitbucket Data Center has none.
     #[must_use]
     pub const fn public_url(self) -> Option<&'static str> {

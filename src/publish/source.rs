@@ -52,7 +52,7 @@ pub(super) async fn find(
     let url = SourceUrl::parse(&package.url, &appliance.settings.url_policy)
         .map_err(|error| UpdateError::Refused(error.to_string()))?;
     let host_keys = host_keys::known(appliance, &url).await?;
-    let by_platform = credential.as_ref().is_some_and(|row| row.kind.starts_with("github-"));
+    let by_platform = credential.as_ref().is_some_and(|row| PlatformKind::of_credential(&row.kind).is_some());
     let credential = match credential {
         Some(row) => Some(open(appliance, org, &row, &url).await?),
         None => None,
@@ -80,23 +80,31 @@ async fn open(
 ) -> Result<Credential, UpdateError> {
     let refused = |error: KeyFailed| UpdateError::Refused(error.to_string());
     let key = appliance.platform_key(org, row.id).await.map_err(refused)?.ok_or(UpdateError::Interrupted)?;
+    let fixed = || key.secret.fixed().cloned().ok_or(UpdateError::Interrupted);
     let authentication = match key.kind.as_str() {
-        "http-basic" => Authentication::Basic { username: key.username.unwrap_or_default(), secret: key.secret },
-        "http-bearer" => Authentication::Bearer { secret: key.secret },
-        "ssh-key" => Authentication::SshKey { username: key.username, private_key: key.secret },
-        "github-token" | "github-app" => {
-            let login = login(appliance, row, &key, url).await?;
-            Authentication::Basic { username: login.username, secret: login.secret }
-        }
-        other => {
-            return Err(UpdateError::Refused(format!(
-                "Credential `{}` has the type {other}, which does not open Git repositories: choose one of type http-basic, http-bearer or ssh-key.",
-                row.name
-            )));
-        }
+        "http-basic" => Authentication::Basic { username: key.username.clone().unwrap_or_default(), secret: fixed()? },
+        "http-bearer" => Authentication::Bearer { secret: fixed()? },
+        "ssh-key" => Authentication::SshKey { username: key.username.clone(), private_key: fixed()? },
+        kind => match PlatformKind::of_credential(kind) {
+            Some(platform) => {
+                let login = login(appliance, row, &key, platform, url).await?;
+                match login.username.is_empty() {
+                    true => Authentication::Bearer { secret: login.secret },
+                    false => Authentication::Basic { username: login.username, secret: login.secret },
+                }
+            }
+            None => return Err(unopened(row)),
+        },
     };
     let usual = if matches!(authentication, Authentication::SshKey { .. }) { 22 } else { 443 };
     Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(usual), authentication })
+}
+
+fn unopened(row: &credentials::Credential) -> UpdateError {
+    UpdateError::Refused(format!(
+        "Credential `{}` has the type {}, which does not open Git repositories: choose one of type http-basic, http-bearer or ssh-key.",
+        row.name, row.kind
+    ))
 }
 
 /// What a platform's credential shows to Git: a token is shown as it is, and an App's installation gets one for an hour,
@@ -105,21 +113,22 @@ async fn login(
     appliance: &Appliance,
     row: &credentials::Credential,
     key: &Key,
+    platform: PlatformKind,
     url: &SourceUrl,
 ) -> Result<GitLogin, UpdateError> {
     let hubs = appliance.hubs.for_host(row.host.as_deref().unwrap_or_default(), Some(row.port.unwrap_or(443)));
-    let mut hubs: Vec<&Hub> = hubs.filter(|hub| hub.site().platform == PlatformKind::GitHub).collect();
+    let mut hubs: Vec<&Hub> = hubs.filter(|hub| hub.site().platform == platform).collect();
     // There may be several Apps at one GitHub.
     hubs.sort_by_key(|hub| !hub.has_app_of(key));
     let Some(hub) = hubs.first() else {
-        if key.kind == "github-token" {
-            let (username, secret) = ("x-access-token".to_owned(), key.secret.clone());
-            return Ok(GitLogin { username, secret, until: None });
-        }
-        return Err(UpdateError::Refused(format!(
-            "Credential `{}` is of a GitHub App, and there is no [[integration]] for its host in config.toml: add one.",
-            row.name
-        )));
+        return match key.git_login().await? {
+            Some(login) => Ok(login),
+            None if row.kind == "github-app" => Err(UpdateError::Refused(format!(
+                "Credential `{}` is of a GitHub App, and there is no [[integration]] for its host in config.toml: add one.",
+                row.name
+            ))),
+            None => Err(unopened(row)),
+        };
     };
     let path = url.decoded_path();
     Ok(hub.git_login(key, Some(path.trim_matches('/'))).await?)

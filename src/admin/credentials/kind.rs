@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::{Error, Result};
+use crate::platform::PlatformKind;
 use crate::vcs::url::Scheme;
 
 /// The type of a credential.
@@ -26,11 +27,17 @@ pub enum Kind {
     HttpBearer,
     /// A private key for SSH.
     SshKey,
+    /// An account of GitLab that somebody connected.
+    GitlabOauth,
+    /// An account of Bitbucket Cloud that somebody connected.
+    BitbucketCloudOauth,
+    /// An account of Bitbucket Data Center that somebody connected.
+    BitbucketDatacenterOauth,
 }
 
 impl Kind {
-    /// All types, in the contract's order.
-    pub const ALL: [Self; 9] = [
+    /// All types, in the contract's order; behind them those that begin on a page, with an account that is connected.
+    pub const ALL: [Self; 12] = [
         Self::GithubToken,
         Self::GithubApp,
         Self::GitlabToken,
@@ -40,6 +47,9 @@ impl Kind {
         Self::HttpBasic,
         Self::HttpBearer,
         Self::SshKey,
+        Self::GitlabOauth,
+        Self::BitbucketCloudOauth,
+        Self::BitbucketDatacenterOauth,
     ];
 
     /// The word that commands and the database use.
@@ -55,7 +65,46 @@ impl Kind {
             Self::HttpBasic => "http-basic",
             Self::HttpBearer => "http-bearer",
             Self::SshKey => "ssh-key",
+            Self::GitlabOauth => "gitlab-oauth",
+            Self::BitbucketCloudOauth => "bitbucket-cloud-oauth",
+            Self::BitbucketDatacenterOauth => "bitbucket-datacenter-oauth",
         }
+    }
+
+    /// The type of connected accounts of a platform; none where there are no such.
+    #[must_use]
+    pub const fn grant_of(platform: PlatformKind) -> Option<Self> {
+        match platform {
+            PlatformKind::GitHub => None,
+            PlatformKind::GitLab => Some(Self::GitlabOauth),
+            PlatformKind::BitbucketCloud => Some(Self::BitbucketCloudOauth),
+            PlatformKind::BitbucketDataCenter => Some(Self::BitbucketDatacenterOauth),
+        }
+    }
+
+    /// Whether it is a connected account, whose tokens are renewed again and again and that nobody types in.
+    #[must_use]
+    pub const fn is_grant(self) -> bool {
+        matches!(self, Self::GitlabOauth | Self::BitbucketCloudOauth | Self::BitbucketDatacenterOauth)
+    }
+
+    /// The platform that it is shown to; none for what belongs to any server.
+    #[must_use]
+    pub fn platform(self) -> Option<PlatformKind> {
+        PlatformKind::of_credential(self.as_str())
+    }
+
+    /// Refuses a type that begins on a page.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn requires_no_page(self) -> Result<()> {
+        if !self.is_grant() {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "a credential of type {self} is an account that somebody connects in a browser: on the organization's page \"Credentials\", choose \"Add a credential\" and then \"Connect an account\""
+        )))
     }
 
     /// The type that a word names.
@@ -69,9 +118,15 @@ impl Kind {
     pub const fn default_host(self) -> Option<&'static str> {
         match self {
             Self::GithubToken | Self::GithubApp => Some("github.com"),
-            Self::GitlabToken => Some("gitlab.com"),
-            Self::BitbucketCloudToken | Self::BitbucketCloudAppPassword => Some("bitbucket.org"),
-            Self::BitbucketDatacenterToken | Self::HttpBasic | Self::HttpBearer | Self::SshKey => None,
+            Self::GitlabToken | Self::GitlabOauth => Some("gitlab.com"),
+            Self::BitbucketCloudToken | Self::BitbucketCloudAppPassword | Self::BitbucketCloudOauth => {
+                Some("bitbucket.org")
+            }
+            Self::BitbucketDatacenterToken
+            | Self::BitbucketDatacenterOauth
+            | Self::HttpBasic
+            | Self::HttpBearer
+            | Self::SshKey => None,
         }
     }
 
@@ -125,7 +180,14 @@ impl Kind {
         match (self, scheme) {
             (Self::SshKey, Scheme::Ssh)
             | (
-                Self::HttpBasic | Self::HttpBearer | Self::GithubToken | Self::GithubApp,
+                Self::HttpBasic
+                | Self::HttpBearer
+                | Self::GithubToken
+                | Self::GithubApp
+                | Self::GitlabToken
+                | Self::GitlabOauth
+                | Self::BitbucketCloudOauth
+                | Self::BitbucketDatacenterOauth,
                 Scheme::Https | Scheme::Http,
             ) => Ok(()),
             (_, Scheme::Ssh) => Err(Error::invalid(format!(

@@ -15,12 +15,11 @@ use crate::store::installations::{self, Bound};
 use crate::store::{Tx, accounts, syncs, users};
 use crate::sync::request::{self, Reason, SyncKey};
 
-/// The host that is meant when none is given: that of the only GitHub which is configured, or the type's public service.
+/// The host that is meant when none is given: that of the only server of the type's platform which is configured, or the
+/// platform's public service.
 pub(super) fn default_host(appliance: &Appliance, kind: Kind) -> Option<String> {
-    if !matches!(kind, Kind::GithubToken | Kind::GithubApp) {
-        return kind.default_host().map(str::to_owned);
-    }
-    let mut hosts: Vec<String> = appliance.hubs.iter().map(|hub| hub.site()).filter_map(host).collect();
+    let sites = appliance.hubs.iter().map(|hub| hub.site()).filter(|site| Some(site.platform) == kind.platform());
+    let mut hosts: Vec<String> = sites.filter_map(host).collect();
     hosts.sort();
     hosts.dedup();
     match hosts.as_slice() {
@@ -29,9 +28,9 @@ pub(super) fn default_host(appliance: &Appliance, kind: Kind) -> Option<String> 
     }
 }
 
-/// A GitHub's host, with its port where that is not the one of https.
+/// A platform's host, with its port where that is not the one of https.
 fn host(site: &Site) -> Option<String> {
-    let host = site.url.host_str().filter(|_| site.platform == PlatformKind::GitHub)?;
+    let host = site.url.host_str()?;
     match site.url.port_or_known_default() {
         None | Some(443) => Some(host.to_owned()),
         Some(port) => Some(format!("{host}:{port}")),
@@ -95,14 +94,13 @@ pub(super) fn installation(
 /// # Errors
 /// [`Error::Invalid`].
 pub(in crate::admin) fn require_platform(credential: &Credential, site: &Site) -> Result<()> {
-    let of_platform = match Kind::parse(&credential.kind) {
-        Some(Kind::GithubToken | Kind::GithubApp) => site.platform == PlatformKind::GitHub,
-        _ => false,
-    };
-    if !of_platform {
+    if !reads(credential, site.platform) {
         return Err(Error::invalid(format!(
-            "the credential `{}` is of type {}, which does not synchronize {}: use one of type github-token or github-app",
-            credential.name, credential.kind, site.name
+            "the credential `{}` is of type {}, which does not synchronize {}: use one of type {}",
+            credential.name,
+            credential.kind,
+            site.name,
+            fitting(site.platform)
         )));
     }
     let port = super::port(credential);
@@ -119,6 +117,19 @@ pub(in crate::admin) fn require_platform(credential: &Credential, site: &Site) -
         site.id
     ))
     .by_command(format!("`credential add NAME --type {} --host {home}`", credential.kind)))
+}
+
+/// Whether a credential is one that organizations of a platform are read with.
+pub(super) fn reads(credential: &Credential, platform: PlatformKind) -> bool {
+    let kind = Kind::parse(&credential.kind);
+    kind.is_some_and(|kind| kind.platform() == Some(platform) && kind != Kind::BitbucketCloudAppPassword)
+}
+
+/// The types of credentials that organizations of a platform are read with, as people are told.
+fn fitting(platform: PlatformKind) -> String {
+    let all = Kind::ALL.into_iter().filter(|kind| kind.platform() == Some(platform));
+    let all = all.filter(|kind| *kind != Kind::BitbucketCloudAppPassword).map(Kind::as_str);
+    all.collect::<Vec<_>>().join(" or ")
 }
 
 fn recorded_url(site: &Site) -> String {
@@ -167,7 +178,7 @@ impl Installation {
             generation: i64::from_be_bytes(random::bytes::<8>()),
             kind: Kind::GithubApp.as_str().to_owned(),
             username: username.map(str::to_owned),
-            secret: secret.clone(),
+            secret: secret.clone().into(),
         };
         match hub.git_login(&key, None).await {
             Ok(_) => Ok(()),
@@ -238,8 +249,8 @@ pub(super) fn require_same_home(
     if syncs::using(org, connection, old.id)?.is_empty() {
         return Ok(());
     }
-    let is_githubs = |one: &Credential| matches!(Kind::parse(&one.kind), Some(Kind::GithubToken | Kind::GithubApp));
-    if (old.host.as_deref(), old.port) == (new.host.as_deref(), new.port) && is_githubs(old) == is_githubs(new) {
+    let fits = PlatformKind::of_credential(&old.kind).is_some_and(|platform| reads(new, platform));
+    if (old.host.as_deref(), old.port) == (new.host.as_deref(), new.port) && fits {
         return Ok(());
     }
     Err(Error::invalid(format!(

@@ -1,7 +1,7 @@
 //! What a platform says of a credential of its own: what it may, what is missing and what that is needed for.
 
 use super::trial::Finding;
-use super::{Kind, host, port};
+use super::{host, platform, port};
 use crate::admin::{Error, Result};
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
@@ -18,9 +18,11 @@ pub(super) struct Asked {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Whether there is a platform to ask.
-pub(super) fn is_for(credential: &Credential) -> bool {
-    matches!(Kind::parse(&credential.kind), Some(Kind::GithubToken | Kind::GithubApp))
+/// Whether there is a platform to ask: one that this version reads organizations of.
+pub(super) fn is_for(appliance: &Appliance, credential: &Credential) -> bool {
+    let Some(platform) = PlatformKind::of_credential(&credential.kind) else { return false };
+    let is_read = platform == PlatformKind::GitHub || appliance.hubs.iter().any(|hub| hub.site().platform == platform);
+    is_read && platform::reads(credential, platform)
 }
 
 /// Asks it, for each organization that is read with the credential, or in general.
@@ -36,7 +38,8 @@ pub(super) async fn ask(
 ) -> Result<Asked> {
     let name = credential.host.as_deref().unwrap_or_default();
     let hubs = appliance.hubs.for_host(name, Some(port(credential)));
-    let Some(hub) = hubs.into_iter().find(|hub| hub.site().platform == PlatformKind::GitHub).cloned() else {
+    let of = PlatformKind::of_credential(&credential.kind);
+    let Some(hub) = hubs.into_iter().find(|hub| Some(hub.site().platform) == of).cloned() else {
         tell(Finding::Doubtful(format!(
             "there is no [[integration]] for {} in config.toml, so that only its repositories could be tried",
             host(credential).unwrap_or_default()

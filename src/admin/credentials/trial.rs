@@ -55,7 +55,7 @@ pub async fn test(
         .await?;
     let mut verdict = Verdict::default();
     let (mut end, mut users) = (None, users);
-    if platform_trial::is_for(&credential) {
+    if platform_trial::is_for(appliance, &credential) {
         let asked = platform_trial::ask(appliance, org, &credential, &remotes, &mut tell).await?;
         verdict.opened = asked.accepted == Some(true);
         verdict.refused = asked.accepted == Some(false);

@@ -251,7 +251,7 @@ impl<'a> Api<'a> {
             return installation::token(self.hub, self.key, &Grant::Everything).await;
         }
         let secret = match by {
-            As::Key => self.key.secret.clone(),
+            As::Key => self.key.secret.token().await?,
             As::App => installation::app_token(self.hub, self.key)?,
         };
         Ok(Token { secret, until: Timestamp::MAX, made: std::time::Instant::now() })

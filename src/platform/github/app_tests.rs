@@ -25,7 +25,7 @@ fn app() -> (AppKey, Key) {
         generation: 1,
         kind: "github-app".to_owned(),
         username: Some("42".to_owned()),
-        secret: SecretString::default(),
+        secret: SecretString::default().into(),
     };
     (app, key)
 }

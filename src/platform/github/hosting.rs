@@ -138,7 +138,7 @@ async fn fate(api: &Api<'_>, path: &str, id: &str) -> Result<Fate, HubError> {
 async fn git_login(at: &Hub, key: &Key, path: Option<&str>) -> Result<GitLogin, HubError> {
     let login = |secret, until| GitLogin { username: GIT_USER.to_owned(), secret, until };
     if !installation::is_app(key) {
-        return Ok(login(key.secret.clone(), None));
+        return Ok(login(key.secret.token().await?, None));
     }
     let name = path.and_then(|path| path.rsplit('/').next()).map(|name| name.trim_end_matches(".git"));
     if let Some(name) = name.filter(|name| !name.is_empty()) {

@@ -131,8 +131,8 @@ pub(super) fn app_token(hub: &Hub, key: &Key) -> Result<SecretString, HubError> 
 fn signed(hub: &Hub, key: &Key, now: Timestamp) -> Result<SecretString, HubError> {
     let app = installed(hub, key)?.app;
     let own = hub.site().app.as_ref().filter(|own| own.id == app).map(|own| &own.private_key);
-    let pem = if key.secret.expose_secret().trim().is_empty() { own } else { Some(&key.secret) };
-    let pem = pem.ok_or_else(|| {
+    let given = key.secret.fixed().filter(|given| !given.expose_secret().trim().is_empty());
+    let pem = given.or(own).ok_or_else(|| {
         HubError::Unauthorized(format!(
             "There is no private key for the GitHub App {app}: give the credential one with `credential rotate`, or the \
              integration `{}` its `app_private_key_file`.",

@@ -132,7 +132,8 @@ async fn renamed(reader: &Reader<'_>) -> Result<Option<String>, HubError> {
 fn require_scopes(reader: &Reader<'_>) -> Result<(), HubError> {
     // Apps and fine-grained tokens have permissions, whatever their answers' headers say.
     let key = reader.api.key;
-    if installation::is_app(key) || key.secret.expose_secret().starts_with("github_pat_") {
+    if installation::is_app(key) || key.secret.fixed().is_some_and(|own| own.expose_secret().starts_with("github_pat_"))
+    {
         return Ok(());
     }
     let Some(own) = reader.api.seen().scopes else { return Ok(()) };
