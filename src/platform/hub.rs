@@ -204,6 +204,18 @@ pub trait Hosting: Send + Sync {
         id: &'a str,
     ) -> BoxFuture<'a, Result<bool, HubError>>;
 
+    /// As [`Hub::may_read`].
+    fn may_read<'a>(
+        &'a self,
+        at: &'a Hub,
+        _key: &'a Key,
+        _repository: (&'a str, &'a str),
+        _account: (&'a str, &'a str),
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        let text = format!("{} does not tell of one person alone what they read.", at.site().name);
+        Box::pin(async move { Err(HubError::Unsupported(text)) })
+    }
+
     /// As [`Hub::fate`].
     fn fate<'a>(
         &'a self,
@@ -355,6 +367,14 @@ impl Hub {
     /// [`HubError`] where the platform does not say.
     pub async fn is_member(&self, key: &Key, organization: &str, login: &str, id: &str) -> Result<bool, HubError> {
         self.0.hosting.is_member(self, key, organization, login, id).await
+    }
+
+    /// Whether an account (login and id) may read a repository (path and id) that not everybody may, asked directly.
+    ///
+    /// # Errors
+    /// [`HubError`] where the platform does not say.
+    pub async fn may_read(&self, key: &Key, repository: (&str, &str), account: (&str, &str)) -> Result<bool, HubError> {
+        self.0.hosting.may_read(self, key, repository, account).await
     }
 
     /// What became of a repository that lists do not show any more.

@@ -18,6 +18,8 @@ pub struct Local {
     pub primary: bool,
     /// Whether all repositories become packages, and not only new ones.
     pub all_packages: bool,
+    /// Whether what everybody may read there counts for members.
+    pub follow_visibility: bool,
     /// When the synchronization was added; none: before all repositories.
     pub added_at: Option<Timestamp>,
     /// Whether nothing was ever synchronized, so that all that a plan shows counts as asked for.

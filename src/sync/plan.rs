@@ -51,13 +51,28 @@ pub struct Questions {
     pub members: Vec<(String, String)>,
     /// What became of these repositories: path and id.
     pub repositories: Vec<(String, String)>,
+    /// Whether these read what they are not listed for any more: one repository of each account.
+    pub readers: Vec<Reading>,
+}
+
+/// The question whether somebody reads a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The account.
+    pub account: String,
+    /// What people call it.
+    pub login: String,
+    /// The repository.
+    pub repository: String,
+    /// Its path.
+    pub path: String,
 }
 
 impl Questions {
     /// Whether there is nothing to ask.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.repositories.is_empty()
+        self.members.is_empty() && self.repositories.is_empty() && self.readers.is_empty()
     }
 }
 

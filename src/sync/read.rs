@@ -64,6 +64,7 @@ pub(super) fn local(org: OrgId, db: &Connection, sync: &Sync, url_policy: UrlPol
     Ok(Local {
         primary: sync.primary,
         all_packages: sync.packages == "all",
+        follow_visibility: sync.follow_visibility,
         added_at: Some(sync.created_at),
         first: sync.confirmed_at.is_none(),
         has_given_owner: members::given(org, db, None)?.iter().any(|(_, role)| *role == Role::Owner),

@@ -8,7 +8,7 @@ use url::Url;
 use super::api::{Api, As, Ask, part, parts};
 use super::installation::{self, Grant};
 use super::wire::Repository;
-use super::{GitHub, credential, hooks, hosts, organization, people, refusal, webhook};
+use super::{GitHub, credential, hooks, hosts, organization, people, readers, refusal, webhook};
 use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Refused};
 use crate::platform::hub::{
@@ -43,6 +43,16 @@ impl Hosting for GitHub {
         id: &'a str,
     ) -> BoxFuture<'a, Result<bool, HubError>> {
         async move { people::is_member(&Api::new(at, key), organization, login, id).await }.boxed()
+    }
+
+    fn may_read<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        repository: (&'a str, &'a str),
+        account: (&'a str, &'a str),
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        async move { readers::may_read(&Api::new(at, key), repository.0, account).await }.boxed()
     }
 
     fn fate<'a>(

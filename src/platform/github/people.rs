@@ -193,21 +193,27 @@ async fn profile(reader: &Reader<'_>, login: &str) -> Result<Option<Person>, Hub
     }
 }
 
+/// What an account is called now. Logins change, and what counts is the account; an Enterprise Server before 3.14 does not
+/// tell by the id.
+///
+/// # Errors
+/// [`HubError`].
+pub(super) async fn current_login(api: &Api<'_>, login: &str, id: Option<u64>) -> Result<String, HubError> {
+    let Some(id) = id else { return Ok(login.to_owned()) };
+    match api.read::<Person>(&format!("/user/{id}"), "read an account").await {
+        Ok(person) => Ok(person.login),
+        Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => Ok(login.to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether an account is a member, asked directly.
 ///
 /// # Errors
 /// [`HubError`].
 pub(super) async fn is_member(api: &Api<'_>, org: &str, login: &str, id: &str) -> Result<bool, HubError> {
-    // Logins change, and what counts is the account. An Enterprise Server before 3.14 does not tell by the id.
     let number: Option<u64> = id.parse().ok();
-    let current = match number {
-        Some(number) => match api.read::<Person>(&format!("/user/{number}"), "read an account").await {
-            Ok(person) => person.login,
-            Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => login.to_owned(),
-            Err(error) => return Err(error),
-        },
-        None => login.to_owned(),
-    };
+    let current = current_login(api, login, number).await?;
     let what = format!("read the membership of {current} in {org}");
     let ask = Ask::get(api.url(&format!("/orgs/{}/memberships/{}", part(org), part(&current))));
     let answer = api.ask(&ask).await?;

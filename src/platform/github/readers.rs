@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::future::try_join_all;
 
-use super::api::{part, parts};
-use super::people::{People, account};
+use super::api::{Api, part, parts};
+use super::people::{self, People, account};
 use super::reading::Reader;
-use super::wire::{Organization, Permissions, Person};
+use super::wire::{Organization, Permissions, Person, Right};
 use crate::access::facts::GrantKind;
 use crate::platform::answer::printable;
 use crate::platform::hub::HubError;
@@ -133,6 +133,22 @@ fn value(person: &Person, repository: &RemoteRepository, kind: GrantKind) -> Rem
         _ => format!("GitHub lets them in ({role})"),
     };
     RemoteReader { account: account(person), repository: repository.id.clone(), kind, detail, until: None }
+}
+
+/// Whether an account (login and id) may read a repository, asked directly.
+///
+/// # Errors
+/// [`HubError`] where GitHub does not say.
+pub(super) async fn may_read(api: &Api<'_>, path: &str, (login, id): (&str, &str)) -> Result<bool, HubError> {
+    let id: Option<u64> = id.parse().ok();
+    let login = people::current_login(api, login, id).await?;
+    let url = format!("/repos/{}/collaborators/{}/permission", parts(path), part(&login));
+    let right: Right = api.read(&url, &format!("ask what {login} may do with {path}")).await?;
+    // Somebody else may have the login by now: of the one who was asked about it says nothing.
+    if id.is_some() && right.user.map(|user| user.id) != id {
+        return Err(HubError::NotFound(format!("{} does not know the account {login} any more.", api.name())));
+    }
+    Ok(right.permission != "none")
 }
 
 /// Of whom it is known already why they read what.

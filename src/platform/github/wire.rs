@@ -65,6 +65,15 @@ pub(super) struct Person {
     pub suspended_at: Option<String>,
 }
 
+/// `GET /repos/{owner}/{repo}/collaborators/{login}/permission`.
+#[derive(Deserialize)]
+pub(super) struct Right {
+    /// `admin`, `write`, `read` or `none`.
+    pub permission: String,
+    /// Whose it is.
+    pub user: Option<Person>,
+}
+
 /// What may be done with a repository; who may anything may read.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Permissions {

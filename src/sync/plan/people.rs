@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::guard::{Loss, judge};
-use super::{Draft, QUESTIONS, names};
+use super::guard::{Cause, Loss, Verdict, judge, judge_causes};
+use super::{Draft, QUESTIONS, Reading, names};
 use crate::access::facts::GrantKind;
 use crate::access::role::Role;
-use crate::platform::remote::{Kind, RemoteMember};
+use crate::platform::remote::{Kind, RemoteMember, RemoteRepository, Visibility};
 use crate::sync::change::{Action, Change, Deed, Membership, Subject};
 use crate::sync::local::Reader;
 
@@ -129,7 +129,7 @@ impl Draft<'_> {
             && !wanted.values().any(|member| is_owner(&member))
     }
 
-    fn add_and_change(&mut self, wanted: &BTreeMap<&str, &RemoteMember>, owners: &super::guard::Verdict) {
+    fn add_and_change(&mut self, wanted: &BTreeMap<&str, &RemoteMember>, owners: &Verdict) {
         for (id, member) in wanted {
             let mut as_what = Membership {
                 there: member.role,
@@ -176,10 +176,11 @@ impl Draft<'_> {
             let key = (reader.account.id.clone(), reader.repository.clone(), reader.kind);
             wanted.insert(key, Reader { detail: reader.detail.clone(), until: reader.until });
         }
-        let paths: BTreeMap<&str, &str> =
-            self.remote.repositories.iter().map(|one| (one.id.as_str(), one.path.as_str())).collect();
-        let path =
-            |repository: &str| paths.get(repository).map_or_else(|| repository.to_owned(), |path| (*path).to_owned());
+        let listed: BTreeMap<&str, &RemoteRepository> =
+            self.remote.repositories.iter().map(|one| (one.id.as_str(), one)).collect();
+        let path = |repository: &str| {
+            listed.get(repository).map_or_else(|| repository.to_owned(), |repository| repository.path.clone())
+        };
         for ((account, repository, by), reader) in &wanted {
             let before = self.local.readers.get(&(account.clone(), repository.clone(), *by));
             if before == Some(reader) {
@@ -204,13 +205,22 @@ impl Draft<'_> {
             .local
             .readers
             .iter()
-            .filter(|(key, _)| !wanted.contains_key(*key) && paths.contains_key(key.1.as_str()))
+            .filter(|(key, _)| !wanted.contains_key(*key) && listed.contains_key(key.1.as_str()))
             .collect();
-        let losses = lost.iter().map(|(key, _)| Loss::Reader(key.0.clone(), key.1.clone())).collect();
+        let loss = |account: &str, repository: &str| Loss::Reader(account.to_owned(), repository.to_owned());
+        let losses = lost.iter().map(|(key, _)| loss(&key.0, &key.1)).collect();
+        let reads = self.reads_anyway(&wanted);
+        let unexplained = lost.iter().filter(|((account, repository, by), _)| {
+            !self.is_closed(*by, listed[repository.as_str()]) && !reads(account, repository)
+        });
+        let unexplained: BTreeSet<Loss> = unexplained.map(|(key, _)| loss(&key.0, &key.1)).collect();
+        let cause = |loss: &Loss| if unexplained.contains(loss) { Cause::Itself } else { Cause::Shown };
         let (of, told) = (self.local.readers.len(), !self.remote.incomplete.contains(&Kind::Permission));
-        let verdict = judge(losses, of, told, self.leave);
+        let verdict = judge_causes(&losses, of, told, self.leave, &Verdict::default(), cause);
+        drop(reads);
         if verdict.waiting() > 0 {
             self.plan.because.push(format!("{} of {of} permissions of single people would go", verdict.waiting()));
+            self.plan.questions.readers = self.whether_they_read(&verdict, &listed);
         }
         for ((account, repository, by), reader) in lost {
             let change = Change {
@@ -222,6 +232,55 @@ impl Draft<'_> {
             };
             self.push_loss(&verdict, &Loss::Reader(account.clone(), repository.clone()), change);
         }
+    }
+
+    /// Whether an account reads a repository by something else than before, of what is listed.
+    fn reads_anyway<'b>(
+        &'b self,
+        wanted: &'b BTreeMap<(String, String, GrantKind), Reader>,
+    ) -> impl Fn(&str, &str) -> bool + 'b {
+        let all = self.remote.members.iter().filter(|member| member.reads.is_some());
+        let all: BTreeSet<&str> = all.map(|member| member.account.id.as_str()).collect();
+        let single: BTreeSet<(&str, &str)> = wanted.keys().map(|key| (key.0.as_str(), key.1.as_str())).collect();
+        move |account, repository| {
+            let by_team = || {
+                let mut teams = self.remote.teams.iter();
+                teams.any(|team| team.members.contains_key(account) && team.repositories.contains(repository))
+            };
+            all.contains(account) || single.contains(&(account, repository)) || by_team()
+        }
+    }
+
+    /// Whether people were shown a repository that is not shown to everybody any more, or whom that does not concern here.
+    fn is_closed(&self, by: GrantKind, repository: &RemoteRepository) -> bool {
+        by == GrantKind::Base && (repository.visibility == Visibility::Private || !self.local.follow_visibility)
+    }
+
+    /// What to ask about those who would lose access by a list's word alone: one repository of each, and as different ones
+    /// as there are. What everybody may read says nothing of anybody.
+    fn whether_they_read(&self, verdict: &Verdict, listed: &BTreeMap<&str, &RemoteRepository>) -> Vec<Reading> {
+        let mut lost: BTreeMap<&str, Vec<&RemoteRepository>> = BTreeMap::new();
+        for loss in verdict.unconfirmed(self.leave).filter(|loss| verdict.waits(loss)) {
+            let Loss::Reader(account, repository) = loss else { continue };
+            if let Some(repository) =
+                listed.get(repository.as_str()).filter(|one| one.visibility == Visibility::Private)
+            {
+                lost.entry(account).or_default().push(repository);
+            }
+        }
+        let all = lost.len();
+        let chosen =
+            lost.into_iter().enumerate().filter(|(at, _)| all <= QUESTIONS || at % all.div_ceil(QUESTIONS) == 0);
+        let question = |(at, (account, repositories)): (usize, (&str, Vec<&RemoteRepository>))| {
+            let repository = repositories[at % repositories.len()];
+            Reading {
+                account: account.to_owned(),
+                login: self.login(account),
+                repository: repository.id.clone(),
+                path: repository.path.clone(),
+            }
+        };
+        chosen.map(question).collect()
     }
 }
 

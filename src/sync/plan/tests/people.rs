@@ -1,8 +1,11 @@
 //! People and teams: members, owners, teams and what single people read.
 
+use std::collections::BTreeSet;
+
 use super::{done, empty, fresh, lines, member, reader, synchronized, team, world};
 use crate::access::facts::GrantKind;
 use crate::access::role::Role;
+use crate::platform::remote::{RemoteOrganization, RemoteReader, Visibility};
 use crate::sync::change::{Deed, Membership, Subject};
 use crate::sync::local::Local;
 use crate::sync::plan::{Leave, Loss, Plan};
@@ -222,4 +225,63 @@ fn a_membership_says_what_it_is() {
         crate::sync::plan::people::described(&as_what),
         "member (owner there) who reads all repositories: owner of acme"
     );
+}
+
+/// An organization of so many members who read every package by what the platform does not tell.
+fn untold(members: usize, packages: usize) -> RemoteOrganization {
+    let mut remote = world(packages, members, 0);
+    for account in 1..members {
+        let read = |repository| RemoteReader { kind: GrantKind::Sync, ..reader(account, repository) };
+        remote.readers.extend((0..packages).map(read));
+    }
+    remote
+}
+
+#[test]
+fn people_who_would_lose_much_are_asked_about_once_each() {
+    let mut remote = untold(9, 6);
+    let local = synchronized(&remote);
+    remote.readers.clear();
+    remote.repositories[0].visibility = Visibility::Public;
+    let asked = fresh(&remote, &local);
+    assert_eq!((asked.held.len(), asked.changes.len()), (48, 0));
+    let questions = &asked.questions.readers;
+    let accounts: BTreeSet<&str> = questions.iter().map(|one| one.account.as_str()).collect();
+    let repositories: BTreeSet<&str> = questions.iter().map(|one| one.repository.as_str()).collect();
+    assert_eq!((questions.len(), accounts.len()), (8, 8));
+    assert_eq!(repositories.into_iter().collect::<Vec<_>>(), ["1", "2", "3", "4", "5"], "everybody reads the first");
+    let many = fresh(&RemoteOrganization { readers: Vec::new(), ..untold(400, 2) }, &synchronized(&untold(400, 2)));
+    assert!((40..=50).contains(&many.questions.readers.len()), "{}", many.questions.readers.len());
+}
+
+#[test]
+fn whoever_reads_something_by_another_way_loses_nothing() {
+    let mut remote = untold(9, 6);
+    let local = synchronized(&remote);
+    // The platform tells the base permission from now on.
+    remote.readers.clear();
+    for member in &mut remote.members {
+        member.reads = Some(GrantKind::Base);
+    }
+    let told = fresh(&remote, &local);
+    assert_eq!((told.held.len(), told.because.len()), (0, 0));
+    for member in &mut remote.members {
+        member.reads = None;
+    }
+    remote.teams.push(team(5, None, &[1, 2, 3, 4, 5, 6, 7, 8], &[0, 1, 2, 3, 4, 5]));
+    assert_eq!(fresh(&remote, &local).held.len(), 0, "or a team has all of them");
+}
+
+#[test]
+fn a_repository_that_is_not_shown_to_everybody_any_more_is_one_change() {
+    let mut remote = world(1, 30, 0);
+    remote.repositories[0].visibility = Visibility::Internal;
+    remote.readers = (1..30).map(|id| RemoteReader { kind: GrantKind::Base, ..reader(id, 0) }).collect();
+    let local = Local { follow_visibility: true, ..synchronized(&remote) };
+    remote.readers.clear();
+    assert_eq!(fresh(&remote, &local).held.len(), 29, "it is shown still");
+    remote.repositories[0].visibility = Visibility::Private;
+    assert_eq!(fresh(&remote, &local).held.len(), 0);
+    remote.repositories[0].visibility = Visibility::Internal;
+    assert_eq!(fresh(&remote, &Local { follow_visibility: false, ..local }).held.len(), 0, "nobody wants it to count");
 }
