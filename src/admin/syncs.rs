@@ -7,9 +7,10 @@ use super::{Actor, Error, Result, credentials as use_credentials};
 use crate::appliance::Appliance;
 use crate::platform::{Hub, Key};
 use crate::store::accounts::{self, Recorded};
-use crate::store::ids::{CredentialId, JobId, OrgId, SyncId};
+use crate::store::ids::{CredentialId, JobId, OrgId, RunId, SyncId};
 use crate::store::platform_hooks;
 use crate::store::repositories::{self, Repository};
+use crate::store::sync_runs;
 use crate::store::syncs::{self, Counts, Sync};
 use crate::store::{self, Tx};
 use crate::sync::hooks::Hooks;
@@ -392,6 +393,44 @@ fn require_removable(sync: &Sync, all: &[Sync]) -> Result<()> {
         .by_command("`sync promote ID`"));
     }
     Ok(())
+}
+
+/// A synchronization's newest runs, newest first.
+///
+/// # Errors
+/// If there is no such synchronization.
+pub async fn history(appliance: &Appliance, org: OrgId, id: SyncId, limit: i64) -> Result<Vec<sync_runs::Run>> {
+    appliance
+        .database
+        .read(move |db| {
+            found(syncs::by_id(org, db, id)?, id)?;
+            Ok(sync_runs::newest(org, db, id, None, limit)?)
+        })
+        .await
+}
+
+/// What one of its runs changed, in order.
+///
+/// # Errors
+/// If there is no such synchronization or run.
+pub async fn changes(
+    appliance: &Appliance,
+    org: OrgId,
+    id: SyncId,
+    run: RunId,
+    limit: i64,
+) -> Result<Vec<sync_runs::Change>> {
+    appliance
+        .database
+        .read(move |db| {
+            let sync = found(syncs::by_id(org, db, id)?, id)?;
+            if sync_runs::sync_of(org, db, run)? != Some(id) {
+                return Err(Error::not_found(format!("{} has no run {run}, or it was long ago", title(&sync)))
+                    .by_command(format!("`sync history {id}` shows them")));
+            }
+            Ok(sync_runs::changes(org, db, run, 0, limit)?)
+        })
+        .await
 }
 
 /// All repositories that a synchronization saw, by path: which are packages, and why the others are not.

@@ -9,8 +9,9 @@ use super::session::{ACTOR, Session};
 use super::table::{show, table};
 use super::wait::{self, Waiting};
 use crate::admin::syncs::{self, New, Promotion, Summary};
-use crate::store::ids::SyncId;
+use crate::store::ids::{RunId, SyncId};
 use crate::store::organizations::Organization;
+use crate::store::sync_runs::{self, Run};
 use crate::store::syncs::Sync;
 use crate::sync::change::Change;
 use crate::sync::plan::Plan;
@@ -78,10 +79,28 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    /// List the runs, newest first, or what one of them changed
+    History {
+        /// The synchronization's id
+        id: i64,
+        /// What this run changed
+        #[arg(long, value_name = "RUN")]
+        run: Option<i64>,
+        /// At most so many lines
+        #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
     /// Make it the one from which the organization has its owners
     Promote {
         /// The synchronization's id
         id: i64,
+        /// Only say who would become owner, and who would be none any more
+        #[arg(long)]
+        preview: bool,
         #[command(flatten)]
         org: OrgArgument,
     },
@@ -148,9 +167,21 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Run { id, wait, accept, org } => {
             run_now(session, &session.organization(&org).await?, SyncId(id), wait, accept).await
         }
-        Command::Promote { id, org } => {
+        Command::History { id, run, limit, org, format } => {
             let org = session.organization(&org).await?;
-            tell(session, &syncs::promote(appliance, &ACTOR, org.id, SyncId(id)).await?);
+            match run {
+                None => history(session, &org, SyncId(id), limit, &format).await,
+                Some(run) => changes(session, &org, SyncId(id), (RunId(run), limit), &format).await,
+            }
+        }
+        Command::Promote { id, preview, org } => {
+            let org = session.organization(&org).await?;
+            let promotion = if preview {
+                syncs::promotion(appliance, org.id, SyncId(id)).await?
+            } else {
+                syncs::promote(appliance, &ACTOR, org.id, SyncId(id)).await?
+            };
+            tell(session, &promotion, preview);
             Ok(())
         }
         Command::Pause { id, org } => set_paused(session, &session.organization(&org).await?, id, true).await,
@@ -176,6 +207,7 @@ async fn set_paused(session: &Session, org: &Organization, id: i64, paused: bool
 
 async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Result<(), Failure> {
     let all = syncs::list(&session.appliance, org.id).await?;
+    let now = session.appliance.now();
     let json = |one: &Summary| {
         json!({
             "id": one.sync.id,
@@ -194,6 +226,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             "stale_at": one.sync.stale_at,
             "paused_at": one.sync.paused_at,
             "next_run_at": one.sync.next_run_at,
+            "resumes_at": one.sync.resumes_at(now),
         })
     };
     let cells = |one: &Summary| {
@@ -306,13 +339,74 @@ fn held(session: &Session, sync: &Sync) {
     }
 }
 
-fn tell(session: &Session, promotion: &Promotion) {
+fn tell(session: &Session, promotion: &Promotion, preview: bool) {
+    let is = if preview { "would be" } else { "is" };
     for name in &promotion.gain {
-        session.output.note(format!("{name} is an owner now"));
+        session.output.note(format!("{name} {is} an owner now"));
     }
     for name in &promotion.lose {
-        session.output.note(format!("{name} is no owner by another synchronization any more"));
+        session.output.note(format!("{name} {is} no owner by another synchronization any more"));
     }
+}
+
+async fn history(
+    session: &Session,
+    org: &Organization,
+    id: SyncId,
+    limit: i64,
+    format: &ListFormat,
+) -> Result<(), Failure> {
+    let all = syncs::history(&session.appliance, org.id, id, limit).await?;
+    let json = |run: &Run| {
+        json!({
+            "id": run.id,
+            "job": run.job,
+            "cause": run.cause,
+            "started_at": run.started_at,
+            "ended_at": run.ended_at,
+            "outcome": run.outcome,
+            "error": run.error,
+            "notices": run.notices,
+            "requests": run.requests,
+            "unmodified": run.unmodified,
+            "remaining": run.remaining,
+            "resets_at": run.resets_at,
+            "added": run.added,
+            "changed": run.changed,
+            "removed": run.removed,
+        })
+    };
+    let cells = |run: &Run| {
+        let took = run.ended_at.since(run.started_at);
+        vec![
+            run.id.to_string(),
+            run.started_at.floor_to_second().rfc3339(),
+            format!("{:.1} s", took.as_secs_f64()),
+            run.cause.clone(),
+            run.outcome.clone(),
+            run.added.to_string(),
+            run.changed.to_string(),
+            run.removed.to_string(),
+            run.requests.to_string(),
+            run.error.clone().unwrap_or_default(),
+        ]
+    };
+    let heading = ["RUN", "BEGAN", "TOOK", "CAUSE", "OUTCOME", "ADDED", "CHANGED", "REMOVED", "REQUESTS", "ERROR"];
+    Ok(show(&session.output, format, &all, json, &heading, cells)?)
+}
+
+async fn changes(
+    session: &Session,
+    org: &Organization,
+    id: SyncId,
+    (run, limit): (RunId, i64),
+    format: &ListFormat,
+) -> Result<(), Failure> {
+    let all = syncs::changes(&session.appliance, org.id, id, run, limit).await?;
+    let json = |one: &sync_runs::Change| json!({ "action": one.action, "kind": one.kind, "name": one.name, "detail": one.detail });
+    let cells =
+        |one: &sync_runs::Change| vec![one.action.clone(), one.kind.clone(), one.name.clone(), one.detail.clone()];
+    Ok(show(&session.output, format, &all, json, &["ACTION", "KIND", "NAME", "DETAIL"], cells)?)
 }
 
 async fn repositories(session: &Session, org: &Organization, id: SyncId, format: &ListFormat) -> Result<(), Failure> {

@@ -1,11 +1,13 @@
-//! How fast each credential may be used at a platform: how many requests at once, and the pauses that the platform asked for.
+//! How fast each credential may be used at a platform: how many requests at once, how many changes in a time, the pauses that
+//! the platform asked for, and what is left of what it grants.
 //! Whoever synchronizes, installs hooks or tests shares them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex as Queue, Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::hub::Key;
 use crate::clock::Timestamp;
@@ -14,6 +16,11 @@ use crate::clock::Timestamp;
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 /// How often it is doubled.
 const DOUBLINGS: u32 = 5;
+
+/// How long after a change the next one is sent: what GitHub's documentation asks for.
+const BETWEEN_CHANGES: Duration = Duration::from_secs(1);
+/// One request in so many of what is granted is left to those for whom somebody waits.
+const RESERVE: u32 = 10;
 
 /// The lanes of all credentials. Written by whoever is first to use a credential; a lock, because look-ups are rare.
 #[derive(Debug, Default)]
@@ -26,12 +33,26 @@ pub(super) struct Lane {
     turns: Semaphore,
     /// Written and read by the requests, never held while one is under way.
     pause: Mutex<Pause>,
+    /// When something was changed last; held while the next one waits.
+    changed: Queue<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
 struct Pause {
     until: Option<Timestamp>,
     strikes: u32,
+    budget: Option<Budget>,
+}
+
+/// What a platform grants in a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    /// How many requests are left.
+    pub remaining: u32,
+    /// Of how many.
+    pub limit: u32,
+    /// When all of them are granted again.
+    pub resets_at: Timestamp,
 }
 
 impl Pace {
@@ -42,7 +63,8 @@ impl Pace {
             return Arc::clone(lane);
         }
         let turns = Semaphore::new(at_once);
-        let lane = Arc::new(Lane { generation: key.generation, turns, pause: Mutex::default() });
+        let lane =
+            Arc::new(Lane { generation: key.generation, turns, pause: Mutex::default(), changed: Queue::default() });
         lanes.insert(key.credential, Arc::clone(&lane));
         lane
     }
@@ -52,6 +74,27 @@ impl Lane {
     /// Waits for one's turn; it lasts as long as the permit.
     pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
         self.turns.acquire().await.expect("nobody closes it")
+    }
+
+    /// Waits until something may be changed.
+    pub(super) async fn turn_to_change(&self) {
+        let mut changed = self.changed.lock().await;
+        if let Some(last) = *changed {
+            tokio::time::sleep_until(last + BETWEEN_CHANGES).await;
+        }
+        *changed = Some(Instant::now());
+    }
+
+    /// Remembers what is left.
+    pub(super) fn told(&self, budget: Budget) {
+        self.pause().budget = Some(budget);
+    }
+
+    /// Until when work has to wait that leaves a part of what is granted to others, if it has to.
+    pub(super) fn reserved(&self, now: Timestamp) -> Option<Timestamp> {
+        let budget = self.pause().budget?;
+        let is_low = budget.remaining.saturating_mul(RESERVE) < budget.limit;
+        (is_low && budget.resets_at > now).then_some(budget.resets_at)
     }
 
     /// Until when the platform wants to be left alone, if it does.
@@ -87,7 +130,7 @@ impl Lane {
 mod tests {
     use std::time::Duration;
 
-    use super::{Key, Pace};
+    use super::{Budget, Key, Pace};
     use crate::clock::Timestamp;
 
     fn key(generation: i64) -> Key {
@@ -107,5 +150,26 @@ mod tests {
         assert_eq!(strikes, [60, 120, 240, 480, 960, 1920, 1920]);
         lane.well();
         assert_eq!(lane.strike().as_secs(), 60);
+    }
+
+    #[test]
+    fn a_tenth_is_left_to_others() {
+        let (pace, now) = (Pace::default(), Timestamp::from_seconds(1000));
+        let lane = pace.lane(&key(1), 2);
+        let resets_at = now + Duration::from_secs(60);
+        assert_eq!(lane.reserved(now), None, "nobody said anything yet");
+        lane.told(Budget { remaining: 500, limit: 5000, resets_at });
+        assert_eq!(lane.reserved(now), None);
+        lane.told(Budget { remaining: 499, limit: 5000, resets_at });
+        assert_eq!(lane.reserved(now), Some(resets_at));
+        assert_eq!(lane.reserved(resets_at), None);
+    }
+
+    #[tokio::test]
+    async fn changes_come_one_after_the_other() {
+        let pace = Pace::default();
+        let (lane, began) = (pace.lane(&key(1), 2), tokio::time::Instant::now());
+        futures_util::future::join_all((0..3).map(|_| lane.turn_to_change())).await;
+        assert!(began.elapsed() >= Duration::from_secs(2), "{:?}", began.elapsed());
     }
 }

@@ -187,6 +187,8 @@ pub struct Wanted {
     pub manifests: HashMap<String, (Option<String>, Option<String>, bool)>,
     /// Whether what everybody may read counts for members.
     pub follow_visibility: bool,
+    /// Whether nobody waits for it, so that a part of what the platform grants is left to those who do.
+    pub spare: bool,
 }
 
 /// What to ask the platform about again; the rest may come from [`Pages`].

@@ -205,6 +205,17 @@ pub fn by_id(org: OrgId, connection: &Connection, id: RunId) -> Result<Option<Ru
         .optional()?)
 }
 
+/// The synchronization of a run.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn sync_of(org: OrgId, connection: &Connection, id: RunId) -> Result<Option<SyncId>> {
+    Ok(connection
+        .prepare_cached("SELECT sync_id FROM sync_run WHERE org_id = ?1 AND id = ?2")?
+        .query_row((org, id), |row| row.get(0))
+        .optional()?)
+}
+
 /// What a run changed, in order: those after the number `after`, at most `limit`.
 ///
 /// # Errors

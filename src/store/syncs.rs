@@ -1,5 +1,7 @@
 //! Synchronizations: which organizations of platforms are followed, by what credential, and how that goes.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::database::Change;
@@ -46,6 +48,8 @@ pub struct Sync {
     pub stale_at: Option<Timestamp>,
     /// When it runs again by itself.
     pub next_run_at: Timestamp,
+    /// When the run begins that is queued.
+    pub queued_for: Option<Timestamp>,
     /// The digest of the plan that waits for a yes.
     pub held_digest: Option<String>,
     /// What that plan removes: JSON.
@@ -60,6 +64,12 @@ impl Sync {
     pub fn status(&self) -> &str {
         if self.running { "running" } else { self.outcome.as_deref().unwrap_or("new") }
     }
+
+    /// When what came to nothing is tried again by itself, such as when the platform wanted to be left alone.
+    #[must_use]
+    pub fn resumes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.queued_for.filter(|at| *at > now && self.error.is_some() && !self.running)
+    }
 }
 
 const SELECT: &str = "SELECT s.id, s.integration, s.remote, s.remote_id, s.credential_id,
@@ -67,7 +77,8 @@ const SELECT: &str = "SELECT s.id, s.integration, s.remote, s.remote_id, s.crede
         s.is_primary, s.packages, s.follow_visibility, s.created_at, s.paused_at,
         EXISTS (SELECT 1 FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'running'),
         s.last_run_at, s.outcome, s.error, s.confirmed_at, s.stale_at, s.next_run_at,
-        s.held_digest, s.held_plan, s.held_at
+        s.held_digest, s.held_plan, s.held_at,
+        (SELECT j.run_at FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'ready')
     FROM sync s";
 
 fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
@@ -93,6 +104,7 @@ fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
         held_digest: row.get(18)?,
         held_plan: row.get(19)?,
         held_at: row.get(20)?,
+        queued_for: row.get(21)?,
     })
 }
 
@@ -335,9 +347,10 @@ pub fn promotion(org: OrgId, connection: &Connection, id: SyncId) -> Result<(Vec
     )?;
     let rows = statement.query_map((org, id), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let all = rows.collect::<rusqlite::Result<Vec<(String, bool)>>>()?;
-    let (gain, lose): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, gains)| *gains);
-    let names = |all: Vec<(String, bool)>| all.into_iter().map(|(name, _)| name).collect();
-    Ok((names(gain), names(lose)))
+    let names = |which: bool| all.iter().filter(move |(_, gains)| *gains == which).map(|(name, _)| name.clone());
+    let (gain, lose): (BTreeSet<String>, BTreeSet<String>) = (names(true).collect(), names(false).collect());
+    // Whoever owns both stays what they are.
+    Ok((gain.difference(&lose).cloned().collect(), lose.difference(&gain).cloned().collect()))
 }
 
 /// The updates of a synchronization's packages that wait or run, with what people know the package by.

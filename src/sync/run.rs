@@ -15,7 +15,7 @@ use super::read;
 use super::request::{Payload, Reason, SyncKey};
 use crate::appliance::{Appliance, KeyFailed};
 use crate::clock::Timestamp;
-use crate::platform::remote::{Pages, RemoteOrganization, Scope, Touch};
+use crate::platform::remote::{Pages, RemoteOrganization, Scope, Touch, Wanted};
 use crate::platform::{Fate, Hub, HubError, Key};
 use crate::publish::log::Log;
 use crate::store::ids::{JobId, RunId};
@@ -88,6 +88,8 @@ struct Reading<'a> {
 struct Cause {
     begun: Begun,
     everything: bool,
+    /// Whether nobody waits for it.
+    spare: bool,
     hints: Option<i64>,
     touches: Vec<Touch>,
 }
@@ -129,7 +131,8 @@ pub async fn run(
     };
     let begun = Begun { job, cause, started_at };
     appliance.database.write(move |tx| syncs::set_started(key.org, tx, key.sync, started_at)).await?;
-    let cause = Cause { begun, everything, hints: hints.last().map(|hint| hint.id), touches };
+    let spare = payload.everything == Some(Reason::Schedule) && touches.is_empty() && !is_first;
+    let cause = Cause { begun, everything, spare, hints: hints.last().map(|hint| hint.id), touches };
     match attempt(appliance, key, sync, &cause, payload.accept.as_deref(), log).await {
         Ok(report) => Ok(Some(report)),
         Err(error) => {
@@ -156,7 +159,7 @@ async fn attempt(
     let kept = sync.clone();
     let mut pages = appliance.database.read(move |db| read::pages(key.org, db, &kept)).await?;
     let before: BTreeSet<String> = pages.iter().map(|(url, _)| url.to_owned()).collect();
-    let mut reading = Reading::of(appliance, key, sync, scope, &mut pages).await?;
+    let mut reading = Reading::of(appliance, key, sync, (scope, cause.spare), &mut pages).await?;
     reading.leave.announced(&cause.touches);
     tell(&reading.remote, log);
     let mut plan = reading.plan().await?;
@@ -199,7 +202,7 @@ pub async fn preview(appliance: &Appliance, key: SyncKey) -> Result<Plan, RunErr
     let gone = || RunError::Refused("the synchronization was removed meanwhile".to_owned());
     let (sync, mut pages, hints) = found.await?.ok_or_else(gone)?;
     let touches: Vec<Touch> = hints.iter().filter_map(|hint| serde_json::from_str(&hint.touch).ok()).collect();
-    let mut reading = Reading::of(appliance, key, sync, Scope::Everything, &mut pages).await?;
+    let mut reading = Reading::of(appliance, key, sync, (Scope::Everything, false), &mut pages).await?;
     reading.leave.announced(&touches);
     reading.plan().await
 }
@@ -210,7 +213,7 @@ impl<'a> Reading<'a> {
         appliance: &'a Appliance,
         key: SyncKey,
         sync: Sync,
-        scope: Scope,
+        (scope, spare): (Scope, bool),
         pages: &mut Pages,
     ) -> Result<Self, RunError> {
         let refused = |text: String| RunError::Refused(text);
@@ -227,7 +230,7 @@ impl<'a> Reading<'a> {
         let credential = credential.ok_or_else(|| refused("the synchronization has no credential".to_owned()))?;
         let wanted = sync.clone();
         let wanted = appliance.database.read(move |db| read::wanted(key.org, db, &wanted, scope)).await?;
-        let remote = hub.organization(&credential, &wanted, pages).await?;
+        let remote = hub.organization(&credential, &Wanted { spare, ..wanted }, pages).await?;
         if let (Some(id), Some(end)) = (sync.credential, remote.credential_ends) {
             appliance.database.write(move |tx| credentials::set_expiry(key.org, tx, id, Some(end))).await?;
         }

@@ -42,6 +42,8 @@ pub enum Fault {
     Half,
     /// The first half, and the end of the connection.
     Cut,
+    /// What it should be, with one more header.
+    Beside(&'static str, String),
 }
 
 /// What happens where.
@@ -177,6 +179,9 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
         None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
+        Some(Fault::Beside(name, value)) => {
+            shared.simulator.lock().expect("no panic").answer(&asked).with(name, &value)
+        }
         Some(Fault::Half | Fault::Cut) => {
             let mut reply = shared.simulator.lock().expect("no panic").answer(&asked);
             reply.body.truncate(reply.body.len() / 2);
@@ -248,7 +253,7 @@ fn broken(fault: Fault) -> Reply {
             Reply { body: body.into_bytes(), ..Reply::json(200, &serde_json::Value::Null) }
         }
         Fault::Html => Reply::html(200, "<!doctype html><title>Sign in</title><p>Who are you?"),
-        Fault::Mute | Fault::Half | Fault::Cut => unreachable!("it is no answer of its own"),
+        Fault::Mute | Fault::Half | Fault::Cut | Fault::Beside(..) => unreachable!("it is no answer of its own"),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::platform::answer::{pause, trouble};
 use crate::platform::app::below;
 use crate::platform::hub::{Hub, HubError, Key};
 use crate::platform::minted::Token;
-use crate::platform::pace::Lane;
+use crate::platform::pace::{Budget, Lane};
 use crate::platform::remote::Usage;
 
 /// Requests of one credential at once on GitHub's own servers, whose documentation advises against more.
@@ -45,6 +45,8 @@ pub(super) struct Api<'a> {
     pub(super) key: &'a Key,
     root: Url,
     lane: Arc<Lane>,
+    /// Whether a part of what is granted is left to others.
+    spare: bool,
     /// Written by each answer, read at the end.
     seen: Mutex<Seen>,
 }
@@ -116,7 +118,19 @@ impl<'a> Api<'a> {
     pub(super) fn new(hub: &'a Hub, key: &'a Key) -> Self {
         let web = &hub.site().url;
         let at_once = if hosts::is_cloud(web) { AT_ONCE_CLOUD } else { AT_ONCE_SERVER };
-        Self { hub, key, root: hosts::api(web), lane: hub.pace().lane(key, at_once), seen: Mutex::default() }
+        Self {
+            hub,
+            key,
+            root: hosts::api(web),
+            lane: hub.pace().lane(key, at_once),
+            spare: false,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The same, for work that nobody waits for.
+    pub(super) fn sparing(self, spare: bool) -> Self {
+        Self { spare, ..self }
     }
 
     /// An address of the API: `path` begins with a slash, and its parts are to be encoded by [`part`].
@@ -262,7 +276,13 @@ impl<'a> Api<'a> {
         if let Some(until) = self.lane.paused(self.hub.now()) {
             return Err(self.paused(until).into());
         }
+        if ask.method != Method::GET {
+            self.lane.turn_to_change().await;
+        }
         let _turn = self.lane.turn().await;
+        if let Some(until) = self.lane.reserved(self.hub.now()).filter(|_| self.spare) {
+            return Err(self.reserved(until).into());
+        }
         if let Some(until) = self.lane.paused(self.hub.now()) {
             return Err(self.paused(until).into());
         }
@@ -328,6 +348,12 @@ impl<'a> Api<'a> {
             seen.usage.remaining = Some(remaining);
             let reset = header("x-ratelimit-reset").and_then(|text| text.trim().parse().ok());
             seen.usage.resets_at = reset.map(Timestamp::from_seconds);
+            let is_usual = header("x-ratelimit-resource").is_none_or(|resource| resource == "core");
+            if let Some((limit, resets_at)) = number("x-ratelimit-limit").zip(seen.usage.resets_at).filter(|_| is_usual)
+            {
+                let latest = self.hub.now() + Duration::from_secs(LONGEST_PAUSE);
+                self.lane.told(Budget { remaining, limit, resets_at: resets_at.min(latest) });
+            }
         }
         if let Some(scopes) = header("x-oauth-scopes") {
             seen.scopes = Some(scopes.to_owned());
@@ -374,6 +400,18 @@ impl<'a> Api<'a> {
             text: format!(
                 "{} answers no more requests of this credential until {}, because there were too many. Work goes on by \
                  itself then.",
+                self.name(),
+                until.floor_to_second()
+            ),
+            until,
+        }
+    }
+
+    fn reserved(&self, until: Timestamp) -> HubError {
+        HubError::RateLimited {
+            text: format!(
+                "{} grants this credential few more requests until {}, which are left for webhooks and for whoever asks. \
+                 Work goes on by itself then.",
                 self.name(),
                 until.floor_to_second()
             ),

@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
     /// Begins to read.
     pub(super) fn new(hub: &'a Hub, key: &'a Key, wanted: &'a Wanted, pages: &'a mut Pages) -> Self {
         Self {
-            api: Api::new(hub, key),
+            api: Api::new(hub, key).sparing(wanted.spare),
             wanted,
             touched: Touched::of(&wanted.scope),
             pages: Mutex::new(pages),
