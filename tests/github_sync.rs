@@ -14,6 +14,9 @@ mod crowd;
 mod deliveries;
 #[path = "github_sync/faults.rs"]
 mod faults;
+#[path = "support/followed.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod followed;
 #[path = "github_sync/hooks.rs"]
 mod hooks;
 #[path = "support/installation.rs"]

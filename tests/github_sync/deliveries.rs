@@ -118,10 +118,7 @@ fn what_was_taken_is_done_though_the_server_is_killed() {
         for parcel in parcels.into_iter().chain(joined) {
             assert_eq!(answered(&world, parcel), 202);
         }
-        let mut server = world.ours.server.take().unwrap();
-        server.kill().unwrap();
-        server.wait().unwrap();
-        world.ours.serve();
+        world.kill();
         world.comes("the tag is served after all", || world.versions(id).contains(&tag));
         let members = world.github.stage.world().directory.orgs[&world.org].members.len() as u64;
         world.comes("the member is there after all", || world.status()["members"].as_u64() == Some(members));

@@ -29,17 +29,7 @@ fn world() -> World {
 /// Compares, which fails and says `why`, and nothing is another than before.
 #[track_caller]
 fn fails(world: &World, why: &[&str]) {
-    let before = world.status();
-    let said = world.run().failed();
-    let after = world.status();
-    for word in why {
-        assert!(said.to_lowercase().contains(&word.to_lowercase()), "{word:?} is not in: {said}");
-    }
-    assert_eq!(after["status"], "failed", "{after}");
-    assert!(after["error"].as_str().is_some_and(|error| !error.is_empty()), "{after}");
-    for count in ["packages", "teams", "members"] {
-        assert_eq!(after[count], before[count], "{said}");
-    }
+    let said = world.fails(why);
     world.agrees(&said);
     assert!(!said.contains(&world.token), "the token is told: {said}");
 }

@@ -1,0 +1,287 @@
+//! Our server that follows something at a platform, and people who look at both: what is the same whatever the platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use url::Url;
+
+use crate::bare_repository::BareRepository;
+use crate::installation::{Installation, Said};
+use crate::platforms::pushed::Pushed;
+use crate::platforms::visitor::{Arrival, Visitor};
+
+/// How long anything may take that has to come, on a machine that has other things to do.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Somebody with a token of ours.
+pub struct Person {
+    pub id: u64,
+    pub login: String,
+    /// None until they logged in.
+    pub token: Option<String>,
+}
+
+/// Our server and the people. Everybody logs in by one integration.
+pub struct Followed {
+    pub ours: Installation,
+    /// The synchronization's id, once it was added.
+    pub sync: String,
+    pub people: Vec<Person>,
+    /// What is in each repository there, by its number: the package's name, if it is one.
+    pub packages: BTreeMap<u64, Option<String>>,
+    /// The integration's id.
+    integration: &'static str,
+    /// Where the platform listens.
+    platform: SocketAddr,
+    code: tempfile::TempDir,
+}
+
+impl Followed {
+    /// A server with an organization `acme` that follows nothing yet. `integration` is the block of it in the configuration.
+    pub fn new(
+        integration: &'static str,
+        platform: SocketAddr,
+        block: impl FnOnce(&std::path::Path, &str) -> String,
+    ) -> Self {
+        let ours = Installation::start_configured(None, None, block);
+        ours.command("org add acme").done();
+        Self {
+            ours,
+            sync: String::new(),
+            people: Vec::new(),
+            packages: BTreeMap::new(),
+            integration,
+            platform,
+            code: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Our credential of a type for the platform.
+    pub fn credential_of(&self, name: &str, kind: &str, at: &Url, secret: &str) {
+        let host = format!("{}:{}", at.host_str().unwrap(), at.port().unwrap());
+        let words = format!("credential add {name} --type {kind} --host {host} --secret-stdin");
+        self.ours.command_with(&words, secret).done();
+    }
+
+    /// Follows what is called so there, with a credential.
+    pub fn follow_with(&mut self, remote: &str, credential: &str) {
+        let words = format!(
+            "sync add --integration {} --remote {remote} --credential {credential} --primary",
+            self.integration
+        );
+        self.sync = self.ours.command(&words).done();
+        self.run().done();
+    }
+
+    /// Compares everything now.
+    pub fn run(&self) -> Said {
+        self.ours.command(&format!("sync run {} --wait", self.sync))
+    }
+
+    /// What is said of the synchronization.
+    pub fn status(&self) -> Value {
+        let list: Value = serde_json::from_str(&self.ours.command("sync list --json").done()).unwrap();
+        list[0].clone()
+    }
+
+    /// Makes a Git repository with a package `acme/NAME` for a repository there; where it is, and what was pushed to it.
+    pub fn filled(&mut self, id: u64, name: &str) -> (PathBuf, Vec<Pushed>) {
+        let repository = BareRepository::create(&self.folder(id));
+        let package = format!("acme/{name}");
+        let commit = repository.package("refs/heads/main", &package);
+        repository.point("refs/tags/1.0.0", &commit);
+        self.packages.insert(id, Some(package));
+        let refs = vec![Pushed::new("refs/heads/main", &commit), Pushed::new("refs/tags/1.0.0", &commit)];
+        (repository.path, refs)
+    }
+
+    /// Commits a tag to a package's repository, without telling the platform of it.
+    pub fn tag(&self, id: u64, name: &str) -> Pushed {
+        let repository = self.code_of(id);
+        let package = self.packages[&id].clone().unwrap();
+        let commit = repository.package("refs/heads/main", &package);
+        repository.point(&format!("refs/tags/{name}"), &commit);
+        Pushed::new(&format!("refs/tags/{name}"), &commit)
+    }
+
+    fn folder(&self, id: u64) -> PathBuf {
+        self.code.path().join(format!("{id}.git"))
+    }
+
+    /// The Git repository of a repository there.
+    pub fn code_of(&self, id: u64) -> BareRepository {
+        BareRepository::create(&self.folder(id))
+    }
+
+    /// Somebody there, to be looked at from now on.
+    pub fn knows(&mut self, id: u64, login: &str) -> u64 {
+        self.people.push(Person { id, login: login.to_owned(), token: None });
+        id
+    }
+
+    /// The platform's number of somebody.
+    pub fn person_named(&self, login: &str) -> u64 {
+        self.people.iter().find(|person| person.login == login).unwrap().id
+    }
+
+    /// Everybody logs in here by the platform, and makes a token.
+    pub fn log_in(&mut self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for at in 0..self.people.len() {
+            let login = self.people[at].login.clone();
+            if self.people[at].token.is_none() {
+                drop(runtime.block_on(self.visit(&login)));
+                let words = format!("token add --user {login}");
+                self.people[at].token = Some(self.ours.command(&words).done());
+            }
+        }
+    }
+
+    /// What a browser of somebody shows who logged in here by the platform.
+    pub fn page(&self, login: &str, path: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let session = runtime.block_on(self.visit(login));
+        let (status, body) = self.ours.get(path, &format!("Cookie: {session}\r\n"));
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Logs somebody in; the cookies of the session.
+    async fn visit(&self, login: &str) -> String {
+        let browser =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let away = browser.get(self.ours.url(&format!("/auth/{}", self.integration))).send().await.unwrap();
+        let header = |name: &str| away.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        let cookie = header("set-cookie").split(';').next().unwrap().to_owned();
+        let link: Url = header("location").parse().unwrap();
+        let visitor = Visitor::new(self.platform, &["localhost"]);
+        let Arrival::Sent(back) = visitor.allow(&link, login).await else { panic!("{login} was not sent back") };
+        let answer = browser.get(back).header("cookie", cookie).send().await.unwrap();
+        let cookies = answer.headers().get_all("set-cookie").iter().map(|one| one.to_str().unwrap().to_owned());
+        let cookies: Vec<String> = cookies.collect();
+        assert_eq!(answer.status().as_u16(), 303, "{login}: {}", answer.text().await.unwrap());
+        let pairs = cookies.iter().filter_map(|cookie| cookie.split(';').next());
+        pairs.filter(|pair| !pair.ends_with('=')).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The packages that a token of ours shows.
+    pub fn shown(&self, token: &str) -> BTreeSet<String> {
+        let (status, body) = self.ours.get("/repo/acme/packages.json", &format!("Authorization: Bearer {token}\r\n"));
+        if status == 401 || status == 404 {
+            return BTreeSet::new();
+        }
+        assert_eq!(status, 200, "{body}");
+        let body: Value = serde_json::from_str(body.trim()).unwrap_or_else(|_| chunked(&body));
+        let names = body["available-packages"].as_array().unwrap();
+        // For whom there is nothing, there is a name that nobody can have.
+        names.iter().map(|name| name.as_str().unwrap().to_owned()).filter(|name| name != "none/none").collect()
+    }
+
+    /// The packages that somebody's token shows.
+    pub fn shown_to(&self, login: &str) -> BTreeSet<String> {
+        let person = self.people.iter().find(|person| person.login == login).unwrap();
+        self.shown(person.token.as_ref().unwrap())
+    }
+
+    /// Where both sides differ, in words, if that is what the platform lets somebody read.
+    pub fn differences_from(&self, readable: impl Fn(u64) -> BTreeSet<String>) -> Vec<String> {
+        let mut found = Vec::new();
+        for person in &self.people {
+            let shown = self.shown(person.token.as_ref().unwrap());
+            let readable = readable(person.id);
+            let list = |names: BTreeSet<&String>| {
+                let first: Vec<&str> = names.iter().take(5).map(|name| name.as_str()).collect();
+                format!("{} ({})", names.len(), first.join(", "))
+            };
+            if shown != readable {
+                let (more, less) = (shown.difference(&readable).collect(), readable.difference(&shown).collect());
+                found.push(format!("{} sees {} too many and {} too few", person.login, list(more), list(less)));
+            }
+        }
+        found
+    }
+
+    /// What remains of differences that may go away by themselves.
+    pub fn remaining(&self, differences: impl Fn() -> Vec<String>) -> Vec<String> {
+        let started = Instant::now();
+        loop {
+            let found = differences();
+            if found.is_empty() || started.elapsed() > PATIENCE {
+                return found;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits until something is so.
+    #[track_caller]
+    pub fn comes(&self, what: &str, mut it_is_so: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !it_is_so() {
+            assert!(started.elapsed() < PATIENCE, "it never came that {what}:\n{}", self.trace());
+            std::thread::yield_now();
+        }
+    }
+
+    /// The versions of a package that are served.
+    pub fn versions(&self, id: u64) -> BTreeSet<String> {
+        let name = self.packages[&id].clone().unwrap();
+        let said = self.ours.command(&format!("package show {name} --json"));
+        if said.code != Some(0) {
+            return BTreeSet::new();
+        }
+        let shown: Value = serde_json::from_str(&said.out).unwrap();
+        let versions = shown["version_list"].as_array().unwrap();
+        versions.iter().map(|version| version["version"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Compares, which fails and says `why`, and no count is another than before; what was said.
+    #[track_caller]
+    pub fn fails(&self, why: &[&str]) -> String {
+        let before = self.status();
+        let said = self.run().failed();
+        let after = self.status();
+        for word in why {
+            assert!(said.to_lowercase().contains(&word.to_lowercase()), "{word:?} is not in: {said}");
+        }
+        assert_eq!(after["status"], "failed", "{after}");
+        assert!(after["error"].as_str().is_some_and(|error| !error.is_empty()), "{after}");
+        for count in ["packages", "teams", "members"] {
+            assert_eq!(after[count], before[count], "{said}");
+        }
+        said
+    }
+
+    /// What helps to find out why something went wrong.
+    pub fn trace(&self) -> String {
+        let log = self.ours.log();
+        let last: Vec<&str> = log.lines().rev().take(25).collect();
+        format!("{}\n{}", self.status(), last.into_iter().rev().collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Kills the server as nobody should, and starts it again.
+    pub fn kill(&mut self) {
+        let mut server = self.ours.server.take().unwrap();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        self.ours.serve();
+    }
+}
+
+/// A body that came in pieces.
+fn chunked(body: &str) -> Value {
+    let mut whole = String::new();
+    let mut rest = body;
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    serde_json::from_str(&whole).unwrap()
+}
