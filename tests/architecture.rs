@@ -219,6 +219,7 @@ const SPANNING_FUNCTIONS: &[&str] = &[
     "members::organizations_of",
     "platform_deliveries::address",
     "platform_deliveries::is_known",
+    "installations::owner",
     "platform_deliveries::of_installation",
     "platform_deliveries::prune",
     "platform_hooks::prune",

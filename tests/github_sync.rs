@@ -5,6 +5,8 @@
 
 #[path = "github_sync/access.rs"]
 mod access;
+#[path = "github_sync/apps.rs"]
+mod apps;
 #[path = "support/bare_repository.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod bare_repository;

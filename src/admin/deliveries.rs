@@ -3,12 +3,12 @@
 
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
-use crate::platform::event::Delivery;
+use crate::platform::event::{Delivery, InstallationChange};
 use crate::platform::remote::Touch;
 use crate::publish::request::{self, Reason};
 use crate::store::ids::{HookId, JobId};
 use crate::store::platform_deliveries::{self, New};
-use crate::store::{self, Tx};
+use crate::store::{self, Tx, installations};
 use crate::sync::request::{self as runs, SyncKey};
 
 /// Where a delivery came to.
@@ -65,6 +65,7 @@ fn taken(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, size: i64, now: 
     if platform_deliveries::is_known(tx, &receiver.integration, &delivery.guid)? {
         return Ok(Taken::Known);
     }
+    note_suspension(tx, receiver, delivery, now)?;
     let mut queued = None;
     for key in &receiver.syncs {
         let job = queue(tx, *key, delivery, now)?;
@@ -97,6 +98,20 @@ fn foreign<'a>(receiver: &Receiver, delivery: &'a Delivery) -> Option<&'a str> {
         _ => None,
     });
     delivery.pushed.iter().map(|(id, _)| id.as_str()).chain(touched).find(|id| *id != own)
+}
+
+/// Notes that an installation of a GitHub App was shut out, or let in again: the run that follows finds out whether that is
+/// still so, and until then people should know.
+fn note_suspension(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, now: Timestamp) -> store::Result<()> {
+    // Only the App's own deliveries speak for all of its installations.
+    let told = delivery.installation.as_ref().filter(|_| receiver.hook.is_none());
+    let Some((id, change)) = told.and_then(|told| Some((told.id, told.change?))) else { return Ok(()) };
+    let Some((org, credential)) = installations::owner(tx, &receiver.integration, id)? else { return Ok(()) };
+    let since = match change {
+        InstallationChange::Deleted | InstallationChange::Suspended => Some(now),
+        InstallationChange::Unsuspended => None,
+    };
+    installations::set_suspended(org, tx, credential, since)
 }
 
 /// Queues what a delivery is worth to one synchronization; the job that is watched to know whether it came to anything.

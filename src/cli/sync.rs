@@ -225,6 +225,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             "confirmed_at": one.sync.confirmed_at,
             "stale_at": one.sync.stale_at,
             "paused_at": one.sync.paused_at,
+            "suspended_at": one.sync.suspended_at,
             "next_run_at": one.sync.next_run_at,
             "resumes_at": one.sync.resumes_at(now),
         })
@@ -235,7 +236,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             sync.id.to_string(),
             syncs::title(sync),
             if sync.primary { "primary".to_owned() } else { String::new() },
-            if sync.paused_at.is_some() { "paused".to_owned() } else { sync.status().to_owned() },
+            word(sync).to_owned(),
             one.counts.packages.to_string(),
             one.counts.teams.to_string(),
             one.counts.members.to_string(),
@@ -245,6 +246,15 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
     };
     let heading = ["ID", "REMOTE", "", "STATUS", "PACKAGES", "TEAMS", "MEMBERS", "LAST RUN", "ERROR"];
     Ok(show(&session.output, format, &all, json, &heading, cells)?)
+}
+
+/// How a synchronization stands, in a word.
+fn word(sync: &Sync) -> &str {
+    match sync {
+        Sync { paused_at: Some(_), .. } => "paused",
+        Sync { suspended_at: Some(_), running: false, .. } => "suspended",
+        _ => sync.status(),
+    }
 }
 
 async fn plan(session: &Session, org: &Organization, id: SyncId, format: &ListFormat) -> Result<(), Failure> {

@@ -86,8 +86,10 @@ pub(super) fn of_hub_error(error: &HubError, now: Timestamp) -> Outcome {
         }
         HubError::Unavailable(_) | HubError::Malformed(_) => Outcome::Retry { reason, after: None },
         // Somebody has to change something first, and services lock accounts that come with wrong passwords.
-        HubError::Unauthorized(_) | HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_) => {
-            Outcome::GiveUp(reason)
-        }
+        HubError::Unauthorized(_)
+        | HubError::Forbidden { .. }
+        | HubError::Suspended(_)
+        | HubError::NotFound(_)
+        | HubError::Unsupported(_) => Outcome::GiveUp(reason),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
@@ -158,6 +159,9 @@ pub enum HubError {
         /// The permissions that are missing, in the platform's words.
         missing: Vec<String>,
     },
+    /// Somebody there has shut the credential out, and may let it in again any moment.
+    #[error("{0}")]
+    Suspended(String),
     /// There is no such thing, or none that the credential may see.
     #[error("{0}")]
     NotFound(String),
@@ -232,6 +236,11 @@ pub trait Hosting: Send + Sync {
         key: &'a Key,
         path: Option<&'a str>,
     ) -> BoxFuture<'a, Result<GitLogin, HubError>>;
+
+    /// As [`Hub::git_again`]; logins that we did not make are final.
+    fn git_again(&self, _at: &Hub, _key: &Key, _path: &str, _is_unknown: bool, _tries: usize) -> Option<Duration> {
+        None
+    }
 
     /// As [`Hub::diagnose`].
     fn diagnose<'a>(
@@ -392,6 +401,14 @@ impl Hub {
     /// [`HubError`].
     pub async fn git_login(&self, key: &Key, path: Option<&str>) -> Result<GitLogin, HubError> {
         self.0.hosting.git_login(self, key, path).await
+    }
+
+    /// What to do where Git was not let in with what [`Self::git_login`] gave: wait so long, and ask for a login again. None:
+    /// that was the platform's last word. `is_unknown`: the login was not known, while else it opens nothing at `path`;
+    /// `tries`: how often this said to wait before.
+    #[must_use]
+    pub fn git_again(&self, key: &Key, path: &str, is_unknown: bool, tries: usize) -> Option<Duration> {
+        self.0.hosting.git_again(self, key, path, is_unknown, tries)
     }
 
     /// What a credential can and cannot do, for an organization or in general.

@@ -2,6 +2,7 @@
 //! and used until shortly before their end.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,10 +26,27 @@ pub(super) struct Token {
     /// When it ends.
     pub until: Timestamp,
     /// When it was made, by a clock that nobody sets.
-    pub made: Instant,
+    made: Instant,
+    /// Whether the platform ever accepted it. Written and read by the requests that use it; only a hint, so no order matters.
+    accepted: Arc<AtomicBool>,
 }
 
 impl Token {
+    /// A token that is made now, and ends at `until`.
+    pub(super) fn new(secret: SecretString, until: Timestamp) -> Self {
+        Self { secret, until, made: Instant::now(), accepted: Arc::default() }
+    }
+
+    /// The platform accepted it.
+    pub(super) fn accept(&self) {
+        self.accepted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the platform ever accepted it: what it does not accept any more has ended.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
     /// Whether parts of the platform may not know it yet.
     pub(super) fn is_young(&self) -> bool {
         self.made.elapsed() < YOUTH
@@ -78,6 +96,12 @@ impl Minted {
     /// Forgets a token that is not accepted.
     pub(super) fn forget(&self, purpose: &Purpose) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(purpose);
+    }
+
+    /// Whether there is a token for a purpose that parts of the platform may not know yet.
+    pub(super) fn has_young(&self, purpose: &Purpose) -> bool {
+        // Whoever holds it makes one at this moment.
+        self.place(purpose).try_lock().map_or(true, |held| held.as_ref().is_some_and(Token::is_young))
     }
 
     fn place(&self, purpose: &Purpose) -> Place {

@@ -11,7 +11,7 @@ use crate::store::ids::OrgId;
 use crate::store::packages::Package;
 use crate::store::{self, credentials, dists, organizations, packages, readmes};
 use crate::vcs::url::SourceUrl;
-use crate::vcs::{self, Authentication, Credential, Manifest, Progress, Snapshot, UpdateRequest};
+use crate::vcs::{self, Authentication, Credential, Manifest, Progress, Snapshot, UpdateRequest, VcsError};
 
 /// A package, and how to reach its source.
 pub(super) struct Source {
@@ -19,6 +19,36 @@ pub(super) struct Source {
     pub(super) request: UpdateRequest,
     /// Whether the credential is one of a platform, which opens many repositories: that one is closed says little of it.
     pub(super) by_platform: bool,
+    /// Whether the login was made for us by the platform: whatever it says of that, it says nothing of the credential.
+    pub(super) is_minted: bool,
+    /// The credential's row.
+    row: Option<credentials::Credential>,
+}
+
+impl Source {
+    /// Another login, where the platform did not let Git in with one that it has just made, or that it ended early; whether
+    /// there is one. `tries`: how often there was.
+    pub(super) async fn log_in_again(
+        &mut self,
+        appliance: &Appliance,
+        org: OrgId,
+        error: &VcsError,
+        tries: usize,
+    ) -> Result<bool, UpdateError> {
+        let is_unknown = matches!(error, VcsError::AuthFailed { .. });
+        let is_about_login =
+            is_unknown || matches!(error, VcsError::Forbidden { .. } | VcsError::NotFoundOrNoAccess { .. });
+        let Some(row) = self.row.clone().filter(|_| self.is_minted && is_about_login) else { return Ok(false) };
+        let Some(key) = key(appliance, org, &row).await? else { return Ok(false) };
+        let url = &self.request.url;
+        let path = url.decoded_path();
+        let hub = hub(appliance, &row, &key, PlatformKind::GitHub);
+        let after = hub.and_then(|hub| hub.git_again(&key, path.trim_matches('/'), is_unknown, tries));
+        let Some(after) = after else { return Ok(false) };
+        tokio::time::sleep(after).await;
+        self.request.credential = Some(open(appliance, org, &row, url).await?);
+        Ok(true)
+    }
 }
 
 /// Reads from the store what it takes to update `key`; none if the package is gone.
@@ -53,8 +83,10 @@ pub(super) async fn find(
         .map_err(|error| UpdateError::Refused(error.to_string()))?;
     let host_keys = host_keys::known(appliance, &url).await?;
     let by_platform = credential.as_ref().is_some_and(|row| PlatformKind::of_credential(&row.kind).is_some());
-    let credential = match credential {
-        Some(row) => Some(open(appliance, org, &row, &url).await?),
+    let is_minted = credential.as_ref().is_some_and(|row| row.kind == "github-app");
+    let row = credential;
+    let credential = match &row {
+        Some(row) => Some(open(appliance, org, row, &url).await?),
         None => None,
     };
     let request = UpdateRequest {
@@ -68,7 +100,24 @@ pub(super) async fn find(
         host_keys,
         progress: Progress::default(),
     };
-    Ok(Some(Source { package, request, by_platform }))
+    Ok(Some(Source { package, request, by_platform, is_minted, row }))
+}
+
+/// The package's credential, opened; none if it is gone.
+async fn key(appliance: &Appliance, org: OrgId, row: &credentials::Credential) -> Result<Option<Key>, UpdateError> {
+    let refused = |error: KeyFailed| UpdateError::Refused(error.to_string());
+    appliance.platform_key(org, row.id).await.map_err(refused)
+}
+
+/// The platform that a credential is for, if it is configured. There may be several Apps at one GitHub.
+fn hub<'a>(
+    appliance: &'a Appliance,
+    row: &credentials::Credential,
+    key: &Key,
+    platform: PlatformKind,
+) -> Option<&'a Hub> {
+    let hubs = appliance.hubs.for_host(row.host.as_deref().unwrap_or_default(), Some(row.port.unwrap_or(443)));
+    hubs.filter(|hub| hub.site().platform == platform).min_by_key(|hub| !hub.has_app_of(key))
 }
 
 /// The package's credential as it is shown to the server of its repository.
@@ -78,8 +127,7 @@ async fn open(
     row: &credentials::Credential,
     url: &SourceUrl,
 ) -> Result<Credential, UpdateError> {
-    let refused = |error: KeyFailed| UpdateError::Refused(error.to_string());
-    let key = appliance.platform_key(org, row.id).await.map_err(refused)?.ok_or(UpdateError::Interrupted)?;
+    let key = key(appliance, org, row).await?.ok_or(UpdateError::Interrupted)?;
     let fixed = || key.secret.fixed().cloned().ok_or(UpdateError::Interrupted);
     let authentication = match key.kind.as_str() {
         "http-basic" => Authentication::Basic { username: key.username.clone().unwrap_or_default(), secret: fixed()? },
@@ -116,11 +164,7 @@ async fn login(
     platform: PlatformKind,
     url: &SourceUrl,
 ) -> Result<GitLogin, UpdateError> {
-    let hubs = appliance.hubs.for_host(row.host.as_deref().unwrap_or_default(), Some(row.port.unwrap_or(443)));
-    let mut hubs: Vec<&Hub> = hubs.filter(|hub| hub.site().platform == platform).collect();
-    // There may be several Apps at one GitHub.
-    hubs.sort_by_key(|hub| !hub.has_app_of(key));
-    let Some(hub) = hubs.first() else {
+    let Some(hub) = hub(appliance, row, key, platform) else {
         return match key.git_login().await? {
             Some(login) => Ok(login),
             None if row.kind == "github-app" => Err(UpdateError::Refused(format!(

@@ -2,7 +2,8 @@
 
 use super::import::{self, Import};
 use super::log::Log;
-use super::{host_keys, render, source};
+use super::source::{self, Source};
+use super::{host_keys, render};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::derive::{self, Repository, SourceTemplate};
@@ -91,13 +92,14 @@ pub async fn update(
         Some(name) => format!("Asking {} with the credential {name}", source.request.url),
         None => format!("Asking {}", source.request.url),
     });
-    let by_platform = source.by_platform;
+    let (by_platform, is_minted) = (source.by_platform, source.is_minted);
     let (url, host_keys) = (source.request.url.clone(), source.request.host_keys.clone());
-    let read = appliance.vcs.update_of(org.0, source.request).await;
+    let read = read(appliance, key, &mut source, log).await?;
     host_keys::learn(appliance, &url, host_keys.learned()).await?;
     if let Some(credential) = credential {
         let status = match &read {
             Ok(_) => "ok",
+            Err(_) if is_minted => "",
             Err(VcsError::AuthFailed { .. } | VcsError::SshDenied { .. }) => "refused",
             Err(VcsError::Forbidden { .. }) if !by_platform => "refused",
             // What else went wrong says nothing about the credential.
@@ -115,6 +117,25 @@ pub async fn update(
             Ok(Report::Unchanged { unseen })
         }
         Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot, announced_at, log).await,
+    }
+}
+
+/// Reads the repository, with another login where a platform does not know the one that it has made.
+async fn read(
+    appliance: &Appliance,
+    key: PackageKey,
+    source: &mut Source,
+    log: &Log,
+) -> Result<Result<Update, VcsError>, UpdateError> {
+    let mut tries = 0;
+    loop {
+        let read = appliance.vcs.update_of(key.org.0, source.request.clone()).await;
+        let Err(error) = &read else { return Ok(read) };
+        if !source.log_in_again(appliance, key.org, error, tries).await? {
+            return Ok(read);
+        }
+        log.info("It did not accept the login that the platform has made for us: trying again");
+        tries += 1;
     }
 }
 

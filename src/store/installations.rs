@@ -1,6 +1,6 @@
 //! Installations of GitHub Apps: each belongs to one organization here, with the credential that uses it.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::ids::{CredentialId, OrgId};
 use super::{Result, Tx};
@@ -44,4 +44,31 @@ pub fn bind(
     )?
     .execute((integration, installation, org, credential, now))?;
     Ok(Bound::Now)
+}
+
+/// Whose an installation is, if it is anybody's. The installation says whose.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn owner(connection: &Connection, integration: &str, installation: i64) -> Result<Option<(OrgId, CredentialId)>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT org_id, credential_id FROM installation WHERE integration = ?1 AND installation_id = ?2",
+        )?
+        .query_row((integration, installation), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
+}
+
+/// Says since when the installation that a credential uses may do nothing there; none: it is let in. A credential that uses
+/// none is left alone.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_suspended(org: OrgId, tx: &Tx<'_>, credential: CredentialId, since: Option<Timestamp>) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE installation SET suspended_at = ?3
+         WHERE org_id = ?1 AND credential_id = ?2 AND (suspended_at IS NULL) <> (?3 IS NULL)",
+    )?
+    .execute((org, credential, since))?;
+    Ok(())
 }

@@ -46,6 +46,8 @@ pub struct Sync {
     pub confirmed_at: Option<Timestamp>,
     /// Since when what it found does not count, because that is too long ago.
     pub stale_at: Option<Timestamp>,
+    /// Since when the platform shuts out what it reads with, a GitHub App's installation.
+    pub suspended_at: Option<Timestamp>,
     /// When it runs again by itself.
     pub next_run_at: Timestamp,
     /// When the run begins that is queued.
@@ -78,7 +80,8 @@ const SELECT: &str = "SELECT s.id, s.integration, s.remote, s.remote_id, s.crede
         EXISTS (SELECT 1 FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'running'),
         s.last_run_at, s.outcome, s.error, s.confirmed_at, s.stale_at, s.next_run_at,
         s.held_digest, s.held_plan, s.held_at,
-        (SELECT j.run_at FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'ready')
+        (SELECT j.run_at FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'ready'),
+        (SELECT i.suspended_at FROM installation i WHERE i.org_id = s.org_id AND i.credential_id = s.credential_id)
     FROM sync s";
 
 fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
@@ -105,6 +108,7 @@ fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
         held_plan: row.get(19)?,
         held_at: row.get(20)?,
         queued_for: row.get(21)?,
+        suspended_at: row.get(22)?,
     })
 }
 

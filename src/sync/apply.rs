@@ -23,7 +23,7 @@ use crate::store::database::Change as Changed;
 use crate::store::ids::{AccountId, CredentialId, PackageId, RunId, TeamId};
 use crate::store::repositories::{self, Repository};
 use crate::store::sync_runs::{self, Begun, Ended};
-use crate::store::{self, Tx, audit, credentials, packages, sync_hints, sync_people, syncs};
+use crate::store::{self, Tx, audit, credentials, installations, packages, sync_hints, sync_people, syncs};
 
 /// How much is done in one transaction: well below what the writer may be held for.
 const TOGETHER: usize = 300;
@@ -206,6 +206,7 @@ impl Doing<'_> {
         syncs::set_read(org, self.tx, sync, &self.run.read, self.now)?;
         if let Some(credential) = self.run.credential {
             credentials::set_status(org, self.tx, credential, "ok")?;
+            installations::set_suspended(org, self.tx, credential, None)?;
         }
         if let Some(last) = self.run.hints {
             sync_hints::remove_until(org, self.tx, sync, last)?;

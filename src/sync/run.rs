@@ -21,7 +21,7 @@ use crate::publish::log::Log;
 use crate::store::ids::{JobId, RunId};
 use crate::store::sync_runs::{Begun, Ended};
 use crate::store::syncs::{self, Sync};
-use crate::store::{self, credentials, sync_hints, sync_pages, sync_runs};
+use crate::store::{self, credentials, installations, sync_hints, sync_pages, sync_runs};
 
 /// So many things are read one by one after events; beyond, everything is.
 const SINGLE: usize = 300;
@@ -420,12 +420,16 @@ async fn record_failure(appliance: &Appliance, key: SyncKey, begun: Begun, error
     let (now, text) = (appliance.now(), error.to_string());
     let waits = matches!(error, RunError::Hub(HubError::RateLimited { .. }));
     let is_refused = matches!(error, RunError::Hub(HubError::Unauthorized(_)));
+    let is_suspended = matches!(error, RunError::Hub(HubError::Suspended(_)));
     let write = appliance.database.write(move |tx| {
         let SyncKey { org, sync } = key;
         let Some(row) = syncs::by_id(org, tx, sync)? else { return Ok(()) };
         syncs::set_failed(org, tx, sync, &text, !waits)?;
         if let Some(credential) = row.credential.filter(|_| is_refused) {
             credentials::set_status(org, tx, credential, "refused")?;
+        }
+        if let Some(credential) = row.credential.filter(|_| is_suspended) {
+            installations::set_suspended(org, tx, credential, Some(now))?;
         }
         let run = sync_runs::begin(org, tx, sync, begun, now)?;
         let ended = Ended { outcome: "failed", error: Some(text), ..Ended::default() };

@@ -49,7 +49,7 @@ async fn deliver_to_app(request: &HttpRequest, payload: web::Payload, state: &St
     if delivery.is_ping {
         return Ok((StatusCode::OK, "ping"));
     }
-    let Some(Installation { id, .. }) = delivery.installation else {
+    let Some(Installation { id, change }) = delivery.installation else {
         return Ok((StatusCode::OK, "ignored"));
     };
     let integration = hub.site().id.clone();
@@ -58,7 +58,7 @@ async fn deliver_to_app(request: &HttpRequest, payload: web::Payload, state: &St
     let syncs = found.map_err(|error| unstored(state, &error))?;
     let syncs: Vec<_> =
         syncs.into_iter().filter(|(_, _, paused)| !paused).map(|(org, sync, _)| SyncKey { org, sync }).collect();
-    if syncs.is_empty() {
+    if syncs.is_empty() && change.is_none() {
         return Ok((StatusCode::OK, "ignored"));
     }
     take(state, Receiver { integration, hook: None, repository: None, syncs }, delivery, read.size).await

@@ -83,6 +83,9 @@ fn state_of(sync: &Sync) -> Markup {
     if sync.paused_at.is_some() {
         return status(Tone::Neutral, "Paused");
     }
+    if sync.suspended_at.is_some() {
+        return status(Tone::Fail, "Shut out there");
+    }
     match sync.outcome.as_deref() {
         Some("ok") => status(Tone::Ok, "Up to date"),
         Some("held") => status(Tone::Warn, "Waits for you"),
@@ -159,6 +162,9 @@ fn trouble(state: &State, slug: &str, sync: &Sync, now: Timestamp) -> Option<Pro
     let (tone, what, detail) = if let Some(since) = sync.stale_at {
         let text = html! { "Since " (ago(since, now)) " what it found does not count, because nothing has confirmed it for too long: people see only what was given to them here. " (why) };
         (Tone::Fail, format!("Access from {title} is suspended"), text)
+    } else if let Some(since) = sync.suspended_at {
+        let text = html! { "Since " (ago(since, now)) " its installation there is suspended or removed. Nothing was removed here. " (confirmed) " " (why) };
+        (Tone::Fail, format!("The GitHub App of {title} is shut out"), text)
     } else if sync.held_digest.is_some() {
         let text = html! { (why) " Nothing of that was removed; all else goes on." };
         (Tone::Warn, format!("{title} waits for you before it removes something"), text)

@@ -64,8 +64,10 @@ pub(super) struct Seen {
     pub partial: bool,
     /// The version of an Enterprise Server.
     pub version: Option<String>,
-    /// Until when a 403 to a new token is not believed: none any more.
+    /// Whether a 403 to a new token is believed at once.
     settled: bool,
+    /// Whether a 404 to a new token is believed at once.
+    absent: bool,
 }
 
 /// Who asks.
@@ -235,27 +237,34 @@ impl<'a> Api<'a> {
                     continue;
                 }
             };
+            let is_new = token.is_young() && !token.was_accepted();
             let refused = match answer.status {
                 StatusCode::UNAUTHORIZED => is_app,
                 StatusCode::FORBIDDEN => is_app && births < 2 && !self.notes().settled,
+                StatusCode::NOT_FOUND => is_app && births < 2 && is_new && !self.notes().absent,
                 _ => false,
             };
+            if answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED {
+                token.accept();
+            }
             if !refused {
                 return Ok(answer);
             }
-            if let Some(after) = BIRTH.get(births).filter(|_| token.is_young()) {
+            let is_dead = answer.status == StatusCode::UNAUTHORIZED && (!is_new || births == BIRTH.len());
+            if is_dead && !renewed {
+                (renewed, births) = (true, 0);
+                self.hub.minted().forget(&Grant::Everything.purpose(self.key));
+            } else if let Some(after) = BIRTH.get(births).filter(|_| token.is_young()) {
                 births += 1;
                 tokio::time::sleep(*after).await;
-            } else if answer.status == StatusCode::UNAUTHORIZED && !renewed {
-                renewed = true;
-                self.hub.minted().forget(&Grant::Everything.purpose(self.key));
             } else {
                 self.notes().settled = true;
                 return Ok(answer);
             }
-            if births == 2 && answer.status == StatusCode::FORBIDDEN {
+            if births == 2 && answer.status != StatusCode::UNAUTHORIZED {
                 // It was no matter of age: the next ones are believed at once.
-                self.notes().settled = true;
+                self.notes().settled |= answer.status == StatusCode::FORBIDDEN;
+                self.notes().absent |= answer.status == StatusCode::NOT_FOUND;
             }
         }
     }
@@ -268,7 +277,7 @@ impl<'a> Api<'a> {
             As::Key => self.key.secret.token().await?,
             As::App => installation::app_token(self.hub, self.key)?,
         };
-        Ok(Token { secret, until: Timestamp::MAX, made: std::time::Instant::now() })
+        Ok(Token::new(secret, Timestamp::MAX))
     }
 
     /// Asks once, with any token. The answer is no request to come back later, and no page.

@@ -108,7 +108,7 @@ async fn what_is_wrong_with_an_app_is_told() {
     let suspended =
         json!({ "id": 42, "account": { "id": 9, "login": "acme" }, "suspended_at": "2026-01-01T00:00:00Z" });
     github.get("/app/installations/42", &suspended);
-    assert!(matches!(&read().await, HubError::Forbidden { text, .. } if text.contains("suspended")));
+    assert!(matches!(&read().await, HubError::Suspended(text) if text.contains("suspended")));
     github.put("GET /app/installations/42", says(401, &json!({ "message": "A JSON web token could not be decoded" })));
     assert!(matches!(&read().await, HubError::Unauthorized(text) if text.contains("does not match")));
     // A clock that is wrong is taken for GitHub's, once.

@@ -214,7 +214,7 @@ async fn of_app(api: &Api<'_>, organization: Option<&str>, diagnosis: &mut Diagn
         )));
     }
     if found.suspended_at.is_some() {
-        diagnosis.accepted = Some(false);
+        // The credential is right, and works again as soon as somebody wants it: it is not refused for good.
         diagnosis.findings.push(Finding::fail(format!(
             "The installation is suspended: an owner of {account} can lift that under {}.",
             settings(api, &found)

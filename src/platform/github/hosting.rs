@@ -1,5 +1,7 @@
 //! GitHub as a place of code and people.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use oauth2::http::StatusCode;
@@ -18,6 +20,8 @@ use crate::platform::remote::{Pages, RemoteOrganization, Wanted};
 
 /// The user name of every token.
 const GIT_USER: &str = "x-access-token";
+/// How long to wait until Git's side knows a token that was just made.
+const GIT_BIRTH: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 impl Hosting for GitHub {
     fn origins(&self, site: &Site) -> Vec<Url> {
@@ -72,6 +76,10 @@ impl Hosting for GitHub {
         path: Option<&'a str>,
     ) -> BoxFuture<'a, Result<GitLogin, HubError>> {
         git_login(at, key, path).boxed()
+    }
+
+    fn git_again(&self, at: &Hub, key: &Key, path: &str, is_unknown: bool, tries: usize) -> Option<Duration> {
+        git_again(at, key, path, is_unknown, tries)
     }
 
     fn diagnose<'a>(
@@ -145,14 +153,35 @@ async fn fate(api: &Api<'_>, path: &str, id: &str) -> Result<Fate, HubError> {
     })
 }
 
+/// What opens the code of the repository at `path`.
+fn code_of(path: &str) -> Option<Grant> {
+    let name = path.rsplit('/').next().map(|name| name.trim_end_matches(".git"));
+    name.filter(|name| !name.is_empty()).map(|name| Grant::CodeOf(name.to_owned()))
+}
+
+/// A token of an installation is not known everywhere when it was just made, and ends early where somebody ends it.
+fn git_again(at: &Hub, key: &Key, path: &str, is_unknown: bool, tries: usize) -> Option<Duration> {
+    if !installation::is_app(key) {
+        return None;
+    }
+    let purposes: Vec<_> = code_of(path).into_iter().chain([Grant::Code]).map(|grant| grant.purpose(key)).collect();
+    if is_unknown && tries == 0 {
+        purposes.iter().for_each(|purpose| at.minted().forget(purpose));
+        return Some(Duration::ZERO);
+    }
+    let is_young = purposes.iter().any(|purpose| at.minted().has_young(purpose));
+    // A repository that is not there looks the same as one that the token does not open yet.
+    let (patience, waits) = if is_unknown { (&GIT_BIRTH[..], tries - 1) } else { (&GIT_BIRTH[..2], tries) };
+    patience.get(waits).copied().filter(|_| is_young)
+}
+
 async fn git_login(at: &Hub, key: &Key, path: Option<&str>) -> Result<GitLogin, HubError> {
     let login = |secret, until| GitLogin { username: GIT_USER.to_owned(), secret, until };
     if !installation::is_app(key) {
         return Ok(login(key.secret.token().await?, None));
     }
-    let name = path.and_then(|path| path.rsplit('/').next()).map(|name| name.trim_end_matches(".git"));
-    if let Some(name) = name.filter(|name| !name.is_empty()) {
-        match installation::token(at, key, &Grant::CodeOf(name.to_owned())).await {
+    if let Some(grant) = path.and_then(code_of) {
+        match installation::token(at, key, &grant).await {
             Ok(token) => return Ok(login(token.secret, Some(token.until))),
             // It was renamed, or is public and not one of the installation's.
             Err(HubError::Forbidden { missing, .. }) if !missing.is_empty() => {}

@@ -1,7 +1,6 @@
 //! A GitHub App in an organization: its installation, and the tokens of an hour that it is used by.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -15,7 +14,7 @@ use super::app_key::AppKey;
 use super::refusal;
 use crate::clock::Timestamp;
 use crate::outbound::Answer;
-use crate::platform::answer::date;
+use crate::platform::answer::{date, printable};
 use crate::platform::hub::{Hub, HubError, Key};
 use crate::platform::minted::{Purpose, Token};
 
@@ -203,14 +202,11 @@ async fn make(hub: &Hub, key: &Key, grant: &Grant) -> Result<Token, HubError> {
                 found => Some(found?),
             };
             if let Some(found) = found.as_ref().filter(|found| found.suspended_at.is_some()) {
-                return Err(HubError::Forbidden {
-                    text: format!(
-                        "The installation of the GitHub App in {} is suspended: an owner of the organization can lift that \
-                         in its settings under GitHub Apps.",
-                        found.account.login
-                    ),
-                    missing: Vec::new(),
-                });
+                return Err(HubError::Suspended(format!(
+                    "The installation of the GitHub App in {} is suspended: an owner of the organization can lift that in \
+                     its settings under GitHub Apps.",
+                    printable(&found.account.login, 100)
+                )));
             }
             let given = found.map(|found| found.permissions).unwrap_or_default();
             let given = READ.iter().filter(|name| given.contains_key(**name));
@@ -249,5 +245,5 @@ async fn make(hub: &Hub, key: &Key, grant: &Grant) -> Result<Token, HubError> {
     let made: Made = api.json(&answer)?;
     let until = Timestamp::parse_rfc3339(&made.expires_at)
         .map_err(|_| api.malformed("the token of the GitHub App's installation has no end"))?;
-    Ok(Token { secret: made.token, until, made: Instant::now() })
+    Ok(Token::new(made.token, until))
 }

@@ -109,10 +109,15 @@ fn forbidden(site: &Site, key: &Key, answer: &Answer, what: &str) -> HubError {
         ));
     }
     if lower.contains("suspended") {
-        return because(format!(
-            "{name} has suspended this {}: it may not {what} until somebody lifts that there.",
-            if installation::is_app(key) { "installation of the GitHub App" } else { "token's account" }
-        ));
+        return HubError::Suspended(match installation::is_app(key) {
+            true => format!(
+                "{name} has suspended the installation of the GitHub App: it may not {what} until an owner of the \
+                 organization lifts that in its settings under GitHub Apps."
+            ),
+            false => {
+                format!("{name} has suspended the token's account: it may not {what} until somebody lifts that there.")
+            }
+        });
     }
     if lower.contains("ip allow list") {
         return because(format!(

@@ -30,7 +30,6 @@ impl GitHub {
         let (id, hook_id) = (site.new_id(), site.new_id());
         let permissions = permissions.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect();
         let (slug, client_id) = (format!("packages-{id}"), format!("Iv23li{id}"));
-        site.integrations.insert(id, Integration { id, slug, client_id, public_key, permissions });
         let secret = random::hex::<32>();
         let events = [
             "push",
@@ -46,6 +45,9 @@ impl GitHub {
             "organization",
             "meta",
         ];
+        let events: BTreeSet<String> = events.map(str::to_owned).into();
+        let wanted = events.clone();
+        site.integrations.insert(id, Integration { id, slug, client_id, public_key, permissions, events: wanted });
         let own = Hook {
             id: hook_id,
             place: Place::App(id),
@@ -53,7 +55,7 @@ impl GitHub {
             form: false,
             secret: Some(secret.clone()),
             insecure: false,
-            events: events.map(str::to_owned).into(),
+            events,
             active: true,
         };
         site.hooks.all.insert(hook_id, own);
@@ -130,6 +132,16 @@ impl GitHub {
     pub fn birth_lag(&self, requests: u32, status: u16) {
         let mut site = self.stage.world();
         (site.birth_lag, site.birth_status) = (requests, status);
+    }
+
+    /// Makes tokens of installations that are so long from now on.
+    pub fn token_length(&self, length: usize) {
+        self.stage.world().token_length = length;
+    }
+
+    /// Ends all tokens of installations after so many more requests that come with one.
+    pub fn tokens_end_after(&self, requests: u32) {
+        self.stage.world().dying = Some(requests);
     }
 
     /// Sets the platform's clock so many seconds ahead of ours, or behind it.

@@ -13,6 +13,7 @@ const VERSION: &str = "2022-11-28";
 impl Site {
     /// Answers a request below the API's root.
     pub(super) fn api(&mut self, asked: &Asked, path: &str) -> Reply {
+        self.age(asked);
         let reply = match self.obstacle(asked).or_else(|| self.unborn(asked)) {
             Some(reply) => reply,
             None => self.route(asked, path),

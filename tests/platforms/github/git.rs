@@ -8,11 +8,15 @@ use crate::platforms::message::{Asked, Reply};
 
 impl Site {
     /// Answers what Git asks, if it is Git.
-    pub(super) fn git(&self, asked: &Asked) -> Option<Reply> {
+    pub(super) fn git(&mut self, asked: &Asked) -> Option<Reply> {
         let (owner, rest) = asked.path.strip_prefix('/')?.split_once('/')?;
         let (name, rest) = rest.split_once('/')?;
         if !matches!(rest, "info/refs" | "git-upload-pack" | "git-receive-pack" | "HEAD") {
             return None;
+        }
+        // Git's side learns of new tokens later than others do.
+        if let Some(status) = asked.basic().and_then(|(_, token)| self.is_unborn(&token)) {
+            return Some(if status == 401 { sign_in() } else { Reply::text(status, "Repository not found.") });
         }
         Some(self.clone_of(asked, owner, name.strip_suffix(".git").unwrap_or(name), rest))
     }

@@ -18,8 +18,8 @@ use crate::platforms::message::{Asked, Reply};
 const HOUR: i64 = 3600;
 /// Most repositories that a token may name.
 const MOST: usize = 500;
-/// How long tokens are.
-const LENGTH: usize = 520;
+/// How long tokens are, if nobody says otherwise.
+pub(super) const LENGTH: usize = 520;
 
 /// A GitHub App, as far as it is not about logging in.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Integration {
     pub public_key: Vec<u8>,
     /// What it wants to be allowed.
     pub permissions: BTreeMap<String, String>,
+    /// What it wants to be told of.
+    pub events: BTreeSet<String>,
 }
 
 /// An App in an organization.
@@ -92,11 +94,30 @@ impl Site {
 
     /// What is answered to a token that is too new.
     pub(super) fn unborn(&mut self, asked: &Asked) -> Option<Reply> {
-        let status = self.birth_status;
-        let token = self.installation_tokens.get_mut(asked.bearer()?)?;
+        let status = self.is_unborn(asked.bearer()?)?;
+        Some(match status {
+            403 => message(status, "Resource not accessible by integration"),
+            404 => message(status, "Not Found"),
+            _ => message(status, "Bad credentials"),
+        })
+    }
+
+    /// The status for a token that is too new, which is a request older then.
+    pub(super) fn is_unborn(&mut self, token: &str) -> Option<u16> {
+        let token = self.installation_tokens.get_mut(token)?;
         token.unborn = token.unborn.checked_sub(1)?;
-        let said = if status == 403 { "Resource not accessible by integration" } else { "Bad credentials" };
-        Some(message(status, said))
+        Some(self.birth_status)
+    }
+
+    /// Ends all tokens of installations with the last of the requests that were given to them.
+    pub(super) fn age(&mut self, asked: &Asked) {
+        let is_theirs = asked.bearer().is_some_and(|token| self.installation_tokens.contains_key(token));
+        if let Some(left) = self.dying.filter(|_| is_theirs) {
+            self.dying = left.checked_sub(1);
+            if self.dying.is_none() {
+                self.installation_tokens.clear();
+            }
+        }
     }
 
     /// What Apps ask about themselves.
@@ -176,7 +197,7 @@ impl Site {
             "id": app.id, "slug": app.slug, "node_id": format!("A_{}", app.id), "client_id": app.client_id,
             "owner": shapes::account(at, 10_137, "ghost", "User"), "name": app.slug, "description": null,
             "external_url": url, "html_url": url, "created_at": "2020-01-01T00:00:00Z",
-            "updated_at": "2020-01-01T00:00:00Z", "permissions": app.permissions, "events": ["push"],
+            "updated_at": "2020-01-01T00:00:00Z", "permissions": app.permissions, "events": app.events,
             "installations_count": count,
         })
     }
@@ -189,7 +210,7 @@ impl Site {
         json!({
             "id": one.id, "app_id": one.app, "app_slug": app.slug, "client_id": app.client_id, "target_id": one.account,
             "target_type": "Organization", "account": shapes::account(at, one.account, login, "Organization"),
-            "permissions": one.permissions, "events": ["push"], "repository_selection": selection,
+            "permissions": one.permissions, "events": app.events, "repository_selection": selection,
             "access_tokens_url": format!("{}/app/installations/{}/access_tokens", at.api, one.id),
             "repositories_url": format!("{}/installation/repositories", at.api),
             "html_url": format!("{}/organizations/{login}/settings/installations/{}", at.web, one.id),
@@ -217,7 +238,7 @@ impl Site {
         }
         let permissions = granted(&own, &body["permissions"])?;
         let repositories = self.named(&own, &body)?;
-        let token = new_name(own.app);
+        let token = new_name(own.app, self.token_length);
         let expires_at = self.clock() + HOUR;
         let mut shown = json!({
             "token": token, "expires_at": moment(expires_at), "permissions": permissions,
@@ -296,10 +317,15 @@ fn granted(own: &Installation, wanted: &Value) -> Result<BTreeMap<String, String
     Ok(permissions)
 }
 
-/// A token as they are since 2026: long, and with dots in it.
-fn new_name(app: u64) -> String {
+/// A token as they were for years, or as they are since 2026: long, and with dots in it.
+fn new_name(app: u64, length: usize) -> String {
+    if length <= 40 {
+        return format!("ghs_{}", &random::hex::<18>()[..length - 4]);
+    }
     let mut name = format!("ghs_{app}_ey{}.ey{}.", random::hex::<16>(), random::hex::<90>());
-    name.push_str(&random::hex::<200>().replace('0', "-").replace('1', "_"));
-    name.truncate(LENGTH);
+    while name.len() < length {
+        name.push_str(&random::hex::<200>().replace('0', "-").replace('1', "_"));
+    }
+    name.truncate(length);
     name
 }

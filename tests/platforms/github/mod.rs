@@ -84,6 +84,10 @@ pub struct Site {
     /// Requests that do not know a new token of an installation, and what is said to them.
     birth_lag: u32,
     birth_status: u16,
+    /// How long the tokens of installations are.
+    token_length: usize,
+    /// After how many requests all tokens of installations end, if they do.
+    dying: Option<u32>,
     /// Seconds that its clock is ahead of ours, beside those that have gone by.
     offset: i64,
     scheme: &'static str,
@@ -132,6 +136,8 @@ impl GitHub {
             used: 0,
             birth_lag: 0,
             birth_status: 401,
+            token_length: installations::LENGTH,
+            dying: None,
             offset: 0,
             scheme: "http",
             port: 0,

@@ -183,6 +183,7 @@ fn troubles(manager: &Manages, seen: &Seen, state: &State, now: Timestamp) -> Ma
                 p { "Everything was last read " (ago_or_never(sync.confirmed_at, now)) ". If that goes on, what it found stops to count: " code { "jobs.access_max_age" } " in the configuration says when." }
             }))
         }
+        @if let Some(since) = sync.suspended_at { (shut_out(sync, since, now)) }
         @if sync.outcome.as_deref() == Some("failed") {
             (callout(Tone::Fail, "The last run stopped, and removed nothing", &html! {
                 p dir="auto" { (sentence(sync.error.as_deref().unwrap_or("nobody knows why"))) }
@@ -199,6 +200,18 @@ fn troubles(manager: &Manages, seen: &Seen, state: &State, now: Timestamp) -> Ma
             (callout(Tone::Pend, "It is paused", &html! { p { "Since " (ago(since, now)) ". What the platform changes since then is not followed." } }))
         }
     }
+}
+
+/// What it means that the platform does not let the GitHub App in.
+fn shut_out(sync: &Sync, since: Timestamp, now: Timestamp) -> Markup {
+    callout(
+        Tone::Fail,
+        "The GitHub App is shut out",
+        &html! {
+            p { "Since " (ago(since, now)) " its installation in " span class="mono" dir="auto" { (sync.remote) } " is suspended, or removed. An owner there lifts a suspension in the organization's settings, under GitHub Apps; the synchronization then goes on by itself. An App that was removed is installed once more, and its new installation gets a credential of its own." }
+            p { "What is here stays installable. Who may see it counts as it was read last, " (ago_or_never(sync.confirmed_at, now)) ", until " code { "jobs.access_max_age" } " is over." }
+        },
+    )
 }
 
 fn credential_link(manager: &Manages, sync: &Sync) -> Markup {
