@@ -21,6 +21,7 @@ mod minted;
 mod pace;
 mod registration;
 pub mod remote;
+mod rest;
 mod secret;
 
 pub use app::{App, Connection, LoginApp};

@@ -26,7 +26,6 @@ mod refusal;
 mod repositories;
 mod scopes;
 mod teams;
-mod touched;
 mod webhook;
 mod wire;
 

@@ -12,9 +12,7 @@ use tokio::time::Instant;
 use super::hub::Key;
 use crate::clock::Timestamp;
 
-/// The first pause where a platform says that it is asked too fast and not for how long; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// How often it is doubled.
+/// How often a pause is doubled.
 const DOUBLINGS: u32 = 5;
 
 /// How long after a change the next one is sent: what GitHub's documentation asks for.
@@ -109,9 +107,9 @@ impl Lane {
     }
 
     /// The platform wants to be left alone, and does not say for how long: for longer each time.
-    pub(super) fn strike(&self) -> Duration {
+    pub(super) fn strike(&self, first: Duration) -> Duration {
         let mut pause = self.pause();
-        let length = FIRST_PAUSE * 2_u32.pow(pause.strikes.min(DOUBLINGS));
+        let length = first * 2_u32.pow(pause.strikes.min(DOUBLINGS));
         pause.strikes = pause.strikes.saturating_add(1);
         length
     }
@@ -133,6 +131,8 @@ mod tests {
     use super::{Budget, Key, Pace};
     use crate::clock::Timestamp;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     fn key(generation: i64) -> Key {
         Key { credential: 7, generation, kind: "github-token".to_owned(), username: None, secret: "x".into() }
     }
@@ -146,10 +146,10 @@ mod tests {
         assert_eq!(pace.lane(&key(1), 2).paused(now), Some(now + Duration::from_secs(30)));
         assert_eq!(lane.paused(now + Duration::from_secs(30)), None);
         assert_eq!(pace.lane(&key(2), 2).paused(now), None);
-        let strikes: Vec<_> = (0..7).map(|_| lane.strike().as_secs()).collect();
+        let strikes: Vec<_> = (0..7).map(|_| lane.strike(MINUTE).as_secs()).collect();
         assert_eq!(strikes, [60, 120, 240, 480, 960, 1920, 1920]);
         lane.well();
-        assert_eq!(lane.strike().as_secs(), 60);
+        assert_eq!(lane.strike(MINUTE).as_secs(), 60);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Requests to GitHub's REST API with a credential: in turns, with the pauses that GitHub asks for, tried again where that
 //! is safe, and never sent anywhere else. What an answer means is said in one place: `refusal`.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use oauth2::http::{Method, Request, StatusCode, header};
@@ -15,13 +14,13 @@ use super::identity::API_VERSION;
 use super::installation::{self, Grant};
 use super::{ACCEPT, hosts, refusal};
 use crate::clock::Timestamp;
-use crate::outbound::{Answer, CallFailed, Failed};
-use crate::platform::answer::{pause, trouble};
+use crate::outbound::Answer;
+use crate::platform::answer::pause;
 use crate::platform::app::below;
 use crate::platform::hub::{Hub, HubError, Key};
 use crate::platform::minted::Token;
-use crate::platform::pace::{Budget, Lane};
-use crate::platform::remote::Usage;
+use crate::platform::pace::Budget;
+use crate::platform::rest::{Line, Lists, Silent, Walk, Wish, encoded, next_link};
 
 /// Requests of one credential at once on GitHub's own servers, whose documentation advises against more.
 const AT_ONCE_CLOUD: usize = 2;
@@ -29,24 +28,22 @@ const AT_ONCE_CLOUD: usize = 2;
 const AT_ONCE_SERVER: usize = 4;
 /// How long to wait before a request is tried again that got no answer.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
+/// The statuses after which there may be an answer in a moment.
+const AGAIN: [u16; 3] = [502, 503, 504];
 /// How long to wait for GitHub to know a token that it has just made.
 const BIRTH: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// Longest chain of redirects.
 const MAX_REDIRECTS: usize = 5;
-/// Longest pause that is believed, in seconds.
-const LONGEST_PAUSE: u64 = 24 * 3600;
-/// Most pages of a list.
-const MAX_PAGES: usize = 1000;
+/// The first pause where GitHub says that it is asked too fast and not for how long.
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The API, as one credential sees it.
 pub(super) struct Api<'a> {
     pub(super) hub: &'a Hub,
     pub(super) key: &'a Key,
+    pub(super) line: Line<'a>,
     root: Url,
-    lane: Arc<Lane>,
-    /// Whether a part of what is granted is left to others.
-    spare: bool,
     /// Written by each answer, read at the end.
     seen: Mutex<Seen>,
 }
@@ -54,8 +51,6 @@ pub(super) struct Api<'a> {
 /// What answers told beside what was asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
-    /// What it cost.
-    pub usage: Usage,
     /// The scopes of the token; none for tokens that have none.
     pub scopes: Option<String>,
     /// When the token ends.
@@ -103,36 +98,17 @@ impl Ask {
     }
 }
 
-/// Why there is no answer, and whether there may be one in a moment.
-struct Silent {
-    error: HubError,
-    for_now: bool,
-}
-
-impl From<HubError> for Silent {
-    fn from(error: HubError) -> Self {
-        Self { error, for_now: false }
-    }
-}
-
 impl<'a> Api<'a> {
     /// The API for a credential.
     pub(super) fn new(hub: &'a Hub, key: &'a Key) -> Self {
         let web = &hub.site().url;
         let at_once = if hosts::is_cloud(web) { AT_ONCE_CLOUD } else { AT_ONCE_SERVER };
-        Self {
-            hub,
-            key,
-            root: hosts::api(web),
-            lane: hub.pace().lane(key, at_once),
-            spare: false,
-            seen: Mutex::default(),
-        }
+        Self { hub, key, line: Line::new(hub, key, at_once), root: hosts::api(web), seen: Mutex::default() }
     }
 
     /// The same, for work that nobody waits for.
     pub(super) fn sparing(self, spare: bool) -> Self {
-        Self { spare, ..self }
+        Self { line: self.line.sparing(spare), ..self }
     }
 
     /// An address of the API: `path` begins with a slash, and its parts are to be encoded by [`part`].
@@ -145,7 +121,7 @@ impl<'a> Api<'a> {
 
     /// What the platform is called.
     pub(super) fn name(&self) -> &str {
-        &self.hub.site().name
+        self.line.name()
     }
 
     /// What answers told beside what was asked.
@@ -282,38 +258,17 @@ impl<'a> Api<'a> {
 
     /// Asks once, with any token. The answer is no request to come back later, and no page.
     async fn once(&self, ask: &Ask, token: &SecretString) -> Result<Answer, Silent> {
-        if let Some(until) = self.lane.paused(self.hub.now()) {
-            return Err(self.paused(until).into());
-        }
         if ask.method != Method::GET {
-            self.lane.turn_to_change().await;
+            self.line.turn_to_change().await?;
         }
-        let _turn = self.lane.turn().await;
-        if let Some(until) = self.lane.reserved(self.hub.now()).filter(|_| self.spare) {
-            return Err(self.reserved(until).into());
-        }
-        if let Some(until) = self.lane.paused(self.hub.now()) {
-            return Err(self.paused(until).into());
-        }
-        let request = self.request(ask, token)?;
-        self.notes().usage.requests += 1;
-        let sent = self.hub.client().send(request).await;
-        let answer = sent.map_err(|failed| Silent {
-            for_now: is_for_now(&failed),
-            error: HubError::Unavailable(format!("{} cannot be used: {failed}.", self.name())),
-        })?;
+        let _turn = self.line.turn().await?;
+        let answer = self.line.send(self.request(ask, token)?).await?;
         self.note(&answer);
-        self.limits(&answer)?;
+        self.line.heed(&answer, wish(&answer))?;
         if answer.status.is_redirection() {
             return Ok(answer);
         }
-        match trouble(&answer) {
-            None => Ok(answer),
-            Some(trouble) => Err(Silent {
-                for_now: matches!(answer.status.as_u16(), 502..=504),
-                error: HubError::Unavailable(format!("{} cannot be used: {}.", self.name(), trouble.reason())),
-            }),
-        }
+        self.line.genuine(answer, &AGAIN)
     }
 
     fn request(&self, ask: &Ask, token: &SecretString) -> Result<reqwest::Request, HubError> {
@@ -337,33 +292,23 @@ impl<'a> Api<'a> {
             None => Vec::new(),
         };
         let request = request.body(body).ok().and_then(|request| request.try_into().ok());
-        request.ok_or_else(|| {
-            HubError::Unauthorized(format!(
-                "The credential holds characters that no token of {} has: give it a new secret with `credential rotate`.",
-                self.name()
-            ))
-        })
+        request.ok_or_else(|| self.line.unwritable())
     }
 
     /// Remembers what an answer tells beside what was asked.
     fn note(&self, answer: &Answer) {
         let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let number = |name: &str| header(name).and_then(|text| text.trim().parse::<u32>().ok());
-        let mut seen = self.notes();
-        if answer.status == StatusCode::NOT_MODIFIED {
-            seen.usage.unmodified += 1;
-        }
         if let Some(remaining) = number("x-ratelimit-remaining") {
-            seen.usage.remaining = Some(remaining);
             let reset = header("x-ratelimit-reset").and_then(|text| text.trim().parse().ok());
-            seen.usage.resets_at = reset.map(Timestamp::from_seconds);
+            let resets_at = reset.map(Timestamp::from_seconds);
+            self.line.granted(remaining, resets_at);
             let is_usual = header("x-ratelimit-resource").is_none_or(|resource| resource == "core");
-            if let Some((limit, resets_at)) = number("x-ratelimit-limit").zip(seen.usage.resets_at).filter(|_| is_usual)
-            {
-                let latest = self.hub.now() + Duration::from_secs(LONGEST_PAUSE);
-                self.lane.told(Budget { remaining, limit, resets_at: resets_at.min(latest) });
+            if let Some((limit, resets_at)) = number("x-ratelimit-limit").zip(resets_at).filter(|_| is_usual) {
+                self.line.told(Budget { remaining, limit, resets_at });
             }
         }
+        let mut seen = self.notes();
         if let Some(scopes) = header("x-oauth-scopes") {
             seen.scopes = Some(scopes.to_owned());
         }
@@ -376,76 +321,17 @@ impl<'a> Api<'a> {
         seen.partial |= is_partial(answer);
     }
 
-    /// Whether the answer is the wish to be left alone, or the last before it.
-    fn limits(&self, answer: &Answer) -> Result<(), HubError> {
-        let status = answer.status;
-        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
-        let is_spent = header("x-ratelimit-remaining") == Some("0");
-        let now = self.hub.now();
-        let until = |seconds: u64| now + Duration::from_secs(seconds.clamp(1, LONGEST_PAUSE));
-        if status != StatusCode::FORBIDDEN && status != StatusCode::TOO_MANY_REQUESTS {
-            if is_spent && let Some(seconds) = pause(answer) {
-                self.lane.pause_until(until(seconds));
-            }
-            if status.is_success() {
-                self.lane.well();
-            }
-            return Ok(());
-        }
-        let told = header("retry-after").is_some() || is_spent;
-        let end = match pause(answer).filter(|_| told) {
-            Some(seconds) => until(seconds),
-            None if told || status == StatusCode::TOO_MANY_REQUESTS || refusal::is_limit(answer) => {
-                now + self.lane.strike()
-            }
-            None => return Ok(()),
-        };
-        self.lane.pause_until(end);
-        Err(self.paused(end))
-    }
-
-    fn paused(&self, until: Timestamp) -> HubError {
-        HubError::RateLimited {
-            text: format!(
-                "{} answers no more requests of this credential until {}, because there were too many. Work goes on by \
-                 itself then.",
-                self.name(),
-                until.floor_to_second()
-            ),
-            until,
-        }
-    }
-
-    fn reserved(&self, until: Timestamp) -> HubError {
-        HubError::RateLimited {
-            text: format!(
-                "{} grants this credential few more requests until {}, which are left for webhooks and for whoever asks. \
-                 Work goes on by itself then.",
-                self.name(),
-                until.floor_to_second()
-            ),
-            until,
-        }
-    }
-
     /// Reads an answer's JSON.
     ///
     /// # Errors
     /// `Malformed`.
     pub(super) fn json<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, HubError> {
-        // serde's text would quote from the answer.
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            let (line, column) = (error.line(), error.column());
-            self.malformed(&format!(
-                "its answer (HTTP {}) is not what it should be at {line}:{column}",
-                answer.status.as_u16()
-            ))
-        })
+        self.line.json(answer)
     }
 
     /// For what makes no sense.
     pub(super) fn malformed(&self, reason: &str) -> HubError {
-        HubError::Malformed(format!("What {} says was not understood: {reason}.", self.name()))
+        self.line.malformed(reason)
     }
 
     /// Where a list goes on.
@@ -453,8 +339,7 @@ impl<'a> Api<'a> {
     /// # Errors
     /// `Malformed` where that is somebody else's.
     pub(super) fn next(&self, answer: &Answer) -> Result<Option<Url>, HubError> {
-        let links = answer.headers.get_all(header::LINK).iter().filter_map(|value| value.to_str().ok());
-        let Some(next) = links.flat_map(|link| link.split(',')).find_map(next_of) else { return Ok(None) };
+        let Some(next) = next_link(answer) else { return Ok(None) };
         let url = Url::parse(next).map_err(|_| self.malformed("the next page of a list has no address"))?;
         self.own(url).map(Some)
     }
@@ -480,33 +365,52 @@ impl<'a> Api<'a> {
     }
 }
 
-/// The addresses of a list that were seen: one that comes again would go on for ever.
-#[derive(Default)]
-pub(super) struct Walk(HashSet<String>);
+impl Lists for Api<'_> {
+    const FORM: u32 = super::wire::FORM;
 
-impl Walk {
-    /// Goes on to an address.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(super) fn step(&mut self, url: &Url) -> Result<(), String> {
-        if !self.0.insert(url.as_str().to_owned()) {
-            return Err("a list goes in a circle".to_owned());
+    fn line(&self) -> &Line<'_> {
+        &self.line
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.url(path)
+    }
+
+    async fn fetch(&self, url: Url, etag: Option<String>, what: &str) -> Result<Answer, HubError> {
+        self.answered(&Ask { etag, ..Ask::get(url) }, what).await
+    }
+
+    fn next(&self, _url: &Url, answer: &Answer, _items: usize) -> Result<Option<Url>, HubError> {
+        self.next(answer)
+    }
+
+    fn is_whole(&self, answer: &Answer) -> bool {
+        !is_partial(answer)
+    }
+}
+
+/// What an answer says about being asked again: it may be the wish to be left alone, or the last before it.
+fn wish(answer: &Answer) -> Wish {
+    let status = answer.status;
+    let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
+    let is_spent = header("x-ratelimit-remaining") == Some("0");
+    let is_no = status == StatusCode::FORBIDDEN || status == StatusCode::TOO_MANY_REQUESTS;
+    if !is_no {
+        return pause(answer).filter(|_| is_spent).map_or(Wish::GoOn, Wish::Last);
+    }
+    let told = header("retry-after").is_some() || is_spent;
+    match pause(answer).filter(|_| told) {
+        Some(seconds) => Wish::Leave(seconds),
+        None if told || status == StatusCode::TOO_MANY_REQUESTS || refusal::is_limit(answer) => {
+            Wish::LeaveFrom(FIRST_PAUSE)
         }
-        if self.0.len() > MAX_PAGES {
-            return Err(format!("a list has more than {MAX_PAGES} pages"));
-        }
-        Ok(())
+        None => Wish::GoOn,
     }
 }
 
 /// A part of a path as it stands there.
 pub(super) fn part(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
-        .to_string()
-        .replace("%2D", "-")
-        .replace("%5F", "_")
-        .replace("%2E", ".")
+    encoded(text).replace("%2E", ".")
 }
 
 /// A repository's path, as it stands in addresses.
@@ -518,13 +422,6 @@ pub(super) fn parts(path: &str) -> String {
 pub(super) fn is_partial(answer: &Answer) -> bool {
     let sso = answer.headers.get("x-github-sso").and_then(|value| value.to_str().ok());
     sso.is_some_and(|sso| sso.starts_with("partial-results"))
-}
-
-/// `<address>; rel="next"`.
-fn next_of(link: &str) -> Option<&str> {
-    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let is_next = |parameter: &str| matches!(parameter.trim(), "rel=\"next\"" | "rel=next");
-    parameters.split(';').any(is_next).then_some(address)
 }
 
 /// `2026-12-01 00:00:00 UTC`, or with an offset in its place.
@@ -539,20 +436,9 @@ fn expiration(text: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&format!("{date}T{time}{offset}")).ok()
 }
 
-fn is_for_now(failed: &CallFailed) -> bool {
-    matches!(failed, CallFailed::Failed(Failed::ConnectTimeout { .. } | Failed::Silent | Failed::Unreachable(_)))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{expiration, next_of, part};
-
-    #[test]
-    fn links_are_read() {
-        assert_eq!(next_of(r#" <https://a/b?page=2&x=%2C>; rel="next""#), Some("https://a/b?page=2&x=%2C"));
-        assert_eq!(next_of(r#"<https://a/b?page=9>; rel="last""#), None);
-        assert_eq!(next_of("rubbish"), None);
-    }
+    use super::{expiration, part};
 
     #[test]
     fn ends_of_tokens_are_read() {

@@ -12,6 +12,7 @@ use super::refusal;
 use crate::outbound::Answer;
 use crate::platform::answer::printable;
 use crate::platform::hub::{HookPlace, HookState, HubError};
+use crate::platform::rest::Walk;
 
 /// What an organization tells.
 const OF_ORGANIZATION: [&str; 13] = [
@@ -180,7 +181,7 @@ impl<'a> At<'a> {
     async fn by_address(&self) -> Result<Option<Hook>, HubError> {
         let what = "look after the webhooks";
         let mut next = Some(self.api.url(&format!("{}?per_page=100", self.base)));
-        let mut walk = super::api::Walk::default();
+        let mut walk = Walk::default();
         while let Some(url) = next {
             walk.step(&url).map_err(|reason| self.api.malformed(&reason))?;
             let answer = self.asked(&Ask::get(url), what).await?;

@@ -73,7 +73,7 @@ pub(super) async fn read(
         readers,
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
-        usage: seen.usage,
+        usage: reader.api.line.usage(),
         credential_ends: seen.expires_at,
     })
 }
@@ -104,10 +104,7 @@ async fn find(reader: &Reader<'_>) -> Result<Organization, HubError> {
 
 async fn one(reader: &Reader<'_>, name: &str) -> Result<Organization, HubError> {
     let path = format!("/orgs/{}", part(name));
-    let what = format!("read the organization {name}");
-    let read = |answer: &_| Ok(vec![reader.api.json::<Organization>(answer)?]);
-    let found = reader.listed(&path, reader.touched.everything(), &what, read).await?;
-    found.into_iter().next().ok_or_else(|| reader.api.malformed("the organization is empty"))
+    reader.one(&path, reader.touched.everything(), &format!("read the organization {name}")).await
 }
 
 /// The name that the organization has now, where GitHub tells it by the id.

@@ -185,9 +185,8 @@ pub(super) async fn suspended(reader: &Reader<'_>, people: &People) -> Result<Su
 async fn profile(reader: &Reader<'_>, login: &str) -> Result<Option<Person>, HubError> {
     let path = format!("/users/{}", part(login));
     let again = reader.touched.members();
-    let read = |answer: &_| Ok(vec![reader.api.json::<Person>(answer)?]);
-    match reader.listed(&path, again, &format!("read the profile of {login}"), read).await {
-        Ok(found) => Ok(found.into_iter().next()),
+    match reader.one(&path, again, &format!("read the profile of {login}")).await {
+        Ok(found) => Ok(Some(found)),
         Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => Ok(None),
         Err(error) => Err(error),
     }

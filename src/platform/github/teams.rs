@@ -6,10 +6,10 @@ use futures_util::future::{try_join, try_join_all};
 
 use super::api::part;
 use super::reading::Reader;
-use super::touched::above;
 use super::wire::{Person, Team, TeamRepository};
 use crate::platform::hub::HubError;
 use crate::platform::remote::RemoteTeam;
+use crate::platform::rest::{Parents, above};
 
 /// A team as its own lists have it.
 struct Listed {
@@ -24,14 +24,19 @@ struct Listed {
 /// [`HubError`].
 pub(super) async fn read(reader: &Reader<'_>, org: &str) -> Result<Vec<RemoteTeam>, HubError> {
     let path = format!("/orgs/{}/teams?per_page=100", part(org));
-    let before: Vec<Team> = reader.kept(&path).unwrap_or_default();
+    let before = parents(&reader.kept(&path).unwrap_or_default());
     let teams: Vec<Team> = reader.list(&path, reader.touched.teams(), &format!("list the teams of {org}")).await?;
+    let now = parents(&teams);
     let one = |team: &Team| {
-        let again = reader.touched.team(team.id, &teams, &before);
+        let again = reader.touched.team(team.id, &now, &before);
         members_and_repositories(reader, org, team.clone(), again)
     };
     let listed = try_join_all(teams.iter().map(one)).await?;
     Ok(closed(&listed))
+}
+
+fn parents(teams: &[Team]) -> Parents {
+    teams.iter().filter_map(|team| Some((team.id, team.parent.as_ref()?.id))).collect()
 }
 
 async fn members_and_repositories(reader: &Reader<'_>, org: &str, team: Team, again: bool) -> Result<Listed, HubError> {
@@ -60,8 +65,7 @@ async fn members_and_repositories(reader: &Reader<'_>, org: &str, team: Team, ag
 /// Teams have the people of those below them, and the repositories of those above. GitHub's lists say so already; where one
 /// of them does not, the other one's word is enough.
 fn closed(listed: &[Listed]) -> Vec<RemoteTeam> {
-    let parents: BTreeMap<u64, u64> =
-        listed.iter().filter_map(|one| Some((one.team.id, one.team.parent.as_ref()?.id))).collect();
+    let parents: Parents = listed.iter().filter_map(|one| Some((one.team.id, one.team.parent.as_ref()?.id))).collect();
     let by_id: BTreeMap<u64, &Listed> = listed.iter().map(|one| (one.team.id, one)).collect();
     let mut members: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
     let mut repositories: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::wire::Team;
 use crate::platform::remote::{Scope, Touch};
+
+/// The team above each that stands below another one.
+pub(crate) type Parents = BTreeMap<u64, u64>;
 
 /// What is asked for again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Touched {
+pub(crate) struct Touched {
     everything: bool,
     repositories: bool,
     members: bool,
@@ -22,7 +24,7 @@ pub(super) struct Touched {
 
 impl Touched {
     /// What a scope names.
-    pub(super) fn of(scope: &Scope) -> Self {
+    pub(crate) fn of(scope: &Scope) -> Self {
         let mut touched = Self::default();
         match scope {
             Scope::Everything => touched.everything = true,
@@ -67,63 +69,60 @@ impl Touched {
     }
 
     /// Whether this run reads all.
-    pub(super) fn everything(&self) -> bool {
+    pub(crate) fn everything(&self) -> bool {
         self.everything
     }
 
     /// Which repositories there are.
-    pub(super) fn repositories(&self) -> bool {
+    pub(crate) fn repositories(&self) -> bool {
         self.everything || self.repositories
     }
 
     /// Whether this repository has a composer.json, whatever was known.
-    pub(super) fn manifest(&self, repository: &str) -> bool {
+    pub(crate) fn manifest(&self, repository: &str) -> bool {
         self.repository.contains(repository)
     }
 
     /// The members and their roles.
-    pub(super) fn members(&self) -> bool {
+    pub(crate) fn members(&self) -> bool {
         self.everything || self.members
     }
 
     /// Which teams there are.
-    pub(super) fn teams(&self) -> bool {
+    pub(crate) fn teams(&self) -> bool {
         self.everything || self.teams
     }
 
-    /// The people and repositories of a team, given all teams of now and before: what changes in one shows in those above
-    /// it, which have its people, and in those below it, which have its repositories.
-    pub(super) fn team(&self, id: u64, teams: &[Team], before: &[Team]) -> bool {
-        self.everything || [teams, before].iter().any(|teams| self.is_kin(id, teams))
+    /// The people and repositories of a team, given where teams stand now and stood before: what changes in one shows in
+    /// those above it and in those below it, as platforms let people or repositories count there.
+    pub(crate) fn team(&self, id: u64, now: &Parents, before: &Parents) -> bool {
+        self.everything || [now, before].iter().any(|parents| self.is_kin(id, parents))
     }
 
-    fn is_kin(&self, id: u64, teams: &[Team]) -> bool {
-        let parents: BTreeMap<u64, u64> =
-            teams.iter().filter_map(|team| Some((team.id, team.parent.as_ref()?.id))).collect();
-        let touched = |line: &BTreeSet<u64>| line.iter().any(|id| self.team.contains(&id.to_string()));
-        let line = above(id, &parents);
-        touched(&line)
-            || teams.iter().map(|team| above(team.id, &parents)).any(|line| line.contains(&id) && touched(&line))
+    fn is_kin(&self, id: u64, parents: &Parents) -> bool {
+        let touched = |id: &u64| self.team.contains(&id.to_string());
+        let is_below = |inner: &u64| touched(inner) && above(*inner, parents).contains(&id);
+        above(id, parents).iter().any(touched) || parents.keys().any(is_below)
     }
 
     /// Who reads a repository because somebody let them.
-    pub(super) fn readers(&self, repository: &str) -> bool {
+    pub(crate) fn readers(&self, repository: &str) -> bool {
         self.everything || self.readers.contains(repository)
     }
 
     /// Who reads repositories by whatever way: every change of people and teams may show there.
-    pub(super) fn effective(&self, repository: &str) -> bool {
+    pub(crate) fn effective(&self, repository: &str) -> bool {
         self.members() || self.teams() || !self.gone.is_empty() || self.readers(repository)
     }
 
     /// Whether a list that names these accounts is not to be believed.
-    pub(super) fn names_gone(&self, accounts: impl IntoIterator<Item = u64>) -> bool {
+    pub(crate) fn names_gone(&self, accounts: impl IntoIterator<Item = u64>) -> bool {
         !self.gone.is_empty() && accounts.into_iter().any(|account| self.gone.contains(&account.to_string()))
     }
 }
 
 /// A team and those above it; a circle ends where it closes.
-pub(super) fn above(id: u64, parents: &BTreeMap<u64, u64>) -> BTreeSet<u64> {
+pub(crate) fn above(id: u64, parents: &Parents) -> BTreeSet<u64> {
     let (mut line, mut next) = (BTreeSet::new(), Some(id));
     while let Some(id) = next.filter(|id| line.insert(*id)) {
         next = parents.get(&id).copied();
@@ -133,28 +132,23 @@ pub(super) fn above(id: u64, parents: &BTreeMap<u64, u64>) -> BTreeSet<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Touched;
-    use crate::platform::github::wire::{Parent, Team};
+    use super::{Parents, Touched};
     use crate::platform::remote::{Scope, Touch};
-
-    fn team(id: u64, parent: Option<u64>) -> Team {
-        Team { id, slug: id.to_string(), parent: parent.map(|id| Parent { id }) }
-    }
 
     #[test]
     fn what_changes_in_a_team_shows_above_and_below_it() {
         // 1 > 2 > 3, beside them 1 > 4 and 5.
-        let teams = [team(1, None), team(2, Some(1)), team(3, Some(2)), team(4, Some(1)), team(5, None)];
+        let teams = Parents::from([(2, 1), (3, 2), (4, 1)]);
         let touched = Touched::of(&Scope::Touched(vec![Touch::Team("2".to_owned())]));
-        let again: Vec<_> = (1..=5).filter(|id| touched.team(*id, &teams, &[])).collect();
+        let again: Vec<_> = (1..=5).filter(|id| touched.team(*id, &teams, &Parents::new())).collect();
         assert_eq!(again, [1, 2, 3]);
         // It stood below 5 before.
-        let before = [team(2, Some(5)), team(5, None)];
+        let before = Parents::from([(2, 5)]);
         let again: Vec<_> = (1..=5).filter(|id| touched.team(*id, &teams, &before)).collect();
         assert_eq!(again, [1, 2, 3, 5]);
         // A circle ends.
-        let circle = [team(1, Some(2)), team(2, Some(1))];
-        assert!(touched.team(1, &circle, &[]));
+        let circle = Parents::from([(1, 2), (2, 1)]);
+        assert!(touched.team(1, &circle, &Parents::new()));
     }
 
     #[test]
@@ -165,6 +159,12 @@ mod tests {
         let gone = Touched::of(&Scope::Touched(vec![Touch::MemberGone("3".to_owned())]));
         assert!(gone.members() && gone.names_gone([1, 3]) && !gone.names_gone([1, 2]));
         let all = Touched::of(&Scope::Everything);
-        assert!(all.members() && all.teams() && all.repositories() && all.readers("1") && all.team(9, &[], &[]));
+        assert!(
+            all.members()
+                && all.teams()
+                && all.repositories()
+                && all.readers("1")
+                && all.team(9, &Parents::new(), &Parents::new())
+        );
     }
 }
