@@ -13,6 +13,12 @@ impl Headers {
         Self(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
     }
 
+    /// Whether there is a header of this name, which is in lower case.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(one, _)| one == name)
+    }
+
     /// The only header of this name, which is in lower case; none where there are several.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
