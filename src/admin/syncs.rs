@@ -5,7 +5,7 @@ use serde_json::json;
 use super::members::{owners, require_owner};
 use super::{Actor, Error, Result, credentials as use_credentials};
 use crate::appliance::Appliance;
-use crate::platform::{Hub, Key};
+use crate::platform::{Hub, Key, PlatformKind};
 use crate::store::accounts::{self, Recorded};
 use crate::store::ids::{CredentialId, JobId, OrgId, RunId, SyncId};
 use crate::store::platform_hooks;
@@ -99,7 +99,7 @@ fn found(sync: Option<Sync>, id: SyncId) -> Result<Sync> {
 /// If the integration, the name or the credential does not fit, or there is one of that organization already.
 pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> Result<SyncId> {
     let hub = hub(appliance, &new.integration)?;
-    let remote = remote(&new.remote)?;
+    let remote = remote(hub.site().platform, &new.remote)?;
     let recorded = Recorded {
         platform: hub.site().platform.as_str().to_owned(),
         url: hub.site().url.as_str().trim_end_matches('/').to_owned(),
@@ -172,17 +172,19 @@ fn hub<'a>(appliance: &'a Appliance, integration: &str) -> Result<&'a Hub> {
     })
 }
 
-fn remote(text: &str) -> Result<String> {
+fn remote(platform: PlatformKind, text: &str) -> Result<String> {
     let text = text.trim().trim_matches('/');
+    // Only groups of GitLab stand below others.
+    let is_path = platform == PlatformKind::GitLab;
     let is_name = !text.is_empty()
         && text.len() <= LONGEST_REMOTE
-        && text.chars().all(|char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '/' | '~'));
+        && text
+            .chars()
+            .all(|char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '~') || (char == '/' && is_path));
     if is_name {
         return Ok(text.to_owned());
     }
-    Err(Error::invalid(
-        "the organization's name there is what its address ends in, such as `acme` in https://github.example.com/acme",
-    ))
+    Err(Error::invalid(format!("what is followed there is named by {}", platform.organization_hint())))
 }
 
 /// Queues a run that reads everything.

@@ -35,7 +35,7 @@ pub enum Command {
         /// The integration, as config.toml names it
         #[arg(long, value_name = "ID")]
         integration: String,
-        /// A GitHub organization, as its address names it
+        /// A GitHub organization, the path of a GitLab group, a Bitbucket workspace, or the key of a Data Center project
         #[arg(long, value_name = "NAME")]
         remote: String,
         /// The credential that it reads with

@@ -49,6 +49,28 @@ impl PlatformKind {
         Self::ALL.into_iter().find(|one| kind.strip_prefix(one.as_str()).is_some_and(|rest| rest.starts_with('-')))
     }
 
+    /// What the platform calls what an organization here can follow.
+    #[must_use]
+    pub const fn organization(self) -> &'static str {
+        match self {
+            Self::GitHub => "organization",
+            Self::GitLab => "group",
+            Self::BitbucketCloud => "workspace",
+            Self::BitbucketDataCenter => "project",
+        }
+    }
+
+    /// The words for how one is named there.
+    #[must_use]
+    pub const fn organization_hint(self) -> &'static str {
+        match self {
+            Self::GitHub => "what an organization's address ends in, such as `acme`",
+            Self::GitLab => "a group's whole path, such as `acme` or `acme/backend`",
+            Self::BitbucketCloud => "a workspace's id, as its address ends in, such as `acme`",
+            Self::BitbucketDataCenter => "a project's key, such as `ACME`, or `~name` of somebody's own",
+        }
+    }
+
     /// Address of the public service, the default of `url`; Bitbucket Data Center has none.
     #[must_use]
     pub const fn public_url(self) -> Option<&'static str> {

@@ -17,6 +17,7 @@ use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Manages;
+use crate::platform::{Hub, PlatformKind, Site};
 
 /// The fields of the forms.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,7 +57,7 @@ pub async fn add(
 ) -> Result<HttpResponse, PageError> {
     let mut faults = Faults::default();
     if fields.remote.trim().is_empty() {
-        faults.add("remote", "Say which organization, as its address there ends");
+        faults.add("remote", "Say what is followed there");
     }
     if fields.credential.is_empty() {
         faults.add("credential", "Choose what it is read with");
@@ -103,18 +104,13 @@ async fn form_page(
     code: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let credentials = choices(manager, state).await?;
-    let hubs: Vec<(String, String)> = state
-        .appliance
-        .hubs
-        .iter()
-        .map(|hub| (hub.site().id.clone(), format!("{} ({})", hub.site().name, hub.site().url)))
-        .collect();
+    let sites: Vec<&Site> = state.appliance.hubs.iter().map(Hub::site).collect();
     let slug = &manager.organization.slug;
     let content = html! {
         nav class="crumbs" aria-label="Breadcrumb" { a href=(base(manager)) { "Synchronizations" } " /" }
         (head("Follow an organization", &html! { "What it would bring is shown before anything is changed." }, &nothing()))
         (faults.summary())
-        @if hubs.is_empty() {
+        @if sites.is_empty() {
             (callout(Tone::Warn, "No platform is registered that can be followed", &html! {
                 p { "Whoever administers the server registers one in the configuration as " span class="mono" { "[[integration]]" } "." }
             }))
@@ -124,7 +120,7 @@ async fn form_page(
                 div class="row" { a class="btn primary" href={ "/orgs/" (slug) "/credentials/new" } { "Add a credential" } }
             }))
         } @else {
-            (form(manager, &hubs, credentials, fields, faults))
+            (form(manager, &sites, credentials, fields, faults))
         }
     };
     Ok(layout::page_with(code, &manager.chrome(), Here::Syncs, "Follow an organization", &content))
@@ -132,17 +128,20 @@ async fn form_page(
 
 fn form(
     manager: &Manages,
-    hubs: &[(String, String)],
+    sites: &[&Site],
     mut credentials: Vec<(String, String)>,
     fields: &Fields,
     faults: &Faults,
 ) -> Markup {
     credentials.insert(0, (String::new(), "Choose one".to_owned()));
+    let hubs: Vec<(String, String)> =
+        sites.iter().map(|site| (site.id.clone(), format!("{} ({})", site.name, site.url))).collect();
+    let (label, hint) = naming(sites);
     let remote = Input {
         name: "remote",
-        label: "Organization there",
+        label: &label,
         value: &fields.remote,
-        hint: "What its address ends in.",
+        hint: &hint,
         placeholder: "acme",
         autocomplete: "off",
         required: true,
@@ -152,7 +151,7 @@ fn form(
     html! {
         form class="form stack gap" method="post" action={ (base(manager)) "/new" } {
             (csrf(&manager.who.csrf))
-            (select("integration", "Platform", hubs, &fields.integration, "", faults))
+            (select("integration", "Platform", &hubs, &fields.integration, "", faults))
             (remote.markup(faults))
             (select("credential", "Credential", &credentials, &fields.credential, "It reads repositories, teams and members, and installs webhooks where it may.", faults))
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
@@ -165,6 +164,26 @@ fn form(
             }
         }
     }
+}
+
+/// How the field for what is followed is called, and what belongs there, by the platforms that there are.
+fn naming(sites: &[&Site]) -> (String, String) {
+    let is_there = |platform: &PlatformKind| sites.iter().any(|site| site.platform == *platform);
+    let platforms: Vec<PlatformKind> = PlatformKind::ALL.into_iter().filter(is_there).collect();
+    let words: Vec<&str> = platforms.iter().map(|platform| platform.organization()).collect();
+    let mut label = format!("{} there", words.join(" or "));
+    if let Some(first) = label.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let hints = platforms.iter().map(|platform| match platforms.len() {
+        1 => platform.organization_hint().to_owned(),
+        _ => format!("at {} {}", platform.display_name(), platform.organization_hint()),
+    });
+    let mut hint = hints.collect::<Vec<_>>().join("; ").replace('`', "");
+    if let Some(first) = hint.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    (label, format!("{hint}."))
 }
 
 /// Answers `…/terms`.
@@ -223,4 +242,33 @@ async fn terms_page(
         }
     };
     Ok(layout::page_with(code, &manager.chrome(), Here::Syncs, "Terms of the synchronization", &content))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod tests {
+    use super::{PlatformKind, Site, naming};
+
+    #[test]
+    fn what_is_followed_has_the_name_that_its_platform_gives_it() {
+        let site = |platform: PlatformKind| Site {
+            id: "one".to_owned(),
+            platform,
+            url: "https://one.example.com".parse().unwrap(),
+            name: "One".to_owned(),
+            app: None,
+        };
+        let (github, gitlab) = (site(PlatformKind::GitHub), site(PlatformKind::GitLab));
+        let (label, hint) = naming(&[&gitlab]);
+        assert_eq!(
+            (label.as_str(), hint.as_str()),
+            ("Group there", "A group's whole path, such as acme or acme/backend.")
+        );
+        let (label, hint) = naming(&[&gitlab, &github, &gitlab]);
+        assert_eq!(label, "Organization or group there");
+        assert!(
+            hint.starts_with("At GitHub what an organization's address ends in, such as acme; at GitLab a"),
+            "{hint}"
+        );
+    }
 }
