@@ -30,7 +30,7 @@ impl Headers {
 /// A delivery whose signature is right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// What names it, also when it is delivered again.
+    /// What names it, also when it is delivered again; empty where nothing does.
     pub guid: String,
     /// What it calls itself, such as `push` or `team.edited`.
     pub event: String,

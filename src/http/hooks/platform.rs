@@ -136,7 +136,12 @@ const fn refusal(refused: Refused) -> (StatusCode, &'static str) {
 }
 
 async fn take(state: &State, receiver: Receiver, mut delivery: Delivery, size: u64) -> Said {
-    delivery.guid.truncate(LONGEST_GUID);
+    // A header may hold anything, and its characters are not all of one byte.
+    delivery.guid = delivery.guid.chars().take(LONGEST_GUID).collect();
+    if delivery.guid.is_empty() {
+        // What has no name is taken each time that it comes.
+        delivery.guid = random::hex::<16>();
+    }
     match deliveries::take(&state.appliance, receiver, delivery, size).await {
         Ok(Taken::Queued | Taken::Known) => Ok((StatusCode::ACCEPTED, "queued")),
         Ok(Taken::Ignored) => Ok((StatusCode::OK, "ignored")),
