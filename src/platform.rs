@@ -22,6 +22,9 @@ mod pace;
 mod registration;
 pub mod remote;
 mod rest;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod scripted;
 mod secret;
 
 pub use app::{App, Connection, LoginApp};

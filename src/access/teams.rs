@@ -14,6 +14,8 @@ pub struct Team {
     pub parent: Option<i64>,
     /// Whether a synchronization found it.
     pub synchronized: bool,
+    /// Whether its people read what the teams above it have. Those of a subgroup of GitLab do not.
+    pub inherits: bool,
     /// What it was given itself.
     pub own: AccessSet,
 }
@@ -51,7 +53,8 @@ impl Teams {
                 teams.insert(number, team);
             }
             None => {
-                let gone: Vec<i64> = teams.keys().copied().filter(|one| line(&teams, *one).contains(&number)).collect();
+                let gone: Vec<i64> =
+                    teams.keys().copied().filter(|one| above(&teams, *one).contains(&number)).collect();
                 teams.retain(|one, _| *one != number && !gone.contains(one));
             }
         }
@@ -76,7 +79,7 @@ impl Teams {
         self.syncs.get(&number)
     }
 
-    /// A team and those above it, the innermost first.
+    /// A team, and those above it whose packages its people read, the innermost first.
     pub fn line(&self, number: i64) -> impl Iterator<Item = (i64, &Team)> {
         line(&self.teams, number).into_iter().filter_map(|one| Some((one, self.teams.get(&one)?)))
     }
@@ -92,13 +95,24 @@ fn reach(teams: &HashMap<i64, Team>, number: i64) -> AccessSet {
     set
 }
 
-/// The numbers from a team to the outermost one. A circle, which nobody can make, is walked once.
+/// The numbers from a team to the outermost one of which it has anything.
 fn line(teams: &HashMap<i64, Team>, number: i64) -> Vec<i64> {
+    let inherits = |team: &&Team| team.inherits;
+    walked(teams, number, |team| team.filter(inherits).and_then(|team| team.parent))
+}
+
+/// The numbers from a team to the outermost one.
+fn above(teams: &HashMap<i64, Team>, number: i64) -> Vec<i64> {
+    walked(teams, number, |team| team.and_then(|team| team.parent))
+}
+
+/// A circle, which nobody can make, is walked once.
+fn walked(teams: &HashMap<i64, Team>, number: i64, next_of: impl Fn(Option<&Team>) -> Option<i64>) -> Vec<i64> {
     let (mut line, mut seen) = (Vec::new(), HashSet::new());
     let mut next = Some(number);
     while let Some(one) = next.filter(|one| teams.contains_key(one) && seen.insert(*one)) {
         line.push(one);
-        next = teams.get(&one).and_then(|team| team.parent);
+        next = next_of(teams.get(&one));
     }
     line
 }
@@ -111,7 +125,7 @@ mod tests {
 
     fn team(parent: Option<i64>, packages: &[u32]) -> Team {
         let own = AccessSet::of(packages.iter().copied());
-        Team { path: "x".into(), parent, synchronized: false, own }
+        Team { path: "x".into(), parent, synchronized: false, inherits: true, own }
     }
 
     fn teams(list: &[(i64, Team)]) -> Teams {
@@ -128,6 +142,15 @@ mod tests {
         assert_eq!(after.reach(3), Some(&AccessSet::of([2, 3])));
         let after = teams.with(2, None);
         assert!(after.reach(2).is_none() && after.reach(3).is_none() && after.reach(1).is_some());
+    }
+
+    #[test]
+    fn the_people_of_a_subgroup_do_not_read_what_the_groups_above_have() {
+        let group = |parent, packages: &[u32]| Team { inherits: false, ..team(parent, packages) };
+        let teams = teams(&[(1, group(None, &[1, 2])), (2, group(Some(1), &[2]))]);
+        assert_eq!(teams.reach(2), Some(&AccessSet::of([2])));
+        assert_eq!(teams.reach(1), Some(&AccessSet::of([1, 2])));
+        assert!(teams.with(1, None).reach(2).is_none(), "it goes with the one above it");
     }
 
     #[test]

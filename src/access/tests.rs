@@ -101,7 +101,7 @@ fn teams() -> impl Strategy<Value = Teams> {
     let syncs = vec(vec(0..PACKAGES - 5, 0..4).prop_map(AccessSet::of), 0..3);
     (vec(team, 0..5), syncs).prop_map(|(teams, syncs)| {
         let teams = teams.into_iter().enumerate().map(|(number, (parent, synchronized, own))| {
-            (number as i64, Team { path: format!("team-{number}").into(), parent, synchronized, own })
+            (number as i64, Team { path: format!("team-{number}").into(), parent, synchronized, inherits: true, own })
         });
         Teams::of(teams.collect::<HashMap<_, _>>()).with_syncs((0..).zip(syncs).collect())
     })
@@ -202,6 +202,7 @@ proptest! {
 fn plain() -> World {
     let team = |parent, synchronized, packages: &[u32]| Team {
         path: if parent == Some(1) { "web/api".into() } else { "web".into() },
+        inherits: true,
         parent,
         synchronized,
         own: AccessSet::of(packages.iter().copied()),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::members::{owners, require_owner};
 use super::{Actor, Error, Result, credentials as use_credentials};
 use crate::appliance::Appliance;
-use crate::platform::{Hub, Key, PlatformKind};
+use crate::platform::{Hub, HubError, Key, PlatformKind};
 use crate::store::accounts::{self, Recorded};
 use crate::store::ids::{CredentialId, JobId, OrgId, RunId, SyncId};
 use crate::store::platform_hooks;
@@ -104,6 +104,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
         platform: hub.site().platform.as_str().to_owned(),
         url: hub.site().url.as_str().trim_end_matches('/').to_owned(),
     };
+    require_admission(appliance, org, hub, &new.credential, &remote).await?;
     let (actor, now, site) = (actor.clone(), appliance.now(), hub.site().clone());
     appliance
         .database
@@ -134,6 +135,25 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
             Ok(id)
         })
         .await
+}
+
+/// Refuses a credential that the platform says is not enough to read the organization with. What it does not say for now, the
+/// first run will.
+async fn require_admission(appliance: &Appliance, org: OrgId, hub: &Hub, credential: &str, remote: &str) -> Result<()> {
+    let name = credential.to_owned();
+    let credential = appliance.database.read(move |db| use_credentials::find(org, db, &name)).await?;
+    use_credentials::require_platform(&credential, hub.site())?;
+    let key = appliance.platform_key(org, credential.id).await.map_err(|error| Error::invalid(error.to_string()))?;
+    let Some(key) = key else { return Ok(()) };
+    match hub.admits(&key, remote).await {
+        Err(
+            error @ (HubError::Forbidden { .. }
+            | HubError::Unauthorized(_)
+            | HubError::NotFound(_)
+            | HubError::Unsupported(_)),
+        ) => Err(Error::invalid(error.to_string().trim_end_matches('.').to_owned())),
+        _ => Ok(()),
+    }
 }
 
 fn require_new(tx: &Tx<'_>, org: OrgId, new: &New, remote: &str) -> Result<()> {
@@ -263,7 +283,10 @@ pub async fn change(
     id: SyncId,
     (credential, packages): (String, Packages),
 ) -> Result<()> {
-    let site = hub(appliance, &by_id(appliance, org, id).await?.integration)?.site().clone();
+    let sync = by_id(appliance, org, id).await?;
+    let hub = hub(appliance, &sync.integration)?;
+    require_admission(appliance, org, hub, &credential, sync.remote_id.as_ref().unwrap_or(&sync.remote)).await?;
+    let site = hub.site().clone();
     let (actor, now) = (actor.clone(), appliance.now());
     appliance
         .database

@@ -126,7 +126,7 @@ async fn what_a_synchronization_found_belongs_to_whoever_has_the_account() {
     let waiting = "INSERT INTO found_member (org_id, sync_id, account_id, role, active, created_at, expires_at)
         VALUES (?1, 1, 1, 'member', 0, 0, 1800000060000000)";
     instance.found(org, waiting).await;
-    instance.found(org, "INSERT INTO team VALUES (1, ?1, NULL, 1, '7', 'web', 'web', 0, 0)").await;
+    instance.found(org, "INSERT INTO team VALUES (1, ?1, NULL, 1, '7', 'web', 'web', 0, 0, 1)").await;
     instance.found(org, "INSERT INTO team_package SELECT ?1, 1, id FROM package WHERE url_key = 'acme/a'").await;
     instance.found(org, "INSERT INTO team_member (org_id, team_id, account_id, created_at) VALUES (?1, 1, 1, 0)").await;
     assert_eq!(instance.sees(1, "acme"), None, "the account is nobody's");

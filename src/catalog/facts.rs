@@ -158,6 +158,7 @@ fn team(row: &teams::Team, having: Vec<u32>) -> Team {
         path: row.path.as_str().into(),
         parent: row.parent.map(|parent| parent.0),
         synchronized: row.synchronized,
+        inherits: row.inherits,
         own: if row.all_packages { AccessSet::All } else { AccessSet::of(having) },
     }
 }

@@ -1,10 +1,13 @@
 //! What the test of an integration looks at on every platform.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use url::Url;
 
 use super::answer::{date, printable, trouble};
 use super::app::App;
+use super::hub::{Diagnosis, HubError};
 use super::login::{Finding, Level, LoginError};
 use crate::clock::Timestamp;
 use crate::outbound::{Answer, CallFailed};
@@ -12,7 +15,40 @@ use crate::outbound::{Answer, CallFailed};
 /// Largest difference between the clocks that nobody needs to know about, in seconds.
 const SKEW: u64 = 60;
 
+/// How long before its end somebody should think of another token.
+const SOON: Duration = Duration::from_secs(30 * 86_400);
+
+impl Diagnosis {
+    /// Something is wrong.
+    pub(super) fn failed(&mut self, error: HubError) {
+        if matches!(error, HubError::Unauthorized(_)) {
+            self.accepted = Some(false);
+        }
+        let text = error.to_string();
+        self.findings.push(match error {
+            // Nothing is wrong with the credential.
+            HubError::RateLimited { .. } => Finding::warn(text),
+            _ => Finding::fail(text),
+        });
+    }
+}
+
 impl Finding {
+    /// What is to be said of the end of a token.
+    pub(super) fn of_end(end: Timestamp, now: Timestamp) -> Self {
+        let day = end.rfc3339().split('T').next().unwrap_or_default().to_owned();
+        if end <= now {
+            return Self::fail(format!("The token ended on {day}: give the credential a new one."));
+        }
+        let days = end.since(now).as_secs() / 86_400;
+        if end <= now + SOON {
+            return Self::warn(format!(
+                "The token ends on {day}, in {days} days: give the credential a new one before."
+            ));
+        }
+        Self::ok(format!("The token works until {day}."))
+    }
+
     /// It works.
     pub(super) fn ok(text: impl Into<String>) -> Self {
         Self { level: Level::Ok, text: text.into() }

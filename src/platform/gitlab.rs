@@ -6,13 +6,25 @@
 //! - User names and e-mail addresses change hands: people are known by their number.
 //! - Bots (of project and group tokens, service accounts) are users; only `bot` and `state` tell.
 //! - An address counts as the person's only with `confirmed_at`.
+//! - Whatever the credential may not see is said to be not there.
+//! - Membership of a group is inherited by its subgroups, and groups are let into groups and projects with a limit.
+//! - What is to be deleted is renamed first, and is there for days.
 
+mod api;
+mod credential;
 mod diagnosis;
+mod group;
+mod hooks;
+mod hosting;
 mod identity;
-#[cfg_attr(not(test), expect(dead_code, reason = "the reader of groups comes next, and uses it"))]
+mod levels;
+mod people;
+mod projects;
+mod readers;
+mod refusal;
 mod secrets;
-#[cfg_attr(not(test), expect(dead_code, reason = "the reader of groups comes next, and uses it"))]
 mod webhook;
+mod wire;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -71,3 +83,8 @@ fn flow(app: &App) -> CodeFlow {
         extra: &[],
     }
 }
+
+#[cfg(test)]
+#[path = "gitlab/hub_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+mod hub_tests;

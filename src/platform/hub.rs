@@ -1,8 +1,9 @@
 //! A platform as a place of code and people: what synchronizations, credentials and webhooks ask of it. What differs between
 //! platforms hides behind [`Hosting`], in one directory each.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -10,13 +11,13 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::event::{Delivery, Headers, Refused};
-use super::github;
 use super::kind::PlatformKind;
 use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
 use super::remote::{Pages, RemoteOrganization, Wanted};
 use super::secret::Secret;
+use super::{github, gitlab};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
@@ -104,6 +105,8 @@ pub struct HookPlace {
     pub organization: String,
     /// The repository, by path; None: the organization's own hook.
     pub repository: Option<String>,
+    /// The platform's id of it.
+    pub repository_id: Option<String>,
     /// The platform's id of the hook, where we made it before.
     pub remote_id: Option<String>,
     /// The address that is called.
@@ -197,6 +200,21 @@ pub trait Hosting: Send + Sync {
         wanted: &'a Wanted,
         pages: &'a mut Pages,
     ) -> BoxFuture<'a, Result<RemoteOrganization, HubError>>;
+
+    /// As [`Hub::admits`].
+    fn admits<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _organization: &'a str,
+    ) -> BoxFuture<'a, Result<(), HubError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// As [`Hub::announces_every_push`].
+    fn announces_every_push(&self) -> bool {
+        true
+    }
 
     /// As [`Hub::is_member`].
     fn is_member<'a>(
@@ -294,6 +312,8 @@ struct Inner {
     hosting: &'static dyn Hosting,
     pace: Pace,
     minted: Minted,
+    /// When what was done last that is not to be done often. Written by whoever does it; a lock, because that is rare.
+    done: Mutex<HashMap<String, Timestamp>>,
 }
 
 impl fmt::Debug for Hub {
@@ -306,7 +326,8 @@ impl fmt::Debug for Hub {
 fn hosting(platform: PlatformKind) -> Option<&'static dyn Hosting> {
     match platform {
         PlatformKind::GitHub => Some(&github::GitHub),
-        PlatformKind::GitLab | PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => None,
+        PlatformKind::GitLab => Some(&gitlab::GitLab),
+        PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => None,
     }
 }
 
@@ -319,7 +340,7 @@ impl Hub {
         let Some(hosting) = hosting(site.platform) else { return Ok(None) };
         let client = PlatformClient::new(outbound, &hosting.origins(&site))?.reading(LONGEST_PAGE);
         let (pace, minted) = (Pace::default(), Minted::default());
-        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted }))))
+        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted, done: Mutex::default() }))))
     }
 
     /// The platform.
@@ -354,6 +375,32 @@ impl Hub {
     /// Tokens that we made.
     pub(super) fn minted(&self) -> &Minted {
         &self.0.minted
+    }
+
+    /// Whether something is to be done that is not to be done more often than that; if so, it counts as done.
+    pub(super) fn is_due(&self, what: &str, every: Duration) -> bool {
+        let now = self.now();
+        let mut done = self.0.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.retain(|_, at| *at + every > now);
+        let is_due = !done.contains_key(what);
+        if is_due {
+            done.insert(what.to_owned(), now);
+        }
+        is_due
+    }
+
+    /// Whether an organization can be read with a key at all, as far as the platform tells before it is read.
+    ///
+    /// # Errors
+    /// [`HubError`] with what is missing.
+    pub async fn admits(&self, key: &Key, organization: &str) -> Result<(), HubError> {
+        self.0.hosting.admits(self, key, organization).await
+    }
+
+    /// Whether the platform tells of every push: if not, refs are compared in each run that reads everything.
+    #[must_use]
+    pub fn announces_every_push(&self) -> bool {
+        self.0.hosting.announces_every_push()
     }
 
     /// Reads an organization completely. What `wanted` does not ask for again may come from `pages`, which has everything

@@ -83,6 +83,14 @@ pub enum RepositoryState {
     Disabled,
     /// Nothing was pushed yet.
     Empty,
+    /// It is about to be deleted, and can still be restored.
+    Deleting,
+    /// Its repository is switched off.
+    Off,
+    /// Its code is still being brought there.
+    Importing,
+    /// Its code could not be brought there.
+    ImportFailed,
 }
 
 /// To whom a platform shows a repository.
@@ -105,7 +113,10 @@ pub struct RemoteTeam {
     pub slug: String,
     /// The team above it.
     pub parent: Option<String>,
-    /// Who is in it, or in a team below it: by the ids of their accounts, with the end where there is one.
+    /// Whether its people read what the teams above it have, and count as people of those. Where they do not, whoever is in
+    /// a team is in those below it too.
+    pub inherits: bool,
+    /// Who is in it, by whatever of both: by the ids of their accounts, with the end where there is one.
     pub members: BTreeMap<String, Option<Timestamp>>,
     /// The repositories that it may read, by id.
     pub repositories: BTreeSet<String>,
@@ -187,6 +198,8 @@ pub struct Wanted {
     pub manifests: HashMap<String, (Option<String>, Option<String>, bool)>,
     /// Whether what everybody may read counts for members.
     pub follow_visibility: bool,
+    /// Whether planners of GitLab read code.
+    pub planners: bool,
     /// Whether nobody waits for it, so that a part of what the platform grants is left to those who do.
     pub spare: bool,
 }

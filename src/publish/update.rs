@@ -10,7 +10,7 @@ use crate::composer::derive::{self, Repository, SourceTemplate};
 use crate::composer::name::PackageName;
 use crate::platform::HubError;
 use crate::store::runs::Changes;
-use crate::store::{self, credentials, documents, organizations, packages};
+use crate::store::{self, credentials, documents, organizations, packages, repositories};
 use crate::vcs::{Snapshot, Update, VcsError};
 
 /// What an update came to.
@@ -82,6 +82,11 @@ pub async fn update(
     };
     if source.package.retired_at.is_some() {
         log.info("Its repository is gone: there is nothing to read any more");
+        return Ok(Report::Gone);
+    }
+    let frozen = appliance.database.read(move |db| repositories::frozen(org, db, package)).await?;
+    if let Some(reason) = frozen {
+        log.info(reason);
         return Ok(Report::Gone);
     }
     let now = appliance.now();

@@ -19,7 +19,7 @@ pub struct Repository {
     pub default_branch: Option<String>,
     /// When somebody last pushed, as the platform writes it.
     pub pushed_at: Option<String>,
-    /// `active`, `archived`, `disabled` or `empty`.
+    /// `active`, `archived`, `disabled` or `empty`; `deleting`, `off`, `importing` or `broken`, where nothing of it is read.
     pub state: String,
     /// `private`, `internal` or `public`.
     pub visibility: String,
@@ -112,6 +112,20 @@ pub fn all(org: OrgId, connection: &Connection, sync: SyncId) -> Result<Vec<(Str
         .query_map((org, sync), repository)?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
+}
+
+/// Why nothing of a package's repository is read for now, in words; none: it is read.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn frozen(org: OrgId, connection: &Connection, package: PackageId) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT reason FROM repository WHERE org_id = ?1 AND package_id = ?2 AND gone_at IS NULL
+                 AND state IN ('deleting', 'off', 'importing', 'broken')",
+        )?
+        .query_row((org, package), |row| row.get(0))
+        .optional()?)
 }
 
 /// Which synchronizations have which packages, also those whose repository is gone.

@@ -142,16 +142,23 @@ pub fn other_paths(org: OrgId, connection: &Connection, sync: SyncId) -> Result<
         .map_err(Into::into)
 }
 
-/// Adds a team, at a place that nobody else has, until [`place_team`] gives it its own.
+/// Adds a team, whose people may read what those above it have, at a place that nobody else has, until [`place_team`] gives it its own.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn insert_team(org: OrgId, tx: &Tx<'_>, sync: SyncId, remote_id: &str, name: &str, now: Timestamp) -> Result<()> {
+pub fn insert_team(
+    org: OrgId,
+    tx: &Tx<'_>,
+    sync: SyncId,
+    remote_id: &str,
+    (name, inherits): (&str, bool),
+    now: Timestamp,
+) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO team (org_id, sync_id, remote_id, name, path, created_at)
-         VALUES (?1, ?2, ?3, ?4, '//' || ?2 || '/' || ?3, ?5)",
+        "INSERT INTO team (org_id, sync_id, remote_id, name, path, inherits, created_at)
+         VALUES (?1, ?2, ?3, ?4, '//' || ?2 || '/' || ?3, ?5, ?6)",
     )?
-    .execute((org, sync, remote_id, name, now))?;
+    .execute((org, sync, remote_id, name, inherits, now))?;
     Ok(())
 }
 

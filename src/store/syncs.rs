@@ -30,6 +30,8 @@ pub struct Sync {
     pub packages: String,
     /// Whether members may read what the platform shows to everybody.
     pub follow_visibility: bool,
+    /// Whether planners of GitLab read code.
+    pub planners: bool,
     /// When it was added.
     pub created_at: Timestamp,
     /// Since when it is paused.
@@ -81,7 +83,8 @@ const SELECT: &str = "SELECT s.id, s.integration, s.remote, s.remote_id, s.crede
         s.last_run_at, s.outcome, s.error, s.confirmed_at, s.stale_at, s.next_run_at,
         s.held_digest, s.held_plan, s.held_at,
         (SELECT j.run_at FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'ready'),
-        (SELECT i.suspended_at FROM installation i WHERE i.org_id = s.org_id AND i.credential_id = s.credential_id)
+        (SELECT i.suspended_at FROM installation i WHERE i.org_id = s.org_id AND i.credential_id = s.credential_id),
+        s.planners
     FROM sync s";
 
 fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
@@ -109,6 +112,7 @@ fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
         held_at: row.get(20)?,
         queued_for: row.get(21)?,
         suspended_at: row.get(22)?,
+        planners: row.get(23)?,
     })
 }
 

@@ -22,9 +22,11 @@ pub struct Team {
     pub all_packages: bool,
     /// Whether a synchronization found it, so that nobody edits it here.
     pub synchronized: bool,
+    /// Whether its people read what the teams above it have.
+    pub inherits: bool,
 }
 
-const SELECT: &str = "SELECT id, parent_id, name, path, all_packages, sync_id IS NOT NULL FROM team";
+const SELECT: &str = "SELECT id, parent_id, name, path, all_packages, sync_id IS NOT NULL, inherits FROM team";
 
 fn team(row: &Row<'_>) -> rusqlite::Result<Team> {
     Ok(Team {
@@ -34,6 +36,7 @@ fn team(row: &Row<'_>) -> rusqlite::Result<Team> {
         path: row.get(3)?,
         all_packages: row.get(4)?,
         synchronized: row.get(5)?,
+        inherits: row.get(6)?,
     })
 }
 

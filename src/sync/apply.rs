@@ -53,6 +53,7 @@ enum Piece {
     Account(String, String, Option<String>),
     Repository(String, Box<Option<Repository>>),
     Pushed(PackageId),
+    Compared(PackageId),
     One(Box<Change>),
     /// Teams exchange their places, and packages their addresses, only all at once.
     Teams(Vec<Change>),
@@ -123,6 +124,7 @@ fn pieces(plan: Plan) -> Vec<Piece> {
     }
     let accounts = plan.accounts.into_iter().map(|(id, (login, name))| Piece::Account(id, login, name));
     let rows = plan.repositories.into_iter().map(|(id, row)| Piece::Repository(id, Box::new(row)));
+    let compared = plan.compared.difference(&plan.pushed).copied().map(Piece::Compared).collect::<Vec<_>>();
     let pushed = plan.pushed.into_iter().map(Piece::Pushed);
     let whole = |changes: Vec<Change>, piece: fn(Vec<Change>) -> Piece| (!changes.is_empty()).then(|| piece(changes));
     accounts
@@ -131,6 +133,7 @@ fn pieces(plan: Plan) -> Vec<Piece> {
         .chain(whole(moves, Piece::Moves))
         .chain(rows)
         .chain(pushed)
+        .chain(compared)
         .chain(added)
         .chain(gives)
         .collect()
@@ -179,6 +182,10 @@ impl Doing<'_> {
                     None => repositories::remove(org, self.tx, sync, id)?,
                 },
                 Piece::Pushed(package) => self.update(*package, false)?,
+                Piece::Compared(package) => {
+                    let key = PackageKey { org, package: *package };
+                    request::update(self.tx, key, Reason::Interval, &[], self.now)?;
+                }
                 Piece::One(change) => {
                     self.one(&change.deed)?;
                     self.record(change)?;
@@ -193,7 +200,7 @@ impl Doing<'_> {
                 }
             }
         }
-        let is_about_access = |piece: &Piece| !matches!(piece, Piece::Pushed(_));
+        let is_about_access = |piece: &Piece| !matches!(piece, Piece::Pushed(_) | Piece::Compared(_));
         if pieces.iter().any(is_about_access) {
             self.tx.changed(Changed::Access(org));
         }
@@ -371,7 +378,9 @@ impl Doing<'_> {
         let tx = self.tx;
         for change in changes {
             match &change.deed {
-                Deed::AddTeam { team, name, .. } => sync_people::insert_team(org, tx, sync, team, name, self.now)?,
+                Deed::AddTeam { team, name, inherits, .. } => {
+                    sync_people::insert_team(org, tx, sync, team, (name, *inherits), self.now)?;
+                }
                 Deed::PlaceTeam { team, .. } => sync_people::displace_team(org, tx, sync, team)?,
                 _ => {}
             }
@@ -382,7 +391,7 @@ impl Doing<'_> {
             }
         }
         for change in changes {
-            if let Deed::AddTeam { team, name, path, parent } | Deed::PlaceTeam { team, name, path, parent } =
+            if let Deed::AddTeam { team, name, path, parent, .. } | Deed::PlaceTeam { team, name, path, parent } =
                 &change.deed
             {
                 sync_people::place_team(org, tx, sync, team, (name, path), parent.as_deref())?;

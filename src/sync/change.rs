@@ -204,6 +204,8 @@ pub enum Deed {
         path: String,
         /// The team above it.
         parent: Option<String>,
+        /// Whether its people read what the teams above it have.
+        inherits: bool,
     },
     /// A team is called otherwise, or is elsewhere.
     PlaceTeam {

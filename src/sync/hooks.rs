@@ -206,6 +206,7 @@ impl Hooks<'_> {
         let place = HookPlace {
             organization: self.remote.to_owned(),
             repository: repository.map(|(_, path)| path.to_owned()),
+            repository_id: repository.map(|(id, _)| id.to_owned()),
             remote_id: None,
             address: SecretString::from(self.appliance.hook_url(address.expose_secret())),
             secret: secret.clone(),
@@ -228,6 +229,7 @@ impl Hooks<'_> {
         Ok(HookPlace {
             organization: self.remote.to_owned(),
             repository: path.map(str::to_owned),
+            repository_id: hook.repository.clone(),
             remote_id: hook.remote_id.clone(),
             address: SecretString::from(self.appliance.hook_url(address.expose_secret())),
             secret: open(keys, of_secret(hook.id), &hook.secret)?,

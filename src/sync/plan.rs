@@ -38,6 +38,9 @@ pub struct Plan {
     pub repositories: BTreeMap<String, Option<Repository>>,
     /// Packages to whose repository somebody pushed since it was seen last.
     pub pushed: BTreeSet<PackageId>,
+    /// Packages whose repository may have been pushed to without anybody telling: their refs are to be compared, where the
+    /// platform does not announce every push.
+    pub compared: BTreeSet<PackageId>,
     /// What is to be remembered of accounts: by the platform's ids, login and name.
     pub accounts: BTreeMap<String, (String, Option<String>)>,
     /// What the platform should be asked directly before this plan is made again.

@@ -89,6 +89,7 @@ pub(super) fn wanted(org: OrgId, db: &Connection, sync: &Sync, scope: Scope) -> 
         id: sync.remote_id.clone(),
         scope,
         follow_visibility: sync.follow_visibility,
+        planners: sync.planners,
         ..Wanted::default()
     };
     for (id, row) in repositories::all(org, db, sync.id)? {

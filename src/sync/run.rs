@@ -171,6 +171,9 @@ async fn attempt(
             log.warn("What waits is not any more what was accepted");
         }
     }
+    if !cause.everything || reading.hub.announces_every_push() {
+        plan.compared.clear();
+    }
     store_pages(appliance, key, pages, &before, cause.everything).await?;
     let counts = counts(&plan.changes);
     let held = plan.held_digest();

@@ -170,6 +170,7 @@ async fn follow(world: &World, scopes: &str) {
     let key = world.key(scopes);
     let secret = SecretString::from("s3cret");
     let place = HookPlace {
+        repository_id: None,
         organization: "acme".to_owned(),
         repository: None,
         remote_id: None,

@@ -1,7 +1,5 @@
 //! The test of a credential: what it may, what is missing and what that is needed for, and when it ends.
 
-use std::time::Duration;
-
 use oauth2::http::StatusCode;
 use serde::Deserialize;
 
@@ -13,9 +11,6 @@ use crate::clock::Timestamp;
 use crate::platform::answer::printable;
 use crate::platform::hub::{Diagnosis, Hub, HubError, Key};
 use crate::platform::login::Finding;
-
-/// How long before its end somebody should think of another token.
-const SOON: Duration = Duration::from_secs(30 * 86_400);
 
 /// What a GitHub App must have been given, and what for.
 const NEEDED: [(&str, &str); 3] = [
@@ -55,38 +50,9 @@ pub(super) async fn diagnose(hub: &Hub, key: &Key, organization: Option<&str>, n
     }
     diagnosis.expires_at = api.seen().expires_at;
     if let Some(end) = diagnosis.expires_at {
-        diagnosis.findings.push(expiry(end, now));
+        diagnosis.findings.push(Finding::of_end(end, now));
     }
     diagnosis
-}
-
-impl Diagnosis {
-    /// Something is wrong.
-    fn failed(&mut self, error: HubError) {
-        if matches!(error, HubError::Unauthorized(_)) {
-            self.accepted = Some(false);
-        }
-        let text = error.to_string();
-        self.findings.push(match error {
-            // Nothing is wrong with the credential.
-            HubError::RateLimited { .. } => Finding::warn(text),
-            _ => Finding::fail(text),
-        });
-    }
-}
-
-fn expiry(end: Timestamp, now: Timestamp) -> Finding {
-    let day = end.rfc3339().split('T').next().unwrap_or_default().to_owned();
-    if end <= now {
-        return Finding::fail(format!("The token ended on {day}: give the credential a new one."));
-    }
-    let days = end.since(now).as_secs() / 86_400;
-    if end <= now + SOON {
-        return Finding::warn(format!(
-            "The token ends on {day}, in {days} days: give the credential a new one before."
-        ));
-    }
-    Finding::ok(format!("The token works until {day}."))
 }
 
 async fn of_token(api: &Api<'_>, organization: Option<&str>, diagnosis: &mut Diagnosis) -> Result<(), HubError> {

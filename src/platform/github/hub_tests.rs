@@ -1,9 +1,6 @@
 //! A GitHub of a few pages, on loopback: what is asked of it, and what is made of what it says.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::ops::Deref;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,96 +12,22 @@ use crate::outbound;
 use crate::platform::PlatformKind;
 use crate::platform::hub::{AppKey, Fate, HookPlace, Hub, HubError, Key, Site};
 use crate::platform::remote::{Kind, Pages, RemoteOrganization, Scope, Touch, Wanted};
+use crate::platform::scripted::{Said, Scripted, says};
 
 #[path = "app_tests.rs"]
 mod app_tests;
 
-/// A request as it came.
-#[derive(Clone, Debug)]
-struct Asked {
-    method: String,
-    path: String,
-    headers: HashMap<String, String>,
-    body: Value,
-}
+struct GitHub(Scripted);
 
-/// An answer.
-#[derive(Clone, Debug)]
-struct Said {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-}
+impl Deref for GitHub {
+    type Target = Scripted;
 
-fn says(status: u16, body: &Value) -> Said {
-    Said {
-        status,
-        headers: vec![("content-type", "application/json; charset=utf-8".to_owned())],
-        body: body.to_string(),
+    fn deref(&self) -> &Scripted {
+        &self.0
     }
-}
-
-impl Said {
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-}
-
-/// What is at which address, and what to say before that: one refusal after the other.
-#[derive(Default)]
-struct World {
-    pages: HashMap<String, Said>,
-    before: HashMap<String, Vec<Said>>,
-    asked: Vec<Asked>,
-}
-
-struct GitHub {
-    world: Arc<Mutex<World>>,
-    url: String,
 }
 
 impl GitHub {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let world = Arc::new(Mutex::new(World::default()));
-        let shared = Arc::clone(&world);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let world = Arc::clone(&shared);
-                std::thread::spawn(move || answer(stream, &world));
-            }
-        });
-        Self { world, url }
-    }
-
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
-    }
-
-    /// Puts something at `METHOD /path?query`, below the API's root.
-    fn put(&self, at: &str, said: Said) {
-        self.world().pages.insert(at.to_owned(), said);
-    }
-
-    fn get(&self, path: &str, body: &Value) {
-        self.put(&format!("GET {path}"), says(200, body));
-    }
-
-    /// Says this first, once.
-    fn first(&self, at: &str, said: Said) {
-        self.world().before.entry(at.to_owned()).or_default().push(said);
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.world().asked.iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect()
-    }
-
-    fn count(&self, at: &str) -> usize {
-        self.asked().iter().filter(|asked| *asked == at).count()
-    }
-
     fn hub(&self, app: Option<AppKey>) -> Hub {
         let site = Site {
             id: "ghe".to_owned(),
@@ -118,7 +41,7 @@ impl GitHub {
 
     /// An organization with two repositories, of which one is a package, two people, and a team.
     fn acme(base: &str) -> Self {
-        let github = Self::start();
+        let github = Self(Scripted::start("/api/v3"));
         github.get("/orgs/acme", &json!({ "id": 9, "login": "acme", "default_repository_permission": base }));
         let repositories = "/orgs/acme/repos?type=all&sort=full_name&per_page=100";
         github.get(repositories, &json!([repository(100, "lib"), repository(101, "site")]));
@@ -148,51 +71,6 @@ fn repository(id: u64, name: &str) -> Value {
 
 fn person(id: u64, login: &str) -> Value {
     json!({ "id": id, "login": login, "type": "User" })
-}
-
-fn answer(mut stream: TcpStream, world: &Mutex<World>) -> Option<()> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let mut words = line.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = HashMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let path = target.strip_prefix("/api/v3").unwrap_or("outside of the API").to_owned();
-    let asked = Asked { method, path, headers, body: serde_json::from_slice(&body).unwrap_or_default() };
-    let said = said(world, asked);
-    let mut text =
-        format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {}\r\n", said.status, said.body.len());
-    for (name, value) in &said.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    stream.write_all(format!("{text}\r\n{}", said.body).as_bytes()).ok()
-}
-
-fn said(world: &Mutex<World>, asked: Asked) -> Said {
-    let mut world = world.lock().unwrap();
-    let at = format!("{} {}", asked.method, asked.path);
-    let etag = asked.headers.get("if-none-match").cloned();
-    world.asked.push(asked);
-    if let Some(before) = world.before.get_mut(&at).filter(|before| !before.is_empty()) {
-        return before.remove(0);
-    }
-    let found = world.pages.get(&at).cloned();
-    let found = found.unwrap_or_else(|| says(404, &json!({ "message": "Not Found" })));
-    // GitHub's ETags are those of what it says.
-    let own = format!("\"{:x}\"", found.body.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)));
-    if found.status == 200 && etag.as_deref() == Some(&own) {
-        return Said { status: 304, headers: Vec::new(), body: String::new() };
-    }
-    found.with("etag", own)
 }
 
 fn token() -> Key {
@@ -464,6 +342,7 @@ async fn a_membership_is_asked_for_by_number() {
 
 fn hook(address: &str) -> HookPlace {
     HookPlace {
+        repository_id: None,
         organization: "acme".to_owned(),
         repository: None,
         remote_id: None,

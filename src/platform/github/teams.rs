@@ -84,6 +84,7 @@ fn closed(listed: &[Listed]) -> Vec<RemoteTeam> {
             id: one.team.id.to_string(),
             slug: one.team.slug.clone(),
             parent: one.team.parent.as_ref().map(|parent| parent.id.to_string()),
+            inherits: true,
             members: texts(members.get(&one.team.id)).into_iter().map(|id| (id, None)).collect(),
             repositories: texts(repositories.get(&one.team.id)).into_iter().collect(),
         })

@@ -44,6 +44,20 @@ pub(crate) trait Lists: Sync {
     /// `Malformed` where that is nowhere.
     fn next(&self, url: &Url, answer: &Answer, items: usize) -> Result<Option<Url>, HubError>;
 
+    /// Where a list goes on after a page that is what it was, and went on there then.
+    ///
+    /// # Errors
+    /// `Malformed` where that is nowhere.
+    fn next_unmodified(
+        &self,
+        _url: &Url,
+        _answer: &Answer,
+        _items: usize,
+        then: Option<Url>,
+    ) -> Result<Option<Url>, HubError> {
+        Ok(then)
+    }
+
     /// Whether an answer may be kept.
     fn is_whole(&self, answer: &Answer) -> bool;
 }
@@ -160,29 +174,36 @@ impl<'a, A: Lists> Reader<'a, A> {
             kept => kept,
         };
         let etag = kept.as_ref().and_then(|(etag, _, _)| etag.clone());
-        let answer = self.api.fetch(url.clone(), etag, what).await?;
+        let answer = self.api.fetch(url.clone(), etag.clone(), what).await?;
         if answer.status == StatusCode::NOT_MODIFIED {
             let Some((_, items, next)) = kept else {
                 let reason = "it says that something is unmodified which we did not know";
                 return Err(self.api.line().malformed(reason));
             };
-            self.pages().confirm(&place);
-            return Ok((items, next));
+            let now = self.api.next_unmodified(&url, &answer, items.len(), next.clone())?;
+            if now == next {
+                self.pages().confirm(&place);
+            } else {
+                self.keep(place, etag.as_deref(), &items, now.as_ref());
+            }
+            return Ok((items, now));
         }
         let items = read(&answer)?;
         let next = self.api.next(&url, &answer, items.len())?;
-        self.keep(place, &answer, &items, next.as_ref());
+        if self.api.is_whole(&answer) {
+            let etag = answer.headers.get("etag").and_then(|value| value.to_str().ok());
+            self.keep(place, etag, &items, next.as_ref());
+        } else {
+            self.pages().remove(&place);
+        }
         Ok((items, next))
     }
 
-    fn keep<T: Serialize>(&self, place: String, answer: &Answer, items: &[T], next: Option<&Url>) {
-        let body = serde_json::to_vec(items).unwrap_or_default();
-        if !self.api.is_whole(answer) || body.is_empty() {
-            self.pages().remove(&place);
-            return;
+    fn keep<T: Serialize>(&self, place: String, etag: Option<&str>, items: &[T], next: Option<&Url>) {
+        match serde_json::to_vec(items) {
+            Ok(body) => self.pages().put(place, etag.map(str::to_owned), next.map(Url::to_string), body),
+            Err(_) => self.pages().remove(&place),
         }
-        let etag = answer.headers.get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        self.pages().put(place, etag, next.map(Url::to_string), body);
     }
 
     /// What is kept of a list, if all of it is.

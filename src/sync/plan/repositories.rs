@@ -62,7 +62,9 @@ impl Draft<'_> {
         let before = self.local.repositories.get(&remote.id);
         if let Some(package) = before.and_then(|row| row.package).filter(|id| self.local.packages.contains_key(id)) {
             self.keep(one, before, package, free);
-            return Decided { decision: Decision::Package, reason: String::new(), package: Some(package) };
+            let reason =
+                frozen(remote.state).map_or_else(String::new, |why| format!("{why} The package stays as it is."));
+            return Decided { decision: Decision::Package, reason, package: Some(package) };
         }
         let url = match &one.url {
             Ok(url) => url,
@@ -109,6 +111,7 @@ impl Draft<'_> {
         let reason = match (remote.state, remote.manifest) {
             (RepositoryState::Empty, _) => "Nothing was pushed to it yet.".to_owned(),
             (RepositoryState::Disabled, _) => "The platform blocks it.".to_owned(),
+            (state, _) if frozen(state).is_some() => frozen(state).unwrap_or_default().to_owned(),
             (_, Some(false)) => format!("There is no composer.json on its branch {branch}."),
             (_, None) => format!(
                 "Whether its branch {branch} has a composer.json could not be found out; the next run asks again."
@@ -179,7 +182,7 @@ impl Draft<'_> {
                 },
             });
         }
-        if package.archived != is_archived(remote) {
+        if package.archived != is_archived(remote) && frozen(remote.state).is_none() {
             self.push(Change {
                 action: Action::Change,
                 kind: Subject::Package,
@@ -225,6 +228,9 @@ impl Draft<'_> {
             |row: &Repository| (&row.pushed_at, &row.default_branch) == (&remote.pushed_at, &remote.default_branch);
         if !before.is_some_and(is_as_before) {
             self.plan.pushed.extend(decided.package);
+        }
+        if matches!(remote.state, RepositoryState::Active | RepositoryState::Empty) {
+            self.plan.compared.extend(decided.package);
         }
         let row = Repository {
             path: remote.path.clone(),
@@ -313,6 +319,21 @@ fn none(decision: Decision, reason: impl Into<String>) -> Decided {
     Decided { decision, reason: reason.into(), package: None }
 }
 
+/// Why nothing of a repository is read for now, if so.
+const fn frozen(state: RepositoryState) -> Option<&'static str> {
+    match state {
+        RepositoryState::Deleting => {
+            Some("It is about to be deleted on the platform, and can still be restored there.")
+        }
+        RepositoryState::Off => Some("Its repository is switched off in the settings of the project."),
+        RepositoryState::Importing => Some("Its code is still being imported."),
+        RepositoryState::ImportFailed => Some("The import of its code failed on the platform."),
+        RepositoryState::Active | RepositoryState::Archived | RepositoryState::Disabled | RepositoryState::Empty => {
+            None
+        }
+    }
+}
+
 fn is_archived(remote: &RemoteRepository) -> bool {
     remote.state == RepositoryState::Archived
 }
@@ -323,6 +344,10 @@ const fn state(state: RepositoryState) -> &'static str {
         RepositoryState::Archived => "archived",
         RepositoryState::Disabled => "disabled",
         RepositoryState::Empty => "empty",
+        RepositoryState::Deleting => "deleting",
+        RepositoryState::Off => "off",
+        RepositoryState::Importing => "importing",
+        RepositoryState::ImportFailed => "broken",
     }
 }
 

@@ -79,8 +79,9 @@ impl Draft<'_> {
                 None => {
                     let listed = self.remote.teams.iter().find(|one| one.id == *id);
                     let people = listed.map_or(0, |one| one.members.len());
+                    let inherits = listed.is_none_or(|one| one.inherits);
                     let detail = format!("{people} {}", if people == 1 { "member" } else { "members" });
-                    (Action::Add, detail, Deed::AddTeam { team, name, path, parent })
+                    (Action::Add, detail, Deed::AddTeam { team, name, path, parent, inherits })
                 }
                 Some(was) if (&was.name, &was.path, &was.parent) != (&name, &path, &parent) => {
                     let detail =
@@ -176,7 +177,8 @@ impl Draft<'_> {
         line(id, parent, self.local.teams.len())
     }
 
-    /// Why an account is in a team no more: of whoever is in a team, platforms say that they are in those above it.
+    /// Why an account is in a team no more: of whoever is in a team, platforms say that they are in those above it, or in
+    /// those below it.
     fn why_left(
         &self,
         team: &str,
@@ -185,14 +187,18 @@ impl Draft<'_> {
         wanted: &BTreeMap<&str, &RemoteTeam>,
         losses: &BTreeSet<Loss>,
     ) -> Cause {
-        for inner in below.get(team).into_iter().flatten() {
+        let inherits = wanted.get(team).is_none_or(|team| team.inherits);
+        let above = if inherits { Vec::new() } else { self.above_here(team) };
+        let below = below.get(team).filter(|_| inherits);
+        for inner in below.into_iter().flatten().chain(&above) {
             if !self.local.teams.get(*inner).is_some_and(|inner| inner.members.contains_key(account)) {
                 continue;
             }
             if !wanted.contains_key(inner) {
                 return Cause::Follows(Loss::Team((*inner).to_owned()));
             }
-            if !above_there(inner, wanted).contains(&team) {
+            let (lower, upper) = if inherits { (*inner, team) } else { (team, *inner) };
+            if !above_there(lower, wanted).contains(&upper) {
                 return Cause::Shown;
             }
             let same = Loss::TeamMember((*inner).to_owned(), account.to_owned());
@@ -203,23 +209,30 @@ impl Draft<'_> {
         Cause::Itself
     }
 
-    /// Why a team reads a repository no more: what a team reads, platforms say that those below it read.
+    /// Why a team reads a repository no more: what a team reads, platforms say that those below it read, or those above it.
     fn why_closed(
         &self,
         team: &str,
         repository: &str,
+        below: &BTreeMap<&str, Vec<&str>>,
         wanted: &BTreeMap<&str, &RemoteTeam>,
         losses: &BTreeSet<Loss>,
     ) -> Cause {
-        let now = above_there(team, wanted);
-        for above in self.above_here(team) {
-            if !self.local.teams.get(above).is_some_and(|above| above.repositories.contains(repository)) {
+        let inherits = wanted.get(team).is_none_or(|team| team.inherits);
+        let above = if inherits { self.above_here(team) } else { Vec::new() };
+        let below = below.get(team).filter(|_| !inherits);
+        for other in above.iter().chain(below.into_iter().flatten()) {
+            if !self.local.teams.get(*other).is_some_and(|other| other.repositories.contains(repository)) {
                 continue;
             }
-            if !now.contains(&above) {
+            if !inherits && !wanted.contains_key(other) {
+                return Cause::Follows(Loss::Team((*other).to_owned()));
+            }
+            let (lower, upper) = if inherits { (team, *other) } else { (*other, team) };
+            if !above_there(lower, wanted).contains(&upper) {
                 return Cause::Shown;
             }
-            let same = Loss::TeamRepository(above.to_owned(), repository.to_owned());
+            let same = Loss::TeamRepository((*other).to_owned(), repository.to_owned());
             if losses.contains(&same) {
                 return Cause::Follows(same);
             }
@@ -288,8 +301,9 @@ impl Draft<'_> {
             }
         }
         let told = !self.remote.incomplete.contains(&Kind::Team);
+        let below = self.below();
         let cause = |loss: &Loss| match loss {
-            Loss::TeamRepository(team, repository) => self.why_closed(team, repository, wanted, &losses),
+            Loss::TeamRepository(team, repository) => self.why_closed(team, repository, &below, wanted, &losses),
             _ => Cause::Itself,
         };
         let verdict = judge_causes(&losses, of, told, self.leave, &Verdict::default(), cause);

@@ -43,6 +43,7 @@ pub(in crate::sync) fn team(id: usize, parent: Option<usize>, members: &[usize],
         id: id.to_string(),
         slug: format!("t{id}"),
         parent: parent.map(|parent| parent.to_string()),
+        inherits: true,
         members: members.iter().map(|id| (id.to_string(), None)).collect(),
         repositories: repositories.iter().map(ToString::to_string).collect(),
     }
@@ -121,7 +122,7 @@ fn done(mut local: Local, remote: &RemoteOrganization, plan: &Plan) -> Local {
             Deed::RemoveMember { account } => {
                 local.members.remove(&account);
             }
-            Deed::AddTeam { team, name, path, parent } => {
+            Deed::AddTeam { team, name, path, parent, .. } => {
                 let (id, members, repositories) = (TeamId(1), [].into(), [].into());
                 local.teams.insert(team, Team { id, name, path, parent, members, repositories });
             }

@@ -241,7 +241,8 @@ struct Packages {
 }
 
 fn packages(reader: &Reads, shown: &Shown) -> Packages {
-    let line = std::iter::once(&shown.one).chain(&shown.above);
+    let above = shown.above.iter().filter(|_| shown.one.team.inherits);
+    let line = std::iter::once(&shown.one).chain(above);
     let all = line.clone().find(|one| one.packages == Having::All).map(|one| one.team.path.clone());
     let mut rows: Vec<(String, Option<(TeamId, String)>)> = Vec::new();
     for one in line {
