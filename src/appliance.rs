@@ -4,6 +4,7 @@
 //! lock; drivers and use cases share it.
 
 mod directory;
+mod grants;
 mod hubs;
 mod keys;
 pub mod vitals;
@@ -16,7 +17,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub use directory::{DirectoryError, Mode};
-pub use hubs::Hubs;
+pub use grants::sealed as sealed_grant;
+pub use hubs::{Hubs, callback};
 pub use keys::KeyFailed;
 
 use crate::catalog::{Catalog, Updater};
@@ -66,6 +68,8 @@ pub struct Appliance {
     pub vcs: Vcs,
     /// The platforms that organizations can follow; none until [`Self::with_hubs`].
     pub hubs: Hubs,
+    /// Whose tokens are renewed, and what that left to do.
+    grants: grants::Grants,
     /// What secrets are sealed with.
     pub keys: Arc<KeyRing>,
     /// Changes with the queue of work; whoever waits for work watches it.
@@ -142,6 +146,7 @@ impl Appliance {
             storage,
             vcs,
             hubs: Hubs::default(),
+            grants: grants::Grants::default(),
             keys: Arc::new(keys),
             work,
             asking: Arc::default(),

@@ -9,6 +9,7 @@ mod app;
 mod bitbucket_cloud;
 mod bitbucket_datacenter;
 mod code_flow;
+mod connected;
 mod diagnosis;
 pub mod event;
 pub mod generic;
@@ -29,6 +30,7 @@ mod secret;
 
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
+pub use connected::{Granted, Reach};
 pub use github::{InvalidAppKey, check_app_key};
 pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site};
 pub use kind::PlatformKind;

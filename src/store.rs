@@ -11,6 +11,7 @@ pub mod archive_failures;
 pub mod audit;
 pub mod audit_log;
 pub mod changes;
+pub mod connected_accounts;
 pub mod credentials;
 pub mod database;
 pub mod dists;

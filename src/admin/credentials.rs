@@ -1,5 +1,6 @@
 //! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
 
+mod connect;
 mod kind;
 mod platform;
 mod platform_trial;
@@ -9,6 +10,7 @@ mod trial;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+pub use connect::{Becomes, Connected, account, connect, require_connectable};
 pub use kind::Kind;
 pub(super) use platform::require_platform;
 pub use ssh_key::{NewSecret, PublicKey};
@@ -181,6 +183,7 @@ pub async fn rotate(
     let found = appliance.database.read(move |db| find(org, db, &wanted)).await?;
     let kind = Kind::parse(&found.kind)
         .ok_or_else(|| Error::invalid(format!("credentials of type {} are not known to this version", found.kind)))?;
+    kind.requires_no_page()?;
     let secret = secret.like(found.public_key.as_deref());
     let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, &found.name, secret).await?;
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
@@ -216,6 +219,8 @@ pub async fn remove(
 ) -> Result<()> {
     let (actor, now) = (actor.clone(), appliance.now());
     let policy = lenient(&appliance.settings.url_policy);
+    // Looked up while it is there, and given back when it is gone.
+    let disconnected = connect::disconnect(appliance, org, name).await;
     let (name, replacement) = (name.to_owned(), replacement.map(str::to_owned));
     appliance
         .database
@@ -229,9 +234,13 @@ pub async fn remove(
             credentials::remove(org, tx, found.id)?;
             let detail = json!({ "replaced_with": other.map(|other| other.name) });
             actor.record(tx, Some(org), "credential.remove", &found.name, detail, now)?;
-            Ok(())
+            Ok::<_, Error>(())
         })
-        .await
+        .await?;
+    if let Some(disconnected) = disconnected {
+        disconnected.await;
+    }
+    Ok(())
 }
 
 fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()> {

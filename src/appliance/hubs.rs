@@ -1,23 +1,45 @@
-//! The platforms that organizations here can follow: one for each integration that this version synchronizes.
+//! The platforms that organizations here can follow: one for each integration that this version synchronizes. Beside them
+//! the apps that people log in by, by which accounts are connected and their tokens renewed.
 
 use std::sync::Arc;
 
-use crate::platform::{Hub, Site};
+use crate::platform::{Connection, Hub, Site};
 
 /// The hubs of the configuration, in its order. Cheap to clone: clones share connections, limits and installation tokens.
 #[derive(Clone, Debug, Default)]
-pub struct Hubs(Arc<[Hub]>);
+pub struct Hubs {
+    hubs: Arc<[Hub]>,
+    connections: Arc<[Connection]>,
+}
+
+/// Where the platform of the integration `id` sends browsers back to.
+#[must_use]
+pub fn callback(id: &str, public_url: &str) -> String {
+    format!("{public_url}/auth/{id}/callback")
+}
 
 impl Hubs {
     /// Of these.
     #[must_use]
     pub fn of(hubs: impl IntoIterator<Item = Hub>) -> Self {
-        Self(hubs.into_iter().collect())
+        Self { hubs: hubs.into_iter().collect(), connections: Arc::default() }
+    }
+
+    /// The same, with the apps of the configuration.
+    #[must_use]
+    pub fn with_connections(self, connections: impl IntoIterator<Item = Connection>) -> Self {
+        Self { connections: connections.into_iter().collect(), ..self }
+    }
+
+    /// The app of the integration with this id.
+    #[must_use]
+    pub fn connection(&self, integration: &str) -> Option<&Connection> {
+        self.connections.iter().find(|connection| connection.app().id == integration)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Hub> {
-        self.0.iter()
+        self.hubs.iter()
     }
 
     /// The hub of the integration with this id.

@@ -201,7 +201,10 @@ pub fn hubs(config: &Config) -> Result<Hubs, Failure> {
         Hub::new(site, &outbound, Clock::system())
     };
     let hubs: Vec<Option<Hub>> = config.integrations.iter().map(hub).collect::<Result<_, SetupFailed>>()?;
-    Ok(Hubs::of(hubs.into_iter().flatten()))
+    let apps = config.integrations.iter().filter_map(config::Integration::app);
+    let connections: Vec<_> =
+        apps.map(|app| Connection::new(app, &outbound, Clock::system())).collect::<Result<_, SetupFailed>>()?;
+    Ok(Hubs::of(hubs.into_iter().flatten()).with_connections(connections))
 }
 
 fn url_policy(config: &Config) -> UrlPolicy {

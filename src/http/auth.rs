@@ -3,6 +3,8 @@
 //! What has to be remembered on the way goes with the browser, sealed and for ten minutes; so a way that began in one browser
 //! ends in no other, and nobody fills our memory by setting out. What a way was good for, it is good for once.
 
+mod credential;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,8 @@ use super::pages::{respond, sign_in};
 use super::session::{Kind, Value};
 use super::visitor::{SignedIn, Visitor};
 use super::{State, sealed_cookie};
+pub(in crate::http) use credential::{ForCredential, words};
+
 use crate::access::token::digest_of;
 use crate::admin::{self, accounts, logins};
 use crate::clock::Timestamp;
@@ -50,12 +54,14 @@ struct OnTheWay {
 }
 
 /// What the way is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Purpose {
     /// To sign in.
     SignIn,
     /// To connect the platform's account to that of a person who is signed in.
     Connect(UserId, SessionId),
+    /// To let an organization use an account of the platform as a credential.
+    Credential(Box<ForCredential>),
 }
 
 /// The ways that have ended, until they would have ended anyway. The lock is held for an insertion.
@@ -133,8 +139,12 @@ pub(super) async fn set_out(
     let missing = || Stopped::Page(PageError::NotFound(None));
     let connection = integration.connection.as_ref().ok_or_else(missing)?;
     let callback = integration.callback_url(&state.settings.public_url).ok_or_else(missing)?;
-    let who = if purpose == Purpose::SignIn { Who::Current } else { Who::Chosen };
-    let Departure { url, state: secret, keep } = connection.depart(&callback, who).await.map_err(Stopped::Login)?;
+    let departed = match &purpose {
+        Purpose::SignIn => connection.depart(&callback, Who::Current).await,
+        Purpose::Connect(..) => connection.depart(&callback, Who::Chosen).await,
+        Purpose::Credential(wish) => Ok(wish.depart(integration, state)?),
+    };
+    let Departure { url, state: secret, keep } = departed.map_err(Stopped::Login)?;
     let on_the_way = OnTheWay {
         integration: integration.id.clone(),
         state: secret,
@@ -180,15 +190,21 @@ pub(super) async fn callback(
     };
     let next = LocalPath::parse(&on_the_way.next).unwrap_or_else(LocalPath::home);
     let used = cookie_name(state.cookies.departure(), &on_the_way.state);
-    let mut response = match identify(&state, integration, returned, on_the_way.keep).await {
-        Ok(identity) => arrive(&state, integration, &identity, on_the_way.purpose, &next, &visitor).await?,
-        Err(Stopped::Login(error)) => {
-            if let LoginError::Account { suspended: Some(subject), .. } = &error {
-                accounts::suspend(&state.appliance, &integration.known(), subject, &visitor.address).await?;
-            }
-            failed(&error, integration, &next, &visitor)
+    let mut response = match on_the_way.purpose {
+        Purpose::Credential(wish) => {
+            let came = (returned, on_the_way.keep);
+            wish.arrive((&request, &state, &visitor), integration, came, &next).await?
         }
-        Err(Stopped::Page(error)) => return Err(error),
+        purpose => match identify(&state, integration, returned, on_the_way.keep).await {
+            Ok(identity) => arrive(&state, integration, &identity, purpose, &next, &visitor).await?,
+            Err(Stopped::Login(error)) => {
+                if let LoginError::Account { suspended: Some(subject), .. } = &error {
+                    accounts::suspend(&state.appliance, &integration.known(), subject, &visitor.address).await?;
+                }
+                failed(&error, integration, &next, &visitor)
+            }
+            Err(Stopped::Page(error)) => return Err(error),
+        },
     };
     // A name of ours fits into a header.
     let _ = response.add_cookie(&state.cookies.remove_named(used));
@@ -233,6 +249,7 @@ async fn arrive(
             let who = who.ok_or_else(|| PageError::SignIn(next.clone()))?;
             connect(state, integration, identity, next, who).await
         }
+        Purpose::Credential(_) => Err(PageError::NotFound(None)),
     }
 }
 

@@ -3,6 +3,7 @@
 use url::Url;
 
 use crate::admin::accounts::Known;
+pub use crate::appliance::callback;
 use crate::platform::{Connection, PlatformKind};
 use crate::store::accounts::Recorded;
 
@@ -47,10 +48,4 @@ impl Integration {
     pub(super) fn callback_url(&self, public_url: &str) -> Option<Url> {
         Url::parse(&self.callback(public_url)).ok()
     }
-}
-
-/// Where the platform of the integration `id` sends browsers back to.
-#[must_use]
-pub fn callback(id: &str, public_url: &str) -> String {
-    format!("{public_url}/auth/{id}/callback")
 }

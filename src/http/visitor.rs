@@ -194,6 +194,23 @@ impl Reads {
     }
 }
 
+impl Manages {
+    /// Somebody who manages an organization at this moment, which no address names.
+    ///
+    /// # Errors
+    /// What somebody gets to see who does not.
+    pub(super) async fn now(
+        request: &HttpRequest,
+        state: &State,
+        who: SignedIn,
+        org: OrgId,
+    ) -> Result<Self, PageError> {
+        let slug = state.appliance.database.read(move |db| organizations::by_id(org, db)).await?;
+        let slug = slug.ok_or_else(|| who.not_found())?.slug;
+        Ok(Self(reads_of(request, state, who, &slug).await?.require(state, Role::Admin).await?))
+    }
+}
+
 impl Deref for Belongs {
     type Target = Reads;
 
@@ -406,7 +423,10 @@ async fn organizations_of(state: &State, user: &User) -> Result<Vec<(String, Str
 
 async fn reads(request: &HttpRequest, state: &State) -> Result<Reads, PageError> {
     let who = signed_in(request, state).await?;
-    let slug = request.match_info().query("org");
+    reads_of(request, state, who, request.match_info().query("org")).await
+}
+
+async fn reads_of(request: &HttpRequest, state: &State, who: SignedIn, slug: &str) -> Result<Reads, PageError> {
     let found = state.appliance.catalog.world().access_of(who.user.id, slug, state.appliance.now());
     let Some(access) = found else { return Err(who.not_found()) };
     let known = who.frame.organizations.iter().find(|(slug, _)| *slug == *access.organization.slug);

@@ -21,6 +21,7 @@ use url::Url;
 
 use super::app::{App, Connection, below};
 use super::code_flow::CodeFlow;
+use super::connected::Reach;
 use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
 use crate::clock::Timestamp;
 
@@ -56,6 +57,18 @@ impl Login for BitbucketCloud {
         .boxed()
     }
 
+    fn connecting(&self, app: &App, reach: Reach) -> Option<CodeFlow> {
+        let scopes: &[&str] = match reach {
+            Reach::Reading => &["account", "repository", "project"],
+            Reach::Hooks => &["account", "repository", "project", "webhook"],
+        };
+        Some(CodeFlow { scopes, ..flow(app) })
+    }
+
+    fn owner<'a>(&'a self, at: &'a Connection, token: &'a SecretString) -> BoxFuture<'a, Result<Identity, LoginError>> {
+        identity::of(at, token).boxed()
+    }
+
     fn diagnose<'a>(&'a self, at: &'a Connection, callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
         diagnosis::diagnose(at, callback, now).boxed()
     }
@@ -69,6 +82,7 @@ fn flow(app: &App) -> CodeFlow {
         scopes: &["account", "email"],
         pkce: true,
         extra: &[],
+        renews_with_callback: false,
     }
 }
 

@@ -25,6 +25,7 @@ use url::Url;
 
 use super::app::{App, Connection, LoginApp};
 use super::code_flow::{CodeFlow, give_back};
+use super::connected::Reach;
 use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
 use crate::clock::Timestamp;
 use access::Access;
@@ -75,6 +76,22 @@ impl Login for BitbucketDataCenter {
         .boxed()
     }
 
+    fn connecting(&self, app: &App, reach: Reach) -> Option<CodeFlow> {
+        let scopes: &[&str] = match reach {
+            Reach::Reading => &["REPO_READ"],
+            Reach::Hooks => &["PROJECT_ADMIN"],
+        };
+        matches!(app.login, LoginApp::OAuth2 { .. }).then(|| CodeFlow { scopes, ..flow(app) })
+    }
+
+    fn gives_back_at(&self, app: &App) -> Option<Url> {
+        Some(app.at("/rest/oauth2/latest/revoke"))
+    }
+
+    fn owner<'a>(&'a self, at: &'a Connection, token: &'a SecretString) -> BoxFuture<'a, Result<Identity, LoginError>> {
+        async move { identity::of(at, &Access::Bearer(token.clone())).await }.boxed()
+    }
+
     fn diagnose<'a>(&'a self, at: &'a Connection, callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
         diagnosis::diagnose(at, callback, now).boxed()
     }
@@ -90,5 +107,6 @@ fn flow(app: &App) -> CodeFlow {
         scopes: &["PUBLIC_REPOS"],
         pkce: true,
         extra: &[],
+        renews_with_callback: true,
     }
 }

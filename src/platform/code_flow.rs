@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One platform's way of the flow.
 #[derive(Clone, Debug)]
-pub(super) struct CodeFlow {
+pub struct CodeFlow {
     /// Where browsers go.
     pub authorize: Url,
     /// Where codes are redeemed.
@@ -40,6 +40,8 @@ pub(super) struct CodeFlow {
     pub pkce: bool,
     /// What else the authorize address carries.
     pub extra: &'static [(&'static str, &'static str)],
+    /// Whether the callback address stands in requests that renew a token.
+    pub renews_with_callback: bool,
 }
 
 impl CodeFlow {
@@ -79,6 +81,21 @@ impl CodeFlow {
         returned: &Returned,
         keep: &SecretString,
     ) -> Result<SecretString, LoginError> {
+        let response = self.answered(at, callback, returned, keep).await?;
+        Ok(SecretString::from(response.access_token().secret().clone()))
+    }
+
+    /// As [`Self::redeem`], with all that the platform answers.
+    ///
+    /// # Errors
+    /// As [`Self::redeem`].
+    pub async fn answered(
+        &self,
+        at: &Connection,
+        callback: &Url,
+        returned: &Returned,
+        keep: &SecretString,
+    ) -> Result<BasicTokenResponse, LoginError> {
         let app = at.app();
         let (client_id, client_secret) = secrets(app)?;
         self.check_issuer(app, returned)?;
@@ -86,11 +103,7 @@ impl CodeFlow {
             return Err(self.refusal(app, error, callback));
         }
         let code = returned.get("code").ok_or_else(|| app.malformed("the browser came back without a code"))?;
-        let client = BasicClient::new(ClientId::new(client_id.to_owned()))
-            .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
-            .set_auth_type(self.auth.clone())
-            .set_token_uri(TokenUrl::from_url(self.token.clone()))
-            .set_redirect_uri(RedirectUrl::from_url(callback.clone()));
+        let client = client(self, client_id, client_secret, callback);
         let code = AuthorizationCode::new(code.to_owned());
         let verifier = self.pkce.then(|| PkceCodeVerifier::new(keep.expose_secret().to_owned()));
         let response =
@@ -98,7 +111,7 @@ impl CodeFlow {
         if *response.token_type() != BasicTokenType::Bearer {
             return Err(app.malformed("it gave a token of another type than `bearer`"));
         }
-        Ok(SecretString::from(response.access_token().secret().clone()))
+        Ok(response)
     }
 
     /// RFC 9207: whoever names itself must be whom we sent the browser to.
@@ -111,7 +124,9 @@ impl CodeFlow {
             Err(app.malformed("the browser came back from another server than it was sent to"))
         }
     }
-    fn failed(
+
+    /// What it means that there was no token.
+    pub(super) fn failed(
         &self,
         app: &App,
         error: RequestTokenError<LoginError, BasicErrorResponse>,
@@ -142,7 +157,7 @@ impl CodeFlow {
                 "another callback address is registered for the app there. Ask an administrator to register {callback}"
             )),
             "invalid_scope" | "insufficient_scope" => app.refused(format!(
-                "the app that is registered there may not ask for what a login needs. Ask an administrator to tick {} there",
+                "the app that is registered there may not ask for what is needed. Ask an administrator to tick {} there",
                 self.scopes.join(" and ")
             )),
             "application_suspended" => {
@@ -182,8 +197,17 @@ pub(super) fn secrets(app: &App) -> Result<(&str, &SecretString), LoginError> {
     }
 }
 
+/// A client that can redeem codes and renew tokens.
+pub(super) fn client(flow: &CodeFlow, client_id: &str, client_secret: &SecretString, callback: &Url) -> Redeeming {
+    BasicClient::new(ClientId::new(client_id.to_owned()))
+        .set_client_secret(ClientSecret::new(client_secret.expose_secret().to_owned()))
+        .set_auth_type(flow.auth.clone())
+        .set_token_uri(TokenUrl::from_url(flow.token.clone()))
+        .set_redirect_uri(RedirectUrl::from_url(callback.clone()))
+}
+
 /// A client that knows where codes are redeemed.
-type Redeeming = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+pub(super) type Redeeming = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 /// Redeems a code. It owns what it needs, because the library's future is not known to be one that may change threads as
 /// long as anything of the caller's is lent to it.
@@ -204,7 +228,7 @@ fn exchange(
 }
 
 /// Our client as the `oauth2` crate wants it.
-struct Sender(Connection);
+pub(super) struct Sender(pub(super) Connection);
 
 impl AsyncHttpClient<'_> for Sender {
     type Error = LoginError;

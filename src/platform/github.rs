@@ -79,6 +79,10 @@ impl Login for GitHub {
         .boxed()
     }
 
+    fn owner<'a>(&'a self, at: &'a Connection, token: &'a SecretString) -> BoxFuture<'a, Result<Identity, LoginError>> {
+        identity::of(at, token).boxed()
+    }
+
     fn diagnose<'a>(&'a self, at: &'a Connection, _callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
         diagnosis::diagnose(at, now).boxed()
     }
@@ -97,6 +101,7 @@ fn flow(app: &App, who: Who) -> CodeFlow {
             Who::Current => &[("allow_signup", "false")],
             Who::Chosen => &[("allow_signup", "false"), ("prompt", "select_account")],
         },
+        renews_with_callback: false,
     }
 }
 

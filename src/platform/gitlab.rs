@@ -34,6 +34,7 @@ use url::Url;
 
 use super::app::{App, Connection};
 use super::code_flow::{CodeFlow, give_back};
+use super::connected::Reach;
 use super::login::{Departure, Finding, Identity, Login, LoginError, Returned, Who};
 use crate::clock::Timestamp;
 
@@ -67,6 +68,23 @@ impl Login for GitLab {
         .boxed()
     }
 
+    fn connecting(&self, app: &App, reach: Reach) -> Option<CodeFlow> {
+        let scopes: &[&str] = match reach {
+            // To read the API clones nothing, and to clone reads no API.
+            Reach::Reading => &["read_api", "read_repository"],
+            Reach::Hooks => &["api", "read_api", "read_repository"],
+        };
+        Some(CodeFlow { scopes, ..flow(app) })
+    }
+
+    fn gives_back_at(&self, app: &App) -> Option<Url> {
+        Some(app.at("/oauth/revoke"))
+    }
+
+    fn owner<'a>(&'a self, at: &'a Connection, token: &'a SecretString) -> BoxFuture<'a, Result<Identity, LoginError>> {
+        identity::of(at, token).boxed()
+    }
+
     fn diagnose<'a>(&'a self, at: &'a Connection, callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>> {
         diagnosis::diagnose(at, callback, now).boxed()
     }
@@ -81,6 +99,7 @@ fn flow(app: &App) -> CodeFlow {
         scopes: &["read_user"],
         pkce: true,
         extra: &[],
+        renews_with_callback: true,
     }
 }
 

@@ -10,6 +10,8 @@ use url::Url;
 
 use super::answer::printable;
 use super::app::{App, Connection};
+use super::code_flow::CodeFlow;
+use super::connected::Reach;
 use super::kind::PlatformKind;
 use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
 use crate::clock::Timestamp;
@@ -43,6 +45,19 @@ pub trait Login: Send + Sync {
         returned: &'a Returned,
         keep: &'a SecretString,
     ) -> BoxFuture<'a, Result<Identity, LoginError>>;
+
+    /// The flow by which an account is connected for good, and so far; None where there is no such way.
+    fn connecting(&self, _app: &App, _reach: Reach) -> Option<CodeFlow> {
+        None
+    }
+
+    /// Whose a token is that [`Self::connecting`] led to.
+    fn owner<'a>(&'a self, at: &'a Connection, token: &'a SecretString) -> BoxFuture<'a, Result<Identity, LoginError>>;
+
+    /// Where tokens are given back; None where they cannot be.
+    fn gives_back_at(&self, _app: &App) -> Option<Url> {
+        None
+    }
 
     /// As [`Connection::diagnose`].
     fn diagnose<'a>(&'a self, at: &'a Connection, callback: &'a Url, now: Timestamp) -> BoxFuture<'a, Vec<Finding>>;

@@ -100,6 +100,15 @@ pub fn set_secret(
     Ok(())
 }
 
+/// Stores the user name, which is that of the account where one is connected.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_username(org: OrgId, tx: &Tx<'_>, id: CredentialId, username: &str) -> Result<()> {
+    tx.execute("UPDATE credential SET username = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, username))?;
+    Ok(())
+}
+
 /// Stores the public half of an `ssh-key`.
 ///
 /// # Errors
@@ -138,13 +147,16 @@ pub fn set_status(org: OrgId, tx: &Tx<'_>, id: CredentialId, status: &str) -> Re
     Ok(())
 }
 
-/// Stores when it stops working.
+/// Stores when it stops working. What a platform tells of a connected account is the end of a token that is renewed before.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn set_expiry(org: OrgId, tx: &Tx<'_>, id: CredentialId, expires_at: Option<Timestamp>) -> Result<()> {
-    tx.prepare_cached("UPDATE credential SET expires_at = ?3 WHERE org_id = ?1 AND id = ?2 AND expires_at IS NOT ?3")?
-        .execute((org, id, expires_at))?;
+    tx.prepare_cached(
+        "UPDATE credential SET expires_at = ?3 WHERE org_id = ?1 AND id = ?2 AND expires_at IS NOT ?3
+         AND type NOT LIKE '%-oauth'",
+    )?
+    .execute((org, id, expires_at))?;
     Ok(())
 }
 

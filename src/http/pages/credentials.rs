@@ -1,5 +1,6 @@
 //! Credentials: what this server shows to others to read code. A secret goes in by a form and never comes out.
 
+mod connect;
 mod show;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::http::page_error::PageError;
 use crate::http::visitor::Manages;
 use crate::store::credentials::Credential;
 
+pub use connect::{again, depart, form};
 pub use show::{remove, rotate, show, test};
 
 /// The types that one can add on a page, with what people call them.
@@ -97,6 +99,9 @@ fn table(all: &[Credential], base: &str, now: Timestamp) -> Markup {
 }
 
 fn kind_words(kind: &str) -> String {
+    if let Some(platform) = Kind::parse(kind).filter(|kind| kind.is_grant()).and_then(Kind::platform) {
+        return format!("Connected account of {}", platform.display_name());
+    }
     let known = OFFERED.iter().find(|(offered, _)| offered.as_str() == kind);
     known.map_or_else(|| kind.to_owned(), |(_, words)| (*words).to_owned())
 }
@@ -124,9 +129,9 @@ pub struct NewFields {
 }
 
 /// Answers `/orgs/{org}/credentials/new`.
-pub async fn new(manager: Manages) -> HttpResponse {
+pub async fn new(manager: Manages, state: web::Data<State>) -> HttpResponse {
     let fields = NewFields { kind: Kind::HttpBasic.as_str().to_owned(), ..NewFields::default() };
-    form_page(&manager, &fields, &Faults::default(), StatusCode::OK)
+    form_page(&manager, &state, &fields, &Faults::default(), StatusCode::OK)
 }
 
 /// Takes its form.
@@ -137,7 +142,7 @@ pub async fn add(
 ) -> Result<HttpResponse, PageError> {
     let new = match fields.checked() {
         Ok(new) => new,
-        Err(faults) => return Ok(form_page(&manager, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY)),
+        Err(faults) => return Ok(form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY)),
     };
     let name = new.name.clone();
     match credentials::add(&state.appliance, &manager.actor(), manager.org(), new).await {
@@ -148,7 +153,7 @@ pub async fn add(
         }
         Err(error) => {
             let faults = super::forms::faults_of(error, "name")?;
-            Ok(form_page(&manager, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY))
+            Ok(form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY))
         }
     }
 }
@@ -205,7 +210,7 @@ impl NewFields {
     }
 }
 
-fn form_page(manager: &Manages, fields: &NewFields, faults: &Faults, code: StatusCode) -> HttpResponse {
+fn form_page(manager: &Manages, state: &State, fields: &NewFields, faults: &Faults, code: StatusCode) -> HttpResponse {
     let kinds: Vec<_> = OFFERED.map(|(kind, words)| (kind.as_str().to_owned(), words.to_owned())).into();
     let name = Input {
         name: "name",
@@ -251,6 +256,7 @@ fn form_page(manager: &Manages, fields: &NewFields, faults: &Faults, code: Statu
                 a class="btn" href=(base(manager)) { "Back to the credentials" }
             }
         }
+        (connect::section(manager, state))
     };
     layout::page_with(code, &manager.chrome(), Here::Credentials, "Add a credential", &content)
 }

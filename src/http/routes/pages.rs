@@ -194,8 +194,15 @@ pub static PAGES: &[Page] = &[
         || web::to(pages::credentials::new),
         || web::to(pages::credentials::add),
     ),
+    form(
+        "/orgs/{org}/credentials/new/{integration}",
+        Opens::Admins,
+        || web::to(pages::credentials::form),
+        || web::to(pages::credentials::depart),
+    ),
     page("/orgs/{org}/credentials/{credential}", Opens::Admins, || web::to(pages::credentials::show)),
     action("/orgs/{org}/credentials/{credential}/test", Opens::Admins, || web::to(pages::credentials::test)),
+    action("/orgs/{org}/credentials/{credential}/connect", Opens::Admins, || web::to(pages::credentials::again)),
     action("/orgs/{org}/credentials/{credential}/rotate", Opens::Admins, || web::to(pages::credentials::rotate)),
     form(
         "/orgs/{org}/credentials/{credential}/remove",

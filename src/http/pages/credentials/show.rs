@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{PATIENCE, base, kind_words, property, secret_field, state_of};
+use super::{PATIENCE, base, connect, kind_words, property, secret_field, state_of};
 use crate::admin::credentials::{self, Finding, Kind, NewSecret, PublicKey};
 use crate::http::State;
 use crate::http::form::Form;
@@ -33,7 +33,7 @@ pub async fn show(
     page(&manager, &state, &credential, &Faults::default(), None, StatusCode::OK).await
 }
 
-async fn find(manager: &Manages, state: &State, name: &str) -> Result<Credential, PageError> {
+pub(super) async fn find(manager: &Manages, state: &State, name: &str) -> Result<Credential, PageError> {
     Ok(credentials::by_name(&state.appliance, manager.org(), name).await?)
 }
 
@@ -64,6 +64,10 @@ pub async fn test(
     page(&manager, &state, &credential, &Faults::default(), Some(&tested), StatusCode::OK).await
 }
 
+fn is_grant(credential: &Credential) -> bool {
+    Kind::parse(&credential.kind).is_some_and(Kind::is_grant)
+}
+
 struct Tested {
     found: Vec<Finding>,
     ended: bool,
@@ -78,6 +82,7 @@ async fn page(
     code: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let users = credentials::users(&state.appliance, manager.org(), credential.id).await?;
+    let account = connect::of(manager, state, credential).await?;
     let here = format!("{}/{}", base(manager), credential.name);
     let test = html! {
         form method="post" action={ (here) "/test" } {
@@ -93,7 +98,7 @@ async fn page(
         div class="sections" {
             @if let Some(tested) = tested { (findings(tested)) }
             (facts(credential, state, users.len()))
-            (rotation(manager, credential, &here, faults))
+            @if is_grant(credential) { (account) } @else { (rotation(manager, credential, &here, faults)) }
             (used_by(&users, &manager.organization.slug))
         }
     };
@@ -126,9 +131,17 @@ fn facts(credential: &Credential, state: &State, users: usize) -> Markup {
         section aria-label="Facts" {
             dl class="kv" {
                 dt { "State" } dd { (state_of(credential, now)) }
-                @if let Some(username) = &credential.username { dt { "User name" } dd class="mono" { (username) } }
-                dt { "Secret" }
-                dd { "set " (ago_or_never(credential.secret_set_at, now)) }
+                @if let Some(username) = &credential.username {
+                    dt { @if is_grant(credential) { "Acts as" } @else { "User name" } }
+                    dd class="mono" { (username) }
+                }
+                @if is_grant(credential) {
+                    dt { "Connected" }
+                    dd { (ago_or_never(credential.secret_set_at, now)) }
+                } @else {
+                    dt { "Secret" }
+                    dd { "set " (ago_or_never(credential.secret_set_at, now)) }
+                }
                 @if let Some(end) = credential.expires_at { dt { "Expires" } dd { (absolute(end)) } }
                 dt { "Used by" } dd { (counted(i64::try_from(users).unwrap_or(i64::MAX), "package", "packages")) }
             }
