@@ -13,6 +13,8 @@ mod platforms;
 
 #[path = "web_sessions/browser.rs"]
 mod browser;
+#[path = "web_sessions/connected.rs"]
+mod connected;
 #[path = "web_sessions/forms.rs"]
 mod forms;
 #[path = "web_sessions/local.rs"]

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -43,7 +43,7 @@ struct Held {
     /// Tokens that came and could not be stored: nobody has them but we. Before them, when their account was connected.
     unsaved: Option<(Timestamp, Granted)>,
     /// When it did not come about, and why.
-    failed: Option<(Instant, HubError)>,
+    failed: Option<(Timestamp, HubError)>,
 }
 
 impl Grants {
@@ -134,8 +134,8 @@ impl Account {
                 return Ok(found.token);
             }
             found.require_connected(&self.appliance)?;
-            if let Some((at, error)) = held.failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
-                tracing::debug!(credential = found.name, since = ?at.elapsed(), "A renewal waits for another attempt.");
+            let now = self.appliance.now();
+            if let Some((_, error)) = held.failed.as_ref().filter(|(at, _)| now.since(*at) < PAUSE) {
                 return found.last_use(refused, self.appliance.now(), error.clone());
             }
             let Some(sealed) = found.account.refresh.as_deref() else { return self.refuse(&found).await };
@@ -158,7 +158,7 @@ impl Account {
                 Err(error) => {
                     let error = found.unrenewed(&error);
                     tracing::warn!(credential = found.name, %error, "The tokens of a connected account were not renewed.");
-                    held.failed = Some((Instant::now(), error.clone()));
+                    held.failed = Some((self.appliance.now(), error.clone()));
                     return found.last_use(refused, self.appliance.now(), error);
                 }
             }

@@ -79,6 +79,7 @@ const VISITS: &[(&str, Visit)] = &[
     ("/orgs/{org}/tokens/{token}/revoke", From("/orgs/acme/tokens")),
     ("/orgs/{org}/credentials", At("/orgs/acme/credentials")),
     ("/orgs/{org}/credentials/new", At("/orgs/acme/credentials/new")),
+    ("/orgs/{org}/credentials/new/{integration}", At("/orgs/acme/credentials/new/gitlab")),
     ("/orgs/{org}/credentials/{credential}", At("/orgs/acme/credentials/deploy")),
     ("/orgs/{org}/credentials/{credential}/remove", At("/orgs/acme/credentials/deploy/remove")),
     ("/orgs/{org}/audit", At("/orgs/acme/audit")),

@@ -55,6 +55,12 @@ pub struct Grants {
     pub codes: BTreeMap<String, Code>,
     /// Living tokens.
     pub tokens: BTreeMap<String, Token>,
+    /// When tokens end that do.
+    pub ends: BTreeMap<String, u64>,
+    /// Refresh tokens, with the tokens that end with them.
+    pub refreshes: BTreeMap<String, String>,
+    /// How often tokens were renewed.
+    pub renewals: usize,
     /// Seconds since the start, moved by hand.
     pub now: u64,
 }
@@ -80,6 +86,42 @@ impl Grants {
         let text = format!("{prefix}{}", random::hex::<20>());
         self.tokens.insert(text.clone(), token);
         text
+    }
+
+    /// The same, for so many seconds, with a refresh token for afterwards.
+    pub fn issue_for(&mut self, prefix: &str, token: Token, seconds: u64) -> (String, String) {
+        let access = self.issue(prefix, token);
+        let refresh = format!("{prefix}r{}", random::hex::<20>());
+        self.ends.insert(access.clone(), self.now + seconds);
+        self.refreshes.insert(refresh.clone(), access.clone());
+        (access, refresh)
+    }
+
+    /// Another pair in place of this refresh token's, which ends: at once, or after so many seconds of `grace`.
+    pub fn renew(&mut self, prefix: &str, refresh: &str, (seconds, grace): (u64, u64)) -> Option<(String, String)> {
+        let access = self.refreshes.get(refresh).filter(|_| !self.is_over(refresh))?.clone();
+        let token = self.tokens.get(&access)?.clone();
+        self.tokens.remove(&access);
+        self.renewals += 1;
+        let pair = self.issue_for(prefix, token, seconds);
+        // Whoever lost the answer may ask once more.
+        self.refreshes.insert(refresh.to_owned(), pair.0.clone());
+        self.ends.entry(refresh.to_owned()).or_insert(self.now + grace);
+        Some(pair)
+    }
+
+    fn is_over(&self, token: &str) -> bool {
+        self.ends.get(token).is_some_and(|end| *end <= self.now)
+    }
+
+    /// Ends all of an account's.
+    pub fn end_all(&mut self, user: u64) {
+        self.tokens.retain(|_, token| token.user != user);
+    }
+
+    /// The token, if it has not ended.
+    pub fn living(&self, token: &str) -> Option<&Token> {
+        self.tokens.get(token).filter(|_| !self.is_over(token))
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use packagist_selfhosted::admin::users::{self, NewUser};
 use packagist_selfhosted::admin::{self, Actor};
-use packagist_selfhosted::appliance::Appliance;
+use packagist_selfhosted::appliance::{Appliance, Hubs};
 use packagist_selfhosted::clock::{Clock, Timestamp};
 use packagist_selfhosted::http::connections::Limits;
 use packagist_selfhosted::http::{self, Integration, Server, State};
@@ -62,6 +62,8 @@ pub async fn empty(integrations: Vec<Integration>, adjust: impl FnOnce(&mut http
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(Timestamp::from_seconds(1_795_348_800));
     let appliance = instance::open(&folder.path().join("data"), clock.clone()).await.unwrap();
+    let connections: Vec<_> = integrations.iter().filter_map(|one| one.connection.clone()).collect();
+    let appliance = appliance.with_hubs(Hubs::default().with_connections(connections));
     let mut settings = http::Settings {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         tls: None,

@@ -9,6 +9,10 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 600;
+/// How long a token is good, in seconds.
+const TOKEN_LIFE: u64 = 7200;
+/// How long a refresh token stays good that was used.
+const GRACE: u64 = 600;
 /// Fewest characters of a state that nobody can guess.
 const STATE: usize = 22;
 
@@ -45,8 +49,13 @@ impl Site {
             Some(scopes) => scopes.split_whitespace().map(str::to_owned).collect(),
             None => ticked.clone(),
         };
-        if scopes.iter().any(|scope| !matches!(scope.as_str(), "account" | "email")) {
-            return wrong("nobody who only logs in needs more than account and email");
+        let known: [&[&str]; 3] = [
+            &["account", "email"],
+            &["account", "repository", "project"],
+            &["account", "repository", "project", "webhook"],
+        ];
+        if !known.iter().any(|known| scopes == *known) {
+            return wrong("nobody needs these scopes, to log in or to be a credential");
         }
         if scopes.iter().any(|scope| !ticked.contains(scope)) {
             return Reply::redirect_with(redirect_uri, &[("error", "invalid_scope"), ("state", state)]);
@@ -91,6 +100,9 @@ impl Site {
             return error("invalid_request").blamed("what stands in the address ends in logs");
         }
         let form = asked.form().unwrap_or_default();
+        if form.iter().any(|(name, value)| name == "grant_type" && value == "refresh_token") {
+            return self.renewed(asked, &form);
+        }
         let given = match strict(&form, &["grant_type", "code"], &["redirect_uri", "code_verifier"]) {
             Ok(given) => given,
             Err(why) => return error("invalid_request").blamed(why),
@@ -116,15 +128,35 @@ impl Site {
         }
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
-        let granted = scopes.join(" ");
         let token = Token { client_id: key, user, scopes };
-        let token = self.grants.issue(&"x".repeat(self.token_length), token);
+        let pair = self.grants.issue_for(&"x".repeat(self.token_length), token, TOKEN_LIFE);
+        self.pair(&pair)
+    }
+
+    fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let mut body = json!({
-            "access_token": token, "token_type": "bearer", "expires_in": 7200, "state": "authorization_code",
-            "refresh_token": "y".repeat(self.token_length.max(18)),
+            "access_token": access, "token_type": "bearer", "expires_in": TOKEN_LIFE, "state": "authorization_code",
+            "refresh_token": refresh,
         });
-        body[self.scopes_field] = Value::from(granted);
+        body[self.scopes_field] = Value::from(self.grants.tokens[access].scopes.join(" "));
         Reply::json(200, &body)
+    }
+
+    /// Another pair; what renewed it does so once more for a while.
+    fn renewed(&mut self, asked: &Asked, form: &[(String, String)]) -> Reply {
+        let given = match strict(form, &["grant_type", "refresh_token"], &[]) {
+            Ok(given) => given,
+            Err(why) => return error("invalid_request").blamed(why),
+        };
+        let own = (self.consumer.key.clone(), self.consumer.secret.clone());
+        if asked.basic() != Some(own) {
+            return error("unauthorized_client");
+        }
+        let prefix = "x".repeat(self.token_length);
+        match self.grants.renew(&prefix, given["refresh_token"], (TOKEN_LIFE, GRACE)) {
+            Some(pair) => self.pair(&pair),
+            None => error("invalid_grant"),
+        }
     }
 }
 

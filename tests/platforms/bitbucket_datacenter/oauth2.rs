@@ -9,6 +9,8 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 10;
+/// How long a token is good, in seconds.
+const TOKEN_LIFE: u64 = 3600;
 /// Fewest characters of a state that nobody can guess.
 const STATE: usize = 22;
 
@@ -35,13 +37,14 @@ impl Site {
         if given["code_challenge_method"] != "S256" || !is_challenge(challenge) {
             return wrong("code_challenge is none of the method S256");
         }
-        if given["scope"] != "PUBLIC_REPOS" {
-            return wrong("nobody who only logs in needs more than PUBLIC_REPOS");
+        let scope = given["scope"].to_owned();
+        if !["PUBLIC_REPOS", "REPO_READ", "PROJECT_ADMIN"].contains(&scope.as_str()) {
+            return wrong("nobody needs this scope, to log in or to be a credential");
         }
         let request = Request {
             client_id: self.link.client_id.clone(),
             redirect_uri: redirect_uri.to_owned(),
-            scopes: vec!["PUBLIC_REPOS".to_owned()],
+            scopes: vec![scope],
             state: state.to_owned(),
             challenge: Some(challenge.to_owned()),
         };
@@ -73,6 +76,9 @@ impl Site {
             return error("invalid_request").blamed("id and secret belong into the body");
         }
         let form = asked.form().unwrap_or_default();
+        if form.iter().any(|(name, value)| name == "grant_type" && value == "refresh_token") {
+            return self.renewed(&form);
+        }
         let required = ["grant_type", "client_id", "client_secret", "code", "redirect_uri"];
         let given = match strict(&form, &required, &["code_verifier"]) {
             Ok(given) => given,
@@ -96,13 +102,32 @@ impl Site {
         }
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
-        let scope = scopes.join(" ");
-        let token = self.grants.issue("", Token { client_id: given["client_id"].to_owned(), user, scopes });
+        let token = Token { client_id: given["client_id"].to_owned(), user, scopes };
+        let pair = self.grants.issue_for("", token, TOKEN_LIFE);
+        self.pair(&pair)
+    }
+
+    fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let body = json!({
-            "access_token": token, "token_type": "bearer", "expires_in": 3600, "refresh_token": "nobody-needs-it",
-            "scope": scope, "created_at": 1_700_000_000,
+            "access_token": access, "token_type": "bearer", "expires_in": TOKEN_LIFE, "refresh_token": refresh,
+            "scope": self.grants.tokens[access].scopes.join(" "), "created_at": 1_700_000_000,
         });
         Reply::json(200, &body)
+    }
+
+    fn renewed(&mut self, form: &[(String, String)]) -> Reply {
+        let required = ["grant_type", "client_id", "client_secret", "refresh_token", "redirect_uri"];
+        let given = match strict(form, &required, &[]) {
+            Ok(given) => given,
+            Err(why) => return error("invalid_request").blamed(why),
+        };
+        if (given["client_id"], given["client_secret"]) != (&self.link.client_id, &self.link.client_secret) {
+            return error("invalid_client");
+        }
+        match self.grants.renew("", given["refresh_token"], (TOKEN_LIFE, 0)) {
+            Some(pair) if given["redirect_uri"] == self.link.redirect_url => self.pair(&pair),
+            _ => error("invalid_grant"),
+        }
     }
 
     /// `POST /rest/oauth2/latest/revoke`.

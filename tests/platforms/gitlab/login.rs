@@ -9,6 +9,8 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 600;
+/// How long a token is good, in seconds.
+const TOKEN_LIFE: u64 = 7200;
 /// Fewest characters of a state that nobody can guess.
 const STATE: usize = 22;
 
@@ -37,8 +39,10 @@ impl Site {
             return wrong("code_challenge is none of the method S256".to_owned());
         }
         let scopes: Vec<String> = given["scope"].split_whitespace().map(str::to_owned).collect();
-        if scopes != ["read_user"] {
-            return wrong(format!("nobody who only logs in needs the scopes {scopes:?}"));
+        let known: [&[&str]; 3] =
+            [&["read_user"], &["read_api", "read_repository"], &["api", "read_api", "read_repository"]];
+        if !known.iter().any(|known| scopes == *known) {
+            return wrong(format!("nobody needs the scopes {scopes:?}, to log in or to be a credential"));
         }
         if !scopes.iter().all(|scope| app.scopes.contains(&scope.as_str())) {
             let said = "The requested scope is invalid, unknown, or malformed.";
@@ -85,6 +89,9 @@ impl Site {
             return error(400, "invalid_request").blamed("what stands in the address ends in logs");
         }
         let form = asked.form().unwrap_or_default();
+        if form.iter().any(|(name, value)| name == "grant_type" && value == "refresh_token") {
+            return self.renewed(&form);
+        }
         let required = ["grant_type", "client_id", "client_secret", "code", "redirect_uri"];
         let given = match strict(&form, &required, &["code_verifier"]) {
             Ok(given) => given,
@@ -109,14 +116,35 @@ impl Site {
         }
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
-        let scope = scopes.join(" ");
         let token = Token { client_id: given["client_id"].to_owned(), user, scopes };
-        let token = self.grants.issue("", token);
+        let pair = self.grants.issue_for("", token, TOKEN_LIFE);
+        self.pair(&pair)
+    }
+
+    fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let body = json!({
-            "access_token": token, "token_type": "Bearer", "expires_in": 7200, "refresh_token": "nobody-needs-it",
-            "scope": scope, "created_at": 1_700_000_000,
+            "access_token": access, "token_type": "Bearer", "expires_in": TOKEN_LIFE, "refresh_token": refresh,
+            "scope": self.grants.tokens[access].scopes.join(" "), "created_at": self.clock(),
         });
         Reply::json(200, &body).with("cache-control", "no-store")
+    }
+
+    /// Another pair, with which the one before is no more.
+    fn renewed(&mut self, form: &[(String, String)]) -> Reply {
+        let required = ["grant_type", "client_id", "client_secret", "refresh_token", "redirect_uri"];
+        let given = match strict(form, &required, &[]) {
+            Ok(given) => given,
+            Err(why) => return error(400, "invalid_request").blamed(why),
+        };
+        let app = self.apps.get(given["client_id"]).filter(|app| app.client_secret == given["client_secret"]);
+        let Some(app) = app else { return error(401, "invalid_client") };
+        if !app.callbacks.iter().any(|callback| callback == given["redirect_uri"]) {
+            return error(400, "invalid_grant").blamed("another callback");
+        }
+        match self.grants.renew("", given["refresh_token"], (TOKEN_LIFE, 0)) {
+            Some(pair) => self.pair(&pair),
+            None => error(400, "invalid_grant"),
+        }
     }
 
     /// `POST /oauth/revoke`.

@@ -101,7 +101,9 @@ impl Site {
 
     /// Who asks, or nobody.
     pub(super) fn granted(&self, token: &str) -> Result<Caller, Reply> {
-        let Some(own) = self.grants.tokens.get(token) else { return Err(unauthorized()) };
+        let Some(own) = self.grants.living(token) else {
+            return Err(invalid("Token is expired. You can either do re-authorization or token refresh."));
+        };
         let user = self.users.get(&own.user).cloned().ok_or_else(unauthorized)?;
         // An account that was locked is told, as the one who asks whether it is.
         Ok(Caller { user, scopes: own.scopes.clone(), today: today(self.clock()), is_oauth: true })
