@@ -19,8 +19,8 @@ use crate::platform::remote::{RemoteReader, Visibility, Wanted};
 struct Lists {
     /// Who was added to it.
     direct: Vec<Member>,
-    /// Everybody, as GitLab lists them; only where groups were let in.
-    all: Option<Vec<Member>>,
+    /// Everybody, as GitLab lists them: people of groups, too, that the credential does not see.
+    all: Vec<Member>,
 }
 
 /// Everybody who reads single packages.
@@ -45,10 +45,10 @@ pub(super) async fn read(
     let mut found = Vec::new();
     for (project, Lists { direct, all }) in packages.iter().zip(lists) {
         let direct = people.add(&direct, now);
-        let all = all.map(|all| people.add(&all, now));
+        let all = people.add(&all, now);
         let sight = Sight { wanted: reader.wanted, now, people, project, direct: &direct };
         found.extend(sight.added());
-        found.extend(all.iter().flat_map(|all| sight.let_in(all)));
+        found.extend(sight.let_in(&all));
         found.extend(sight.by_guests());
     }
     if reader.wanted.follow_visibility {
@@ -62,13 +62,8 @@ async fn lists(reader: &Reader<'_>, project: &Project) -> Result<Lists, HubError
     let what = format!("list the members of {}", project.path_with_namespace);
     let path = format!("/projects/{}/members", project.id);
     let direct = people::listed(reader, &format!("{path}?per_page=100"), again, &what).await?;
-    let all = match live(&project.shared_with_groups, reader.api.hub.now()).next() {
-        Some(_) => {
-            let again = again || reader.touched.effective(&project.id.to_string());
-            Some(people::listed(reader, &format!("{path}/all?per_page=100"), again, &what).await?)
-        }
-        None => None,
-    };
+    let again = again || reader.touched.effective(&project.id.to_string());
+    let all = people::listed(reader, &format!("{path}/all?per_page=100"), again, &what).await?;
     Ok(Lists { direct, all })
 }
 
@@ -102,7 +97,9 @@ impl Sight<'_> {
         reads.filter_map(value).collect()
     }
 
-    /// People of groups that the project is shared with, who do not read it by anything else.
+    /// People of groups that the project is shared with, who do not read it by anything else. With which groups it is shared,
+    /// GitLab tells only of those that the credential sees; whoever comes by none of the ways that are told is believed to be
+    /// what is listed.
     fn let_in(&self, all: &Standings) -> Vec<RemoteReader> {
         let (rule, now) = (rule(self.wanted), self.now);
         let mut found = Vec::new();
@@ -113,9 +110,9 @@ impl Sight<'_> {
                 continue;
             }
             let shares = by_shares(self.people, &self.project.shared_with_groups, *person, *listed, now);
-            let Some(by_share) =
-                shares.into_iter().filter(|way| way.reads(rule)).reduce(|one, other| one.or(other, rule))
-            else {
+            let is_untold = shares.is_empty() && own.is_none() && group.is_none();
+            let ways = shares.into_iter().chain(is_untold.then_some(*listed));
+            let Some(by_share) = ways.filter(|way| way.reads(rule)).reduce(|one, other| one.or(other, rule)) else {
                 continue;
             };
             // What GitLab lists is the most of all ways: not more is had by one of them.
