@@ -72,12 +72,18 @@ pub(super) fn bad(why: &str) -> Reply {
 pub(super) fn parameters<'a>(asked: &'a Asked, known: &[(&str, Takes)]) -> Result<BTreeMap<&'a str, &'a str>, Reply> {
     let mut names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
     names.push("id");
-    let given = strict(&asked.query, &[], &names).map_err(|why| bad(&why))?;
-    for (name, value) in &given {
+    let mut given = strict(&asked.query, &[], &names).map_err(|why| bad(&why))?;
+    for (name, value) in &mut given {
         let takes = known.iter().find(|(own, _)| own == name).map_or(Takes::Number, |(_, takes)| *takes);
         let fits = match takes {
             Takes::Text => true,
-            Takes::Flag => ["true", "false"].contains(value),
+            Takes::Flag => match flag(value) {
+                Some(word) => {
+                    *value = word;
+                    true
+                }
+                None => false,
+            },
             Takes::Number => value.parse::<u64>().is_ok(),
             Takes::One(values) => values.contains(value),
         };
@@ -86,6 +92,15 @@ pub(super) fn parameters<'a>(asked: &'a Asked, known: &[(&str, Takes)]) -> Resul
         }
     }
     Ok(given)
+}
+
+/// All that GitLab takes for yes and no, as some clients write it.
+fn flag(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "1" | "yes" | "on" => Some("true"),
+        "false" | "f" | "0" | "no" | "off" => Some("false"),
+        _ => None,
+    }
 }
 
 /// Reads the query of a list, which cannot be read by keyset unless it says so.

@@ -162,6 +162,15 @@ pub struct Directory {
     pub moved: BTreeMap<String, u64>,
 }
 
+/// How a list of members is made.
+#[derive(Clone, Copy)]
+pub struct Listing<'l> {
+    /// Which invited groups somebody sees.
+    pub sees: &'l dyn Fn(u64) -> bool,
+    /// Whether it knows of the caps of invitations, which some versions forgot.
+    pub caps: bool,
+}
+
 /// Whose members count for something: a list of groups or a project, and the cap on what they may do.
 type Source<'d> = (&'d BTreeMap<u64, Membership>, Option<&'d Share>);
 
@@ -206,16 +215,17 @@ impl Directory {
     /// The members of a group: its own, those of groups above, and the direct ones of groups that were invited to any of
     /// these; each with the highest level.
     pub fn group_members(&self, group: u64) -> BTreeMap<u64, Membership> {
-        self.group_members_seen(group, &|_| true)
+        self.group_members_listed(group, Listing { sees: &|_| true, caps: true })
     }
 
-    /// The same, of invited groups only those that somebody sees.
-    pub fn group_members_seen(&self, group: u64, sees: &dyn Fn(u64) -> bool) -> BTreeMap<u64, Membership> {
+    /// The same, as a list shows it.
+    pub fn group_members_listed(&self, group: u64, how: Listing<'_>) -> BTreeMap<u64, Membership> {
         let mut sources: Vec<Source<'_>> = Vec::new();
         for one in self.lineage(group) {
             sources.push((&one.members, None));
-            let shares = one.shares.iter().filter(|(invited, _)| sees(**invited));
-            sources.extend(shares.map(|(invited, cap)| (&self.groups[invited].members, Some(cap))));
+            let shares = one.shares.iter().filter(|(invited, _)| (how.sees)(**invited));
+            let cap = |share| if how.caps { Some(share) } else { None };
+            sources.extend(shares.map(|(invited, share)| (&self.groups[invited].members, cap(share))));
         }
         merged(&sources)
     }
@@ -223,15 +233,16 @@ impl Directory {
     /// The members of a project: its own, those of its group as above, and those of groups that were invited to the project
     /// itself, with whom these inherit.
     pub fn project_members(&self, project: &Project) -> BTreeMap<u64, Membership> {
-        self.project_members_seen(project, &|_| true)
+        self.project_members_listed(project, Listing { sees: &|_| true, caps: true })
     }
 
-    /// The same, of invited groups only those that somebody sees.
-    pub fn project_members_seen(&self, project: &Project, sees: &dyn Fn(u64) -> bool) -> BTreeMap<u64, Membership> {
-        let inherited = self.group_members_seen(project.group, sees);
+    /// The same, as a list shows it.
+    pub fn project_members_listed(&self, project: &Project, how: Listing<'_>) -> BTreeMap<u64, Membership> {
+        let inherited = self.group_members_listed(project.group, how);
         let mut sources: Vec<Source<'_>> = vec![(&project.members, None), (&inherited, None)];
-        for (invited, cap) in project.shares.iter().filter(|(invited, _)| sees(**invited)) {
-            sources.extend(self.lineage(*invited).iter().map(|group| (&group.members, Some(cap))));
+        for (invited, share) in project.shares.iter().filter(|(invited, _)| (how.sees)(**invited)) {
+            let cap = if how.caps { Some(share) } else { None };
+            sources.extend(self.lineage(*invited).iter().map(|group| (&group.members, cap)));
         }
         merged(&sources)
     }

@@ -50,9 +50,6 @@ const SETTINGS: [&str; 10] = [
     "custom_webhook_template",
     "custom_headers",
 ];
-/// How many hooks a project may have; a group half of it.
-const MOST: usize = 100;
-
 /// What a place's hooks may tell of.
 fn events(place: Place) -> Vec<&'static str> {
     let own = EVENTS.iter().copied().filter(|name| *name != "repository_update_events" || place == Place::System);
@@ -144,7 +141,7 @@ impl Site {
         if !given.contains_key("url") {
             return Err(bad("url is missing"));
         }
-        let most = if matches!(place, Place::Group(_)) { MOST / 2 } else { MOST };
+        let most = if matches!(place, Place::Group(_)) { self.ways.most_hooks / 2 } else { self.ways.most_hooks };
         if self.hooks.all.values().filter(|hook| hook.place == place).count() >= most {
             let said = format!("Maximum number of hooks ({most}) exceeded");
             return Err(Reply::json(422, &json!({"message": {"base": [said]}})));

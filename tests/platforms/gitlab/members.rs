@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answers::{Takes, list, moment, not_found, nowhere, parameters};
-use super::directory::{Membership, Project, Share};
+use super::directory::{Listing, Membership, Project, Share};
 use super::tokens::Caller;
 use crate::platforms::message::{Asked, Reply};
 
@@ -90,12 +90,12 @@ impl Site {
     /// All members of a group that somebody is told of.
     pub(super) fn members_of_group(&self, caller: &Caller, group: u64) -> BTreeMap<u64, Membership> {
         let sees = |id: u64| self.ways.lists_invited || self.shows_group(caller, &self.directory.groups[&id]);
-        self.directory.group_members_seen(group, &sees)
+        self.directory.group_members_listed(group, Listing { sees: &sees, caps: self.ways.lists_caps })
     }
 
     /// All members of a project that somebody is told of.
     pub(super) fn members_of_project(&self, caller: &Caller, project: &Project) -> BTreeMap<u64, Membership> {
         let sees = |id: u64| self.ways.lists_invited || self.shows_group(caller, &self.directory.groups[&id]);
-        self.directory.project_members_seen(project, &sees)
+        self.directory.project_members_listed(project, Listing { sees: &sees, caps: self.ways.lists_caps })
     }
 }

@@ -66,8 +66,12 @@ pub struct Ways {
     pub links: bool,
     /// Whether members of invited groups are listed that the asker does not see.
     pub lists_invited: bool,
+    /// Whether lists know that members of invited groups may do no more than the invitation says; some versions forgot it.
+    pub lists_caps: bool,
     /// Whether hooks that fail are switched off.
     pub auto_disable: bool,
+    /// How many hooks a project may have; a group half of it.
+    pub most_hooks: usize,
     /// `push_event_hooks_limit`.
     pub most_refs: usize,
 }
@@ -83,7 +87,9 @@ impl Default for Ways {
             totals: true,
             links: true,
             lists_invited: true,
+            lists_caps: true,
             auto_disable: false,
+            most_hooks: 100,
             most_refs: 3,
         }
     }

@@ -20,7 +20,7 @@ pub fn may_read(site: &Site, user: u64, project: u64) -> bool {
     let by_itself = own.map_or(0, |own| own.level);
     let by_group = reach.levels.get(&found.group).copied().unwrap_or(0);
     let shares = found.shares.iter().filter(|(_, share)| is_good(share.expires_at.as_deref(), &today));
-    let by_invitation = shares.map(|(invited, share)| share.level.min(reach.level_within(*invited))).max().unwrap_or(0);
+    let by_invitation = shares.map(|(invited, share)| share.level.min(reach.level_in(*invited))).max().unwrap_or(0);
     let by_role = own.and_then(|own| own.role).is_some_and(|role| site.directory.roles[&role].read_code);
     let least = site.least_for_code();
     by_itself.max(by_group).max(by_invitation) >= least || by_role || reach.coders.contains(&found.group)
@@ -87,7 +87,8 @@ impl Reach {
         reach
     }
 
-    fn level_within(&self, group: u64) -> u32 {
-        self.within.get(&group).copied().unwrap_or(0)
+    /// Into a project come all who are in the invited group by whatever way, into a group only its direct members.
+    fn level_in(&self, group: u64) -> u32 {
+        self.levels.get(&group).copied().unwrap_or(0)
     }
 }
