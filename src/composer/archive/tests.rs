@@ -80,6 +80,6 @@ fn rules_are_bounded() {
     assert!(!rules.keeps(&"a".repeat(200)));
     let attributes = "a export-ignore\n".repeat(MAX_RULES_BYTES);
     assert!(!Rules::new(Some(attributes.as_bytes()), &[]).keeps("a"));
-    let nested = "{".repeat(5_000) + &"}".repeat(5_000);
+    let nested = ["{".repeat(5_000), "}".repeat(5_000)].concat();
     assert_eq!(Rules::new(None, &[nested]).ignored().len(), 1);
 }
