@@ -6,6 +6,7 @@
 mod complaint;
 pub mod metrics;
 pub mod names;
+pub mod rate;
 
 use std::fmt;
 use std::io::IsTerminal;

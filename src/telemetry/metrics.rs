@@ -110,6 +110,7 @@ impl RouteMetrics {
 
     /// Records one answer.
     pub fn record(&self, status: u16, took: Duration) {
+        super::rate::count();
         self.duration.record(took.as_secs_f64());
         let slot = STATUSES.binary_search_by_key(&status, |known| known.0).ok();
         match slot.and_then(|at| self.counters.get(at).zip(STATUSES.get(at))) {

@@ -15,6 +15,7 @@ use crate::http::pages::layout::{self, Here};
 use crate::http::visitor::Administers;
 use crate::http::{State, tls};
 use crate::platform::Level;
+use crate::telemetry::rate::requests_per_second;
 
 /// How long before its end a certificate is worth a look, in seconds.
 const CERTIFICATE_SOON: i64 = 14 * 86_400;
@@ -174,6 +175,7 @@ fn figures(known: &Known, vitals: &Vitals, started: Timestamp, now: Timestamp) -
                 @if let Some(oldest) = waits { " " small { "oldest " (duration(now.since(oldest))) } }
             }))
             (fact("Failed", html! { a href="/admin/jobs?state=failed" { (number(known.jobs.failed)) } }))
+            (fact("Requests", html! { (format!("{:.1}", requests_per_second())) " " small { "a second, in the last minute" } }))
             @if let Some(memory) = vitals.memory { (fact("Memory", html! { (bytes(memory)) })) }
             (fact("Started", html! { (ago(started, now)) }))
         }
