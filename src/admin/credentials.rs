@@ -18,7 +18,7 @@ pub use trial::{Finding, test};
 
 use ssh_key::Prepared;
 
-use super::{Actor, Error, Name, Result, packages as use_packages};
+use super::{Actor, Error, Name, Result, packages as use_packages, syncs};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::publish::request::{self, Reason};
@@ -222,7 +222,11 @@ pub async fn remove(
     // Looked up while it is there, and given back when it is gone.
     let disconnected = connect::disconnect(appliance, org, name).await;
     let (name, replacement) = (name.to_owned(), replacement.map(str::to_owned));
-    appliance
+    let hooks = match &replacement {
+        Some(_) => syncs::hooks_by(appliance, org, &name).await?,
+        None => Vec::new(),
+    };
+    let kind = appliance
         .database
         .write(move |tx| {
             let found = find(org, tx, &name)?;
@@ -232,15 +236,16 @@ pub async fn remove(
                 None => require_unused(org, tx, &found)?,
             }
             credentials::remove(org, tx, found.id)?;
-            let detail = json!({ "replaced_with": other.map(|other| other.name) });
+            let detail = json!({ "replaced_with": other.as_ref().map(|other| &other.name) });
             actor.record(tx, Some(org), "credential.remove", &found.name, detail, now)?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(other.map(|other| other.kind))
         })
         .await?;
+    let handed_over = syncs::hand_over_hooks(appliance, org, hooks, kind.as_deref()).await;
     if let Some(disconnected) = disconnected {
         disconnected.await;
     }
-    Ok(())
+    handed_over
 }
 
 fn require_unused(org: OrgId, tx: &Tx<'_>, credential: &Credential) -> Result<()> {

@@ -93,6 +93,7 @@ fn furnish(tx: &Tx<'_>) -> Result<(OrgId, SyncKey, PackageId), Error> {
         credential,
         primary: true,
         packages: "all",
+        follow_visibility: false,
     };
     let sync = syncs::insert(org, tx, &new, NOW)?;
     let package = packages::New {

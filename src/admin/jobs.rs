@@ -7,7 +7,9 @@ use super::{Actor, Error, Result};
 use crate::appliance::Appliance;
 use crate::store::ids::JobId;
 use crate::store::jobs::{self, Job};
-use crate::store::{job_lines, job_lists, organizations, packages};
+use crate::store::{job_lines, job_lists, organizations, packages, syncs};
+use crate::sync::request::{KIND, Payload};
+use crate::sync::run;
 
 pub use crate::store::job_lines::Line;
 pub use crate::store::job_lists::{Counts, Filter, Group, Key, Listed};
@@ -164,7 +166,7 @@ pub async fn retry(appliance: &Appliance, actor: &Actor, id: JobId) -> Result<()
 /// # Errors
 /// If there is no such job, or it has ended.
 pub async fn cancel(appliance: &Appliance, actor: &Actor, id: JobId) -> Result<()> {
-    let (actor, now) = (actor.clone(), appliance.now());
+    let (actor, now, next) = (actor.clone(), appliance.now(), run::next_run(appliance));
     appliance
         .database
         .write(move |tx| {
@@ -174,6 +176,11 @@ pub async fn cancel(appliance: &Appliance, actor: &Actor, id: JobId) -> Result<(
                     "job {id} is {}: only a job that waits or runs can be cancelled",
                     in_words(&job)
                 )));
+            }
+            let payload = (job.kind == KIND).then(|| serde_json::from_str::<Payload>(&job.payload).ok()).flatten();
+            if let Some((org, payload)) = job.org.zip(payload) {
+                // What somebody stops does not begin again at once because it is due.
+                syncs::set_next_run(org, tx, payload.sync, next)?;
             }
             actor.record(tx, job.org, "job.cancel", &id.to_string(), json!({ "kind": job.kind }), now)?;
             Ok(())

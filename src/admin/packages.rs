@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Actor, Error, Result, credentials as use_credentials, files};
 use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
 use crate::composer::version;
 use crate::publish::request::{self, Reason};
@@ -13,7 +14,7 @@ use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::refs::{self, Ref};
 use crate::store::versions::{self, Version};
-use crate::store::{self, archive_failures, dists, listings, repositories};
+use crate::store::{self, Tx, archive_failures, dists, listings, repositories};
 use crate::vcs::url::SourceUrl;
 
 /// How many updates are queued in one transaction, which others must not have to wait for long.
@@ -171,7 +172,9 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
     appliance
         .database
         .write(move |tx| {
-            if let Some(there) = packages::by_url_key(org, tx, &url.key())? {
+            let there = packages::by_url_key(org, tx, &url.key())?;
+            let retired = there.as_ref().filter(|there| there.retired_at.is_some()).map(|there| there.id);
+            if let Some(there) = there.filter(|_| retired.is_none()) {
                 let name = there.name.map_or_else(String::new, |name| format!(" ({name})"));
                 return Err(Error::conflict(format!(
                     "the organization has this repository already: it is package {}{name}",
@@ -194,7 +197,10 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
                 fork: new.fork,
                 next_check_at,
             };
-            let id = packages::insert(org, tx, &row, now)?;
+            let id = match retired {
+                Some(id) => bring_back(tx, PackageKey { org, package: id }, &row, now)?,
+                None => packages::insert(org, tx, &row, now)?,
+            };
             let job = request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
             let detail = json!({
                 "id": id,
@@ -205,6 +211,19 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
             Ok(Added { id, job })
         })
         .await
+}
+
+/// Makes a package whose repository was gone an ordinary one: somebody says that there is one again. What synchronizations
+/// found of who reads it was about the other one.
+fn bring_back(tx: &Tx<'_>, key: PackageKey, row: &packages::New, now: Timestamp) -> Result<PackageId> {
+    let PackageKey { org, package } = key;
+    repositories::forget(org, tx, package)?;
+    packages::set_source(org, tx, package, &row.url, &row.url_key)?;
+    packages::set_access(org, tx, package, row.credential, row.fork)?;
+    packages::set_archived(org, tx, package, false)?;
+    packages::set_retired(org, tx, package, None)?;
+    withdraw::tell_mirrors_of_return(tx, key, now)?;
+    Ok(package)
 }
 
 /// Changes what opens a package's source and whether it is a fork, and queues an update.

@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::members::{owners, require_owner};
-use super::{Actor, Error, Result, credentials as use_credentials};
+use super::{Actor, Error, Result, credentials as use_credentials, jobs};
 use crate::appliance::Appliance;
 use crate::platform::{Hub, HubError, Key, PlatformKind};
 use crate::store::accounts::{self, Recorded};
 use crate::store::ids::{CredentialId, JobId, OrgId, RunId, SyncId};
 use crate::store::platform_hooks;
 use crate::store::repositories::{self, Repository};
-use crate::store::sync_runs;
 use crate::store::syncs::{self, Counts, Sync};
 use crate::store::{self, Tx};
-use crate::sync::hooks::Hooks;
+use crate::store::{sync_lists, sync_runs};
+use crate::sync::hooks::{self, Hooks};
 use crate::sync::request::{self, Reason, SyncKey};
 
 /// Most characters of an organization's name on a platform; a path of GitLab's groups may have that many.
@@ -52,8 +52,21 @@ pub struct New {
     pub primary: bool,
     /// Which repositories become packages.
     pub packages: Packages,
+    /// Whether what the platform shows to everybody counts for members.
+    pub follow_visibility: bool,
     /// Whether it waits until somebody has looked at its plan and lets it go.
     pub paused: bool,
+}
+
+/// What can be changed of a synchronization.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The name of the credential that it reads with.
+    pub credential: String,
+    /// Which repositories become packages.
+    pub packages: Packages,
+    /// Whether what the platform shows to everybody counts for members.
+    pub follow_visibility: bool,
 }
 
 /// A synchronization with what it brought.
@@ -120,6 +133,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
                 credential: credential.id,
                 primary: new.primary,
                 packages: new.packages.as_str(),
+                follow_visibility: new.follow_visibility,
             };
             let id = syncs::insert(org, tx, &row, now)?;
             if new.paused {
@@ -130,6 +144,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
                 "credential": credential.name,
                 "primary": row.primary,
                 "packages": row.packages,
+                "follow_visibility": row.follow_visibility,
             });
             actor.record(tx, Some(org), "sync.add", &format!("{}:{}", row.integration, row.remote), detail, now)?;
             Ok(id)
@@ -248,6 +263,21 @@ async fn run_with(
         .await
 }
 
+/// Stops the run that is under way, or takes back one that waits. The next one is that of the interval.
+///
+/// # Errors
+/// If there is no such synchronization, or nothing runs.
+pub async fn stop(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -> Result<()> {
+    let work = appliance.database.read(move |db| {
+        let sync = found(syncs::by_id(org, db, id)?, id)?;
+        Ok::<_, Error>((title(&sync), sync_lists::work(org, db, id)?))
+    });
+    match work.await? {
+        (_, Some(job)) => jobs::cancel(appliance, actor, job.id).await,
+        (title, None) => Err(Error::conflict(format!("nothing runs of {title}"))),
+    }
+}
+
 /// Stops following for a while, or goes on.
 ///
 /// # Errors
@@ -272,39 +302,72 @@ pub async fn set_paused(appliance: &Appliance, actor: &Actor, org: OrgId, id: Sy
         .await
 }
 
-/// Gives a synchronization other terms: the credential that it reads with, and which repositories become packages.
+/// Gives a synchronization other terms. Webhooks that were installed with a credential of another type are removed with it,
+/// for a platform may not show them to the new one; the run that begins now installs others.
 ///
 /// # Errors
 /// If there is no such synchronization or credential.
-pub async fn change(
-    appliance: &Appliance,
-    actor: &Actor,
-    org: OrgId,
-    id: SyncId,
-    (credential, packages): (String, Packages),
-) -> Result<()> {
-    let sync = by_id(appliance, org, id).await?;
-    let hub = hub(appliance, &sync.integration)?;
-    require_admission(appliance, org, hub, &credential, sync.remote_id.as_ref().unwrap_or(&sync.remote)).await?;
+pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, terms: Terms) -> Result<()> {
+    let before = by_id(appliance, org, id).await?;
+    let hub = hub(appliance, &before.integration)?;
+    let remote = before.remote_id.as_ref().unwrap_or(&before.remote);
+    require_admission(appliance, org, hub, &terms.credential, remote).await?;
     let site = hub.site().clone();
-    let (actor, now) = (actor.clone(), appliance.now());
-    appliance
+    let installed = hooks_of(appliance, org, &before).await;
+    let (actor, now, name) = (actor.clone(), appliance.now(), terms.credential.clone());
+    let kind = appliance
         .database
         .write(move |tx| {
             let sync = found(syncs::by_id(org, tx, id)?, id)?;
-            let credential = use_credentials::find(org, tx, &credential)?;
+            let credential = use_credentials::find(org, tx, &name)?;
             use_credentials::require_platform(&credential, &site)?;
-            syncs::set_terms(org, tx, id, credential.id, packages.as_str())?;
+            syncs::set_terms(org, tx, id, credential.id, (terms.packages.as_str(), terms.follow_visibility))?;
             request::run(tx, SyncKey { org, sync: id }, Reason::Credential, None, now)?;
             let detail = json!({
-                "before": { "credential": sync.credential_name, "packages": sync.packages },
+                "before": {
+                    "credential": sync.credential_name,
+                    "packages": sync.packages,
+                    "follow_visibility": sync.follow_visibility,
+                },
                 "credential": credential.name,
-                "packages": packages.as_str(),
+                "packages": terms.packages.as_str(),
+                "follow_visibility": terms.follow_visibility,
             });
             actor.record(tx, Some(org), "sync.change", &title(&sync), detail, now)?;
-            Ok(())
+            Ok::<_, Error>(credential.kind)
         })
-        .await
+        .await?;
+    let installed = installed.map(|installed| (before, installed)).into_iter().collect();
+    hand_over_hooks(appliance, org, installed, Some(&kind)).await
+}
+
+/// The webhooks that were installed with a credential, by synchronization.
+pub(super) async fn hooks_by(appliance: &Appliance, org: OrgId, credential: &str) -> Result<Vec<(Sync, Installed)>> {
+    let all = appliance.database.read(move |db| syncs::all(org, db)).await?;
+    let mut found = Vec::new();
+    for sync in all.into_iter().filter(|sync| sync.credential_name.as_deref() == Some(credential)) {
+        if let Some(installed) = hooks_of(appliance, org, &sync).await {
+            found.push((sync, installed));
+        }
+    }
+    Ok(found)
+}
+
+/// Where another type of credential takes over, removes webhooks with the one before, and has others installed.
+pub(super) async fn hand_over_hooks(
+    appliance: &Appliance,
+    org: OrgId,
+    installed: Vec<(Sync, Installed)>,
+    kind: Option<&str>,
+) -> Result<()> {
+    for (sync, installed) in installed {
+        if kind.is_some_and(|kind| installed.1.kind != kind) {
+            let (key, now) = (SyncKey { org, sync: sync.id }, appliance.now());
+            unhook(appliance, key, &sync, &installed).await;
+            appliance.database.write(move |tx| hooks::request(tx, key, true, now).map(drop)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Who would become owner here, and who would not be one any more.
@@ -388,17 +451,22 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId
             })
             .await?
     };
-    if let Some((hub, credential, hooks)) = removed {
-        let key = SyncKey { org, sync: id };
-        let at = Hooks { appliance, key, remote: &sync.remote, hub: &hub, credential: &credential };
-        if let Err(error) = at.remove(hooks.iter().collect()).await {
-            tracing::warn!(%error, sync = title(&sync), "Webhooks of a removed synchronization are still on the platform; they are ignored.");
-        }
+    if let Some(installed) = removed {
+        unhook(appliance, SyncKey { org, sync: id }, &sync, &installed).await;
     }
     Ok(())
 }
 
-type Installed = (Hub, Key, Vec<platform_hooks::PlatformHook>);
+/// Removes webhooks with the credential that installed them, as far as the platform lets us.
+async fn unhook(appliance: &Appliance, key: SyncKey, sync: &Sync, (hub, credential, hooks): &Installed) {
+    let at = Hooks { appliance, key, remote: &sync.remote, hub, credential };
+    if let Err(error) = at.remove(hooks.iter().collect()).await {
+        let sync = title(sync);
+        tracing::warn!(%error, sync, "Webhooks that are not needed any more are still on the platform; they are ignored.");
+    }
+}
+
+pub(super) type Installed = (Hub, Key, Vec<platform_hooks::PlatformHook>);
 
 /// The webhooks of a synchronization and the way to them; none if there is no way.
 async fn hooks_of(appliance: &Appliance, org: OrgId, sync: &Sync) -> Option<Installed> {

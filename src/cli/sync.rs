@@ -47,6 +47,9 @@ pub enum Command {
         /// Which repositories become packages
         #[arg(long, value_enum, default_value_t = Packages::All)]
         packages: Packages,
+        /// Let every member install what the platform shows to everybody: public and internal repositories
+        #[arg(long)]
+        follow_visibility: bool,
         #[command(flatten)]
         org: OrgArgument,
     },
@@ -149,13 +152,13 @@ pub enum Command {
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let appliance = &session.appliance;
     match command {
-        Command::Add { integration, remote, credential, primary, packages, org } => {
+        Command::Add { integration, remote, credential, primary, packages, follow_visibility, org } => {
             let org = session.organization(&org).await?;
             let packages = match packages {
                 Packages::All => syncs::Packages::All,
                 Packages::New => syncs::Packages::New,
             };
-            let new = New { integration, remote, credential, primary, packages, paused: false };
+            let new = New { integration, remote, credential, primary, packages, follow_visibility, paused: false };
             let id = syncs::add(appliance, &ACTOR, org.id, new).await?;
             session.output.line(id.to_string());
             Ok(())
@@ -225,6 +228,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             "confirmed_at": one.sync.confirmed_at,
             "stale_at": one.sync.stale_at,
             "paused_at": one.sync.paused_at,
+            "follow_visibility": one.sync.follow_visibility,
             "suspended_at": one.sync.suspended_at,
             "next_run_at": one.sync.next_run_at,
             "resumes_at": one.sync.resumes_at(now),

@@ -9,7 +9,7 @@ use crate::platform::HubError;
 use crate::publish::log::Log;
 use crate::store::jobs::Job;
 use crate::store::{self, syncs};
-use crate::sync::request::{Payload, SyncKey};
+use crate::sync::request::{Payload, Reason, SyncKey};
 use crate::sync::run::{self, RunError};
 
 /// Runs the job.
@@ -20,7 +20,8 @@ pub(super) async fn run(appliance: &Appliance, job: &Job, log: &Log) -> Outcome 
     let key = SyncKey { org, sync: payload.sync };
     let result = run::run(appliance, key, &payload, job.id, log).await;
     let is_about_all = payload.everything.is_some() || result.is_err();
-    if is_about_all && let Err(error) = set_next_run(appliance, key, &result).await {
+    let waits = payload.everything == Some(Reason::Schedule);
+    if is_about_all && let Err(error) = set_next_run(appliance, key, &result, waits).await {
         return of_store(&error);
     }
     match result {
@@ -31,15 +32,28 @@ pub(super) async fn run(appliance: &Appliance, job: &Job, log: &Log) -> Outcome 
             Outcome::Done
         }
         Ok(None) => Outcome::Done,
+        // The schedule begins it again, and keeps back nobody who asks before.
+        Err(RunError::Hub(error @ HubError::RateLimited { .. })) if waits => {
+            log.warn(error.to_string());
+            Outcome::Done
+        }
         Err(error) => failed(&error, appliance),
     }
 }
 
-/// Says when everything is looked at again although nobody asks.
-async fn set_next_run<T>(appliance: &Appliance, key: SyncKey, result: &Result<T, RunError>) -> store::Result<()> {
+/// Says when everything is looked at again although nobody asks. `waits`: nothing else begins it again.
+async fn set_next_run<T>(
+    appliance: &Appliance,
+    key: SyncKey,
+    result: &Result<T, RunError>,
+    waits: bool,
+) -> store::Result<()> {
     let usual = run::next_run(appliance);
     let next = match result {
-        Err(RunError::Hub(HubError::RateLimited { until, .. })) => usual.max(*until + Duration::from_secs(1)),
+        Err(RunError::Hub(HubError::RateLimited { until, .. })) => {
+            let then = *until + Duration::from_secs(1);
+            if waits { then } else { usual.max(then) }
+        }
         _ => usual,
     };
     appliance.database.write(move |tx| syncs::set_next_run(key.org, tx, key.sync, next)).await

@@ -203,6 +203,16 @@ pub(super) fn date(answer: &Answer) -> Option<Timestamp> {
     Timestamp::parse_http_date(text).ok()
 }
 
+/// Takes a secret of ours out of an answer that may be quoted: whoever says no may say again what it was told.
+pub(super) fn hide(answer: &mut Answer, secret: &str) {
+    if let Ok(text) = std::str::from_utf8(&answer.body)
+        && !secret.is_empty()
+        && text.contains(secret)
+    {
+        answer.body = text.replace(secret, "…").into_bytes();
+    }
+}
+
 /// Text of the platform's, fit to be quoted: one line of at most so many characters, which does not turn around what
 /// stands beside it.
 pub(super) fn printable(text: &str, most: usize) -> String {

@@ -127,6 +127,15 @@ pub fn enqueue(tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<JobId> {
     Ok(id)
 }
 
+/// Lets waiting work begin whenever it is due, whatever the other side wanted.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn forget_pause(tx: &Tx<'_>, dedupe_key: &str) -> Result<()> {
+    tx.execute("UPDATE job SET not_before = 0 WHERE dedupe_key = ?1 AND state = 'ready'", [dedupe_key])?;
+    Ok(())
+}
+
 /// The first waiting job, due until `?2`, of each organization that has not `?3` of this lane running already, so that one
 /// with slow servers leaves the others room; never the same work as runs. One look-up an organization, whatever waits: the
 /// indexes are named because any other makes this a walk over all jobs.

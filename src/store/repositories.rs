@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::database::Change;
 use super::ids::{OrgId, PackageId, SyncId};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
@@ -202,6 +203,25 @@ pub fn set_wanted(org: OrgId, tx: &Tx<'_>, sync: SyncId, remote_id: &str) -> Res
         (org, sync, remote_id),
     )?;
     Ok(changed > 0)
+}
+
+/// Forgets that a package is a repository that synchronizations saw, and who they found to read it.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn forget(org: OrgId, tx: &Tx<'_>, package: PackageId) -> Result<()> {
+    tx.execute("DELETE FROM repository WHERE org_id = ?1 AND package_id = ?2", (org, package))?;
+    tx.execute(
+        "DELETE FROM package_grant WHERE org_id = ?1 AND package_id = ?2 AND sync_id IS NOT NULL",
+        (org, package),
+    )?;
+    tx.execute(
+        "DELETE FROM team_package WHERE org_id = ?1 AND package_id = ?2
+             AND team_id IN (SELECT id FROM team WHERE org_id = ?1 AND sync_id IS NOT NULL)",
+        (org, package),
+    )?;
+    tx.changed(Change::Access(org));
+    Ok(())
 }
 
 /// Says that somebody removes a package by hand, so that no run brings it back.

@@ -72,7 +72,9 @@ impl Sync {
     /// When what came to nothing is tried again by itself, such as when the platform wanted to be left alone.
     #[must_use]
     pub fn resumes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.queued_for.filter(|at| *at > now && self.error.is_some() && !self.running)
+        let waits = self.error.is_some() && !self.running && self.held_digest.is_none();
+        let scheduled = Some(self.next_run_at).filter(|_| self.outcome.as_deref() != Some("failed"));
+        self.queued_for.or(scheduled).filter(|at| *at > now && waits && self.paused_at.is_none())
     }
 }
 
@@ -131,6 +133,8 @@ pub struct New {
     pub primary: bool,
     /// Which repositories become packages: `all` or `new`.
     pub packages: &'static str,
+    /// Whether what the platform shows to everybody counts for members.
+    pub follow_visibility: bool,
 }
 
 /// Adds a synchronization, which is due at once.
@@ -139,9 +143,20 @@ pub struct New {
 /// A conflict if there is one of that organization, or another primary one.
 pub fn insert(org: OrgId, tx: &Tx<'_>, new: &New, now: Timestamp) -> Result<SyncId> {
     tx.execute(
-        "INSERT INTO sync (org_id, integration, remote, remote_id, credential_id, is_primary, packages, created_at, next_run_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
-        (org, &new.integration, &new.remote, &new.remote_id, new.credential, new.primary, new.packages, now),
+        "INSERT INTO sync (org_id, integration, remote, remote_id, credential_id, is_primary, packages, follow_visibility,
+             created_at, next_run_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)",
+        rusqlite::params![
+            org,
+            &new.integration,
+            &new.remote,
+            &new.remote_id,
+            new.credential,
+            new.primary,
+            new.packages,
+            new.follow_visibility,
+            now
+        ],
     )?;
     let id = SyncId(tx.last_insert_rowid());
     tx.changed(Change::Access(org));
@@ -387,14 +402,21 @@ pub fn set_paused(org: OrgId, tx: &Tx<'_>, id: SyncId, since: Option<Timestamp>)
     Ok(())
 }
 
-/// Gives a synchronization what it reads with, and says which repositories become packages.
+/// Gives a synchronization what it reads with, and says which repositories become packages and whether what everybody may
+/// read counts for members.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_terms(org: OrgId, tx: &Tx<'_>, id: SyncId, credential: CredentialId, packages: &str) -> Result<()> {
+pub fn set_terms(
+    org: OrgId,
+    tx: &Tx<'_>,
+    id: SyncId,
+    credential: CredentialId,
+    (packages, follow_visibility): (&str, bool),
+) -> Result<()> {
     tx.execute(
-        "UPDATE sync SET credential_id = ?3, packages = ?4 WHERE org_id = ?1 AND id = ?2",
-        (org, id, credential, packages),
+        "UPDATE sync SET credential_id = ?3, packages = ?4, follow_visibility = ?5 WHERE org_id = ?1 AND id = ?2",
+        (org, id, credential, packages, follow_visibility),
     )?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -25,8 +26,10 @@ use crate::store::repositories::{self, Repository};
 use crate::store::sync_runs::{self, Begun, Ended};
 use crate::store::{self, Tx, audit, credentials, installations, packages, sync_hints, sync_people, syncs};
 
-/// How much is done in one transaction: well below what the writer may be held for.
-const TOGETHER: usize = 300;
+/// How long a transaction takes on pieces: well below what the writer may be held for.
+const LONGEST: Duration = Duration::from_millis(20);
+/// After so many pieces the clock is looked at.
+const TOGETHER: usize = 10;
 /// So many packages' first updates do not wait behind those that nobody waits for.
 const PROMPT: usize = 20;
 
@@ -60,51 +63,37 @@ enum Piece {
     Moves(Vec<Change>),
 }
 
-impl Piece {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Teams(changes) | Self::Moves(changes) => changes.len(),
-            _ => 1,
-        }
-    }
-}
-
 /// Applies a plan, and records the run.
 pub(super) async fn apply(appliance: &Appliance, run: Run, plan: Plan) -> store::Result<RunId> {
     let new = plan.changes.iter().filter(|change| matches!(change.deed, Deed::AddPackage { .. })).count();
-    let pieces = pieces(plan);
-    let run = Arc::new(run);
-    let mut batches = batched(pieces);
-    let last = batches.pop().unwrap_or_default();
-    let (mut id, mut number) = (None, 0);
-    for batch in batches {
-        let (run, begun) = (Arc::clone(&run), id);
-        let next_check = appliance.now() + appliance.settings.package_interval;
-        let now = appliance.now();
+    let (pieces, run) = (Arc::new(pieces(plan)), Arc::new(run));
+    let (mut begun, mut number, mut at, all) = (None, 0, 0, pieces.len());
+    loop {
+        let (run, pieces) = (Arc::clone(&run), Arc::clone(&pieces));
+        let (now, next_check) = (appliance.now(), appliance.now() + appliance.settings.package_interval);
         let write = appliance.database.write(move |tx| {
             let id = match begun {
                 Some(id) => id,
                 None => sync_runs::begin(run.key.org, tx, run.key.sync, run.begun, now)?,
             };
             let mut doing = Doing { tx, run: &run, id, number, new, next_check, now };
-            doing.all(&batch)?;
-            Ok::<_, store::Error>((id, doing.number))
+            let (began, mut reached) = (Instant::now(), at);
+            while reached < pieces.len() && (reached == at || began.elapsed() < LONGEST) {
+                let next = pieces.len().min(reached + TOGETHER);
+                doing.all(&pieces[reached..next])?;
+                reached = next;
+            }
+            if reached == pieces.len() {
+                doing.finish()?;
+            }
+            Ok::<_, store::Error>((id, doing.number, reached))
         });
-        let (begun, reached) = write.await?;
-        (id, number) = (Some(begun), reached);
+        let (id, recorded, reached) = write.await?;
+        if reached == all {
+            return Ok(id);
+        }
+        (begun, number, at) = (Some(id), recorded, reached);
     }
-    let (now, next_check) = (appliance.now(), appliance.now() + appliance.settings.package_interval);
-    let write = appliance.database.write(move |tx| {
-        let id = match id {
-            Some(id) => id,
-            None => sync_runs::begin(run.key.org, tx, run.key.sync, run.begun, now)?,
-        };
-        let mut doing = Doing { tx, run: &run, id, number, new, next_check, now };
-        doing.all(&last)?;
-        doing.finish()?;
-        Ok::<_, store::Error>(id)
-    });
-    write.await
 }
 
 /// In the order in which they are done.
@@ -137,22 +126,6 @@ fn pieces(plan: Plan) -> Vec<Piece> {
         .chain(added)
         .chain(gives)
         .collect()
-}
-
-fn batched(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
-    let mut batches: Vec<Vec<Piece>> = Vec::new();
-    let mut weight = 0;
-    for piece in pieces {
-        weight += piece.weight();
-        match batches.last_mut() {
-            Some(batch) if weight <= TOGETHER => batch.push(piece),
-            _ => {
-                weight = piece.weight();
-                batches.push(vec![piece]);
-            }
-        }
-    }
-    batches
 }
 
 /// A transaction of a run.

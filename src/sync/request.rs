@@ -81,6 +81,10 @@ pub fn touched(tx: &Tx<'_>, key: SyncKey, touches: &[Touch], now: Timestamp) -> 
 /// If the database cannot be written.
 pub fn run(tx: &Tx<'_>, key: SyncKey, reason: Reason, accept: Option<String>, now: Timestamp) -> store::Result<JobId> {
     let lane = if reason == Reason::Schedule { "sweep" } else { "prompt" };
+    if reason == Reason::Credential {
+        // What a platform wanted of the one before does not concern another one.
+        jobs::forget_pause(tx, &format!("{KIND}:{}", key.sync))?;
+    }
     enqueue(tx, key, Some(reason), accept, lane, now, now)
 }
 

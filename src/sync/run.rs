@@ -253,8 +253,13 @@ impl<'a> Reading<'a> {
             return Ok(plan);
         }
         for (login, id) in &plan.questions.members {
-            let is_member = self.hub.is_member(&self.credential, &self.remote.name, login, id).await?;
-            let answers = if is_member { &mut self.leave.there } else { &mut self.leave.gone };
+            let answers = match self.hub.is_member(&self.credential, &self.remote.name, login, id).await {
+                Ok(true) => &mut self.leave.there,
+                Ok(false) => &mut self.leave.gone,
+                // It does not say.
+                Err(HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
             answers.insert(Loss::Member(id.clone()));
         }
         for (path, id) in &plan.questions.repositories {

@@ -60,6 +60,7 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/syncs/{sync}/plan", Opens::Admins),
     ("/orgs/{org}/syncs/{sync}/start", Opens::Admins),
     ("/orgs/{org}/syncs/{sync}/run", Opens::Admins),
+    ("/orgs/{org}/syncs/{sync}/stop", Opens::Admins),
     ("/orgs/{org}/syncs/{sync}/accept", Opens::Owners),
     ("/orgs/{org}/syncs/{sync}/pause", Opens::Admins),
     ("/orgs/{org}/syncs/{sync}/hooks", Opens::Admins),

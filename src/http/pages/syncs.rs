@@ -24,7 +24,7 @@ use crate::store::ids::SyncId;
 use crate::store::sync_lists::Told;
 use crate::store::syncs::Sync;
 
-pub use acts::{accept, pause, promote, remove, repair, run, start};
+pub use acts::{accept, pause, promote, remove, repair, run, start, stop};
 pub use new::{add, new, save_terms, terms};
 pub use plan::preview;
 pub use repositories::{adopt, list as repositories};

@@ -136,6 +136,7 @@ pub static PAGES: &[Page] = &[
     page("/orgs/{org}/syncs/{sync}/plan", Opens::Admins, || web::to(syncs::preview)),
     action("/orgs/{org}/syncs/{sync}/start", Opens::Admins, || web::to(syncs::start)),
     action("/orgs/{org}/syncs/{sync}/run", Opens::Admins, || web::to(syncs::run)),
+    action("/orgs/{org}/syncs/{sync}/stop", Opens::Admins, || web::to(syncs::stop)),
     action("/orgs/{org}/syncs/{sync}/accept", Opens::Owners, || web::to(syncs::accept)),
     action("/orgs/{org}/syncs/{sync}/pause", Opens::Admins, || web::to(syncs::pause)),
     action("/orgs/{org}/syncs/{sync}/hooks", Opens::Admins, || web::to(syncs::repair)),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::api::{Api, As, Ask, part, parts};
 use super::refusal;
 use crate::outbound::Answer;
-use crate::platform::answer::printable;
+use crate::platform::answer::{hide, printable};
 use crate::platform::hub::{HookPlace, HookState, HubError};
 use crate::platform::rest::Walk;
 
@@ -137,9 +137,9 @@ impl<'a> At<'a> {
         (hook.config.content_type != "json" || !checks_tls).then_some("its settings were changed")
     }
 
-    /// What a refusal means; nothing that it quotes may hold the address, which is a secret.
+    /// What a refusal means.
     fn refused(&self, answer: &Answer, what: &str) -> HubError {
-        let said = refusal::words(answer).replace(self.place.address.expose_secret(), "…");
+        let said = refusal::words(answer);
         let what = format!("{what} of {}", self.name);
         match answer.status {
             StatusCode::NOT_FOUND => HubError::NotFound(match self.place.repository {
@@ -162,14 +162,26 @@ impl<'a> At<'a> {
         }
     }
 
+    /// Asks, and takes out of the answer what was told of the hook.
+    async fn ask(&self, ask: &Ask) -> Result<Answer, HubError> {
+        let mut answer = self.api.ask(ask).await?;
+        if !answer.status.is_success() {
+            let address = self.place.address.expose_secret();
+            for secret in [self.place.secret.expose_secret(), address, address.rsplit('/').next().unwrap_or_default()] {
+                hide(&mut answer, secret);
+            }
+        }
+        Ok(answer)
+    }
+
     async fn asked(&self, ask: &Ask, what: &str) -> Result<Answer, HubError> {
-        let answer = self.api.ask(ask).await?;
+        let answer = self.ask(ask).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.refused(&answer, what)) }
     }
 
     /// The hook of that number; None: it is gone.
     async fn by_id(&self, id: &str) -> Result<Option<Hook>, HubError> {
-        let answer = self.api.ask(&Ask::get(self.api.url(&format!("{}/{}", self.base, part(id))))).await?;
+        let answer = self.ask(&Ask::get(self.api.url(&format!("{}/{}", self.base, part(id))))).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => self.api.json(&answer).map(Some),
@@ -197,7 +209,7 @@ impl<'a> At<'a> {
 
     async fn create(&self) -> Result<Result<Hook, Answer>, HubError> {
         let body = json!({ "name": "web", "active": true, "events": self.events, "config": self.config() });
-        let answer = self.api.ask(&Ask::change(Method::POST, self.api.url(&self.base), Some(body))).await?;
+        let answer = self.ask(&Ask::change(Method::POST, self.api.url(&self.base), Some(body))).await?;
         match answer.status {
             status if status.is_success() => self.api.json(&answer).map(Ok),
             StatusCode::UNPROCESSABLE_ENTITY => Ok(Err(answer)),
@@ -218,7 +230,7 @@ impl<'a> At<'a> {
             Some(last) => last.code.map(|code| (code, last.message.clone().unwrap_or_default())),
             None => {
                 let path = format!("{}/{}/deliveries?per_page={LAST}", self.base, hook.id);
-                let answer = self.api.ask(&Ask::get(self.api.url(&path))).await?;
+                let answer = self.ask(&Ask::get(self.api.url(&path))).await?;
                 if !answer.status.is_success() {
                     return Ok(None);
                 }
@@ -293,7 +305,7 @@ pub(super) async fn remove(api: &Api<'_>, place: &HookPlace) -> Result<(), HubEr
     };
     let Some(id) = id else { return Ok(()) };
     let url = api.url(&format!("{}/{}", at.base, part(&id)));
-    let answer = api.ask(&Ask::change(Method::DELETE, url, None)).await?;
+    let answer = at.ask(&Ask::change(Method::DELETE, url, None)).await?;
     match answer.status {
         StatusCode::NOT_FOUND => Ok(()),
         status if status.is_success() => Ok(()),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{try_join, try_join_all, try_join3};
 use oauth2::http::StatusCode;
 
-use super::api::{Api, As, Ask, part};
+use super::api::{Api, As, Ask, is_partial, part};
 use super::reading::Reader;
 use super::wire::{Membership, Organization, Person, Role as OrganizationRole, Roles, Team};
 use super::{hosts, refusal};
@@ -216,6 +216,10 @@ pub(super) async fn is_member(api: &Api<'_>, org: &str, login: &str, id: &str) -
     let what = format!("read the membership of {current} in {org}");
     let ask = Ask::get(api.url(&format!("/orgs/{}/memberships/{}", part(org), part(&current))));
     let answer = api.ask(&ask).await?;
+    if is_partial(&answer) {
+        let text = format!("{} shows only a part before the organization's single sign-on.", api.name());
+        return Err(HubError::Forbidden { text, missing: Vec::new() });
+    }
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(false);
     }

@@ -3,19 +3,22 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use oauth2::http::StatusCode;
+use oauth2::http::{HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::SemaphorePermit;
 
 use crate::clock::Timestamp;
 use crate::outbound::{Answer, CallFailed, Failed};
-use crate::platform::answer::trouble;
+use crate::platform::answer::{hide, trouble};
 use crate::platform::hub::{Hub, HubError, Key};
 use crate::platform::pace::{Budget, Lane};
 use crate::platform::remote::Usage;
 
 /// Longest pause that is believed, in seconds.
 const LONGEST_PAUSE: u64 = 24 * 3600;
+
+/// The headers in which we show who we are.
+const SHOWN: [&str; 2] = ["authorization", "private-token"];
 
 /// The way of one credential.
 pub(crate) struct Line<'a> {
@@ -113,11 +116,16 @@ impl<'a> Line<'a> {
     /// [`Silent`] where nothing came back.
     pub(crate) async fn send(&self, request: reqwest::Request) -> Result<Answer, Silent> {
         self.noted().requests += 1;
+        let shown: Vec<HeaderValue> = SHOWN.iter().filter_map(|name| request.headers().get(*name).cloned()).collect();
         let sent = self.hub.client().send(request).await;
-        let answer = sent.map_err(|failed| Silent {
+        let mut answer = sent.map_err(|failed| Silent {
             for_now: is_for_now(&failed),
             error: HubError::Unavailable(format!("{} cannot be used: {failed}.", self.name())),
         })?;
+        let says_no = !answer.status.is_success();
+        for value in shown.iter().filter(|_| says_no).filter_map(|value| value.to_str().ok()) {
+            hide(&mut answer, value.split_once(' ').map_or(value, |(_, secret)| secret));
+        }
         if answer.status == StatusCode::NOT_MODIFIED {
             self.noted().unmodified += 1;
         }

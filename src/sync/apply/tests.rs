@@ -64,7 +64,15 @@ impl Here {
             };
             let credential = credentials::insert(org, tx, &new, now)?;
             let (integration, remote, packages) = ("ghe".to_owned(), "acme".to_owned(), "all");
-            let new = syncs::New { integration, remote, remote_id: None, credential, primary, packages };
+            let new = syncs::New {
+                integration,
+                remote,
+                remote_id: None,
+                credential,
+                primary,
+                packages,
+                follow_visibility: false,
+            };
             Ok::<_, store::Error>(SyncKey { org, sync: syncs::insert(org, tx, &new, now)? })
         };
         let key = appliance.database.write(add).await.unwrap();

@@ -47,6 +47,13 @@ pub async fn run(manager: Manages, path: Path, state: web::Data<State>) -> Resul
     answer(&seen, queued, "Everything is read again.")
 }
 
+/// Takes the form that stops the run that is under way.
+pub async fn stop(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
+    let seen = Seen::find(&manager, &state, path.1).await?;
+    let stopped = syncs::stop(&state.appliance, &manager.actor(), manager.org(), seen.sync.id).await;
+    answer(&seen, stopped, "The run stops. What it has changed stays, and the next one goes on from there.")
+}
+
 /// Takes the form of the preview: what was seen is what is begun.
 pub async fn start(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(&manager, &state, path.1).await?;

@@ -12,7 +12,7 @@ use super::super::members::refusal;
 use super::super::respond::see_other;
 use super::{Path, Seen, base, is_owner};
 use crate::admin::credentials;
-use crate::admin::syncs::{self, New, Packages};
+use crate::admin::syncs::{self, New, Packages, Terms};
 use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
@@ -28,6 +28,7 @@ pub struct Fields {
     credential: String,
     packages: String,
     primary: String,
+    visibility: String,
 }
 
 impl Fields {
@@ -74,6 +75,7 @@ pub async fn add(
         credential: fields.credential.clone(),
         primary: fields.primary == "on",
         packages: fields.packages(),
+        follow_visibility: fields.visibility == "on",
         paused: true,
     };
     match syncs::add(&state.appliance, &manager.actor(), manager.org(), new).await {
@@ -155,6 +157,7 @@ fn form(
             (remote.markup(faults))
             (select("credential", "Credential", &credentials, &fields.credential, "It reads repositories, teams and members, and installs webhooks where it may.", faults))
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
+            (follow_visibility(fields))
             @if is_owner(manager) {
                 (checkbox("primary", "on", "Its owners are the owners here", "The primary synchronization. One organization has at most one.", fields.primary == "on"))
             }
@@ -186,12 +189,23 @@ fn naming(sites: &[&Site]) -> (String, String) {
     (label, format!("{hint}."))
 }
 
+fn follow_visibility(fields: &Fields) -> Markup {
+    checkbox(
+        "visibility",
+        "on",
+        "Members install what the platform shows to everybody",
+        "Public and internal repositories. Without it, members need a right in the repository.",
+        fields.visibility == "on",
+    )
+}
+
 /// Answers `…/terms`.
 pub async fn terms(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(&manager, &state, path.1).await?;
     let fields = Fields {
         credential: seen.sync.credential_name.clone().unwrap_or_default(),
         packages: seen.sync.packages.clone(),
+        visibility: if seen.sync.follow_visibility { "on" } else { "" }.to_owned(),
         ..Fields::default()
     };
     terms_page(&manager, &state, &seen, &fields, &Faults::default(), StatusCode::OK).await
@@ -205,7 +219,11 @@ pub async fn save_terms(
     state: web::Data<State>,
 ) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(&manager, &state, path.1).await?;
-    let terms = (fields.credential.clone(), fields.packages());
+    let terms = Terms {
+        credential: fields.credential.clone(),
+        packages: fields.packages(),
+        follow_visibility: fields.visibility == "on",
+    };
     match syncs::change(&state.appliance, &manager.actor(), manager.org(), seen.sync.id, terms).await {
         Ok(()) => {
             let flash = Flash { good: true, text: "Saved. Everything is read again with it.".to_owned() };
@@ -235,6 +253,7 @@ async fn terms_page(
             (csrf(&manager.who.csrf))
             (select("credential", "Credential", &credentials, &fields.credential, "Everything is read again with another one.", faults))
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
+            (follow_visibility(fields))
             div class="row" {
                 button class="btn primary" { "Save" }
                 a class="btn" href=(seen.address) { "Back to the synchronization" }

@@ -92,6 +92,9 @@ pub async fn show(manager: Manages, path: Path, state: web::Data<State>) -> Resu
 
 fn actions(manager: &Manages, seen: &Seen) -> Markup {
     html! {
+        @if seen.sync.running {
+            form method="post" action={ (seen.address) "/stop" } { (csrf(&manager.who.csrf)) button class="btn" { "Stop the run" } }
+        }
         a class="btn" href={ (seen.address) "/plan" } { "Preview the next run" }
         @if seen.sync.paused_at.is_none() {
             form method="post" action={ (seen.address) "/run" } { (csrf(&manager.who.csrf)) button class="btn" { "Run now" } }
@@ -153,7 +156,7 @@ fn work_state(work: &Job, now: Timestamp) -> Markup {
 
 /// The run that is under way, with what it says.
 fn progress(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
-    let Some(work) = &facts.work else { return nothing() };
+    let Some(work) = &facts.work else { return waiting(&seen.sync, now) };
     let is_near = is_near(work, now);
     let live = is_near.then(|| format!("{}/events", seen.address));
     html! {
@@ -165,6 +168,21 @@ fn progress(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
             @if is_near {
                 div role="log" aria-label="Log of the run" tabindex="0" class="log" { (job_page::log(&facts.lines)) }
                 p class="muted small gap" { "Without live updates, " a href=(seen.address) { "reload this page" } ". Nothing is removed before everything was read." }
+            }
+        }
+    }
+}
+
+/// Until when it waits because the platform wanted that, where nothing is queued.
+fn waiting(sync: &Sync, now: Timestamp) -> Markup {
+    let Some(at) = sync.resumes_at(now) else { return nothing() };
+    html! {
+        section aria-labelledby="h-run" {
+            div class="head" {
+                h2 id="h-run" {
+                    (status(Tone::Pend, "The next run waits")) " " span class="muted small" { "it begins " (ago(at, now)) }
+                    @if let Some(error) = &sync.error { ": " span dir="auto" { (error) } }
+                }
             }
         }
     }
@@ -380,6 +398,7 @@ fn terms(manager: &Manages, seen: &Seen) -> Markup {
                     }
                 }
                 dt { "Repositories that become packages" } dd { (new_ones) }
+                dt { "Public and internal repositories" } dd { (if sync.follow_visibility { "every member installs them" } else { "only who has a right in them" }) }
                 dt { "Removals" } dd { "A run that would remove more than a fifth, and more than 5, of the packages, teams or members holds them and asks. What an event announced, or a direct question confirmed, goes at once." }
             }
             div class="row gap" {
