@@ -10,6 +10,8 @@ mod apps;
 #[path = "support/bare_repository.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod bare_repository;
+#[path = "github_sync/choices.rs"]
+mod choices;
 #[path = "github_sync/crowd.rs"]
 mod crowd;
 #[path = "github_sync/deliveries.rs"]
@@ -24,8 +26,16 @@ mod hooks;
 #[path = "support/installation.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod installation;
+#[path = "github_sync/pauses.rs"]
+mod pauses;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;
+#[path = "github_sync/primary.rs"]
+mod primary;
+#[path = "github_sync/rights.rs"]
+mod rights;
+#[path = "github_sync/secrets.rs"]
+mod secrets;
 #[path = "github_sync/world.rs"]
 mod world;

@@ -42,8 +42,8 @@ pub enum Fault {
     Half,
     /// The first half, and the end of the connection.
     Cut,
-    /// What it should be, with one more header.
-    Beside(&'static str, String),
+    /// What it should be, with more headers.
+    Beside(Vec<(String, String)>),
 }
 
 /// What happens where.
@@ -179,8 +179,9 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
         None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
-        Some(Fault::Beside(name, value)) => {
-            shared.simulator.lock().expect("no panic").answer(&asked).with(name, &value)
+        Some(Fault::Beside(headers)) => {
+            let reply = shared.simulator.lock().expect("no panic").answer(&asked);
+            headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value))
         }
         Some(Fault::Half | Fault::Cut) => {
             let mut reply = shared.simulator.lock().expect("no panic").answer(&asked);
