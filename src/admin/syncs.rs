@@ -586,6 +586,25 @@ fn require_adoptable(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
+/// Says whether planners of GitLab read code, and reads everything again with that.
+///
+/// # Errors
+/// If there is no such synchronization.
+pub async fn set_planners(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, planners: bool) -> Result<()> {
+    let (actor, now) = (actor.clone(), appliance.now());
+    appliance
+        .database
+        .write(move |tx| {
+            let sync = found(syncs::by_id(org, tx, id)?, id)?;
+            syncs::set_planners(org, tx, id, planners)?;
+            request::run(tx, SyncKey { org, sync: id }, Reason::Asked, None, now)?;
+            let detail = json!({ "before": sync.planners, "planners": planners });
+            actor.record(tx, Some(org), "sync.planners", &title(&sync), detail, now)?;
+            Ok(())
+        })
+        .await
+}
+
 /// How many packages of a synchronization are still being read.
 ///
 /// # Errors

@@ -18,6 +18,15 @@ use crate::sync::plan::Plan;
 use crate::sync::request::SyncKey;
 use crate::sync::run::preview;
 
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Answer {
+    /// They may.
+    Yes,
+    /// They may not.
+    No,
+}
+
 /// Which repositories become packages.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Packages {
@@ -121,6 +130,16 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    /// Say whether planners of a GitLab group may install its packages: releases of GitLab differ in whether they read code
+    Planners {
+        /// The synchronization's id
+        id: i64,
+        /// Whether they may
+        #[arg(value_enum)]
+        may: Answer,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
     /// Tell of each repository whether it is a package, and why not
     Repositories {
         /// The synchronization's id
@@ -189,6 +208,10 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         }
         Command::Pause { id, org } => set_paused(session, &session.organization(&org).await?, id, true).await,
         Command::Resume { id, org } => set_paused(session, &session.organization(&org).await?, id, false).await,
+        Command::Planners { id, may, org } => {
+            let org = session.organization(&org).await?;
+            Ok(syncs::set_planners(appliance, &ACTOR, org.id, SyncId(id), may == Answer::Yes).await?)
+        }
         Command::Repositories { id, org, format } => {
             repositories(session, &session.organization(&org).await?, SyncId(id), &format).await
         }

@@ -421,6 +421,15 @@ pub fn set_terms(
     Ok(())
 }
 
+/// Says whether planners of GitLab read code.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_planners(org: OrgId, tx: &Tx<'_>, id: SyncId, planners: bool) -> Result<()> {
+    tx.execute("UPDATE sync SET planners = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, planners))?;
+    Ok(())
+}
+
 /// Removes a synchronization with its teams and memberships; its packages stay.
 ///
 /// # Errors

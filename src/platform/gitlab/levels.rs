@@ -45,15 +45,17 @@ impl Standing {
         Self { level: self.level.min(cap), by_role: false, until: sooner(self.until, until) }
     }
 
-    /// What holds of what GitLab lists, given everything by which it can be so: not more than the most of that, and not
-    /// for longer than what lets read lasts. None where nothing of it can be.
-    pub(super) fn held_to(self, ways: &[Self], rule: Rule) -> Option<Self> {
-        let level = ways.iter().map(|way| way.level).max()?.min(self.level);
+    /// What holds of what GitLab lists, given the ways by which it can be so, as far as GitLab tells of them: not more than
+    /// the most of that, and not for longer than what lets read lasts. Where it tells of none, somebody was let in by a group
+    /// that the credential may not see, and what is listed holds.
+    pub(super) fn held_to(self, ways: &[Self], rule: Rule) -> Self {
+        let Some(most) = ways.iter().map(|way| way.level).max() else { return self };
+        let level = most.min(self.level);
         let by_role = self.by_role && ways.iter().any(|way| way.by_role);
         let held = Self { level, by_role, until: None };
         let bearing = ways.iter().filter(|way| way.reads(rule) == held.reads(rule));
         let until = bearing.map(|way| way.until).reduce(later).unwrap_or(self.until);
-        Some(Self { until, ..held })
+        Self { until, ..held }
     }
 
     /// The more of two, which somebody has both of.
@@ -145,16 +147,16 @@ mod tests {
     #[test]
     fn what_is_listed_is_held_to_the_ways_there_are() {
         // GitLab once listed the level in the invited group.
-        assert_eq!(at(50).held_to(&[at(10)], USUAL), Some(at(10)));
-        assert_eq!(at(30).held_to(&[at(50)], USUAL), Some(at(30)));
-        assert_eq!(at(50).held_to(&[], USUAL), None);
+        assert_eq!(at(50).held_to(&[at(10)], USUAL), at(10));
+        assert_eq!(at(30).held_to(&[at(50)], USUAL), at(30));
+        assert_eq!(at(50).held_to(&[], USUAL), at(50));
         // Maintainer for a while, developer for ever: reads for ever.
-        assert_eq!(until(40, 100).held_to(&[until(40, 100), at(30)], USUAL), Some(at(40)));
+        assert_eq!(until(40, 100).held_to(&[until(40, 100), at(30)], USUAL), at(40));
         // Developer for a while, guest for ever: reads for a while.
-        assert_eq!(until(30, 100).held_to(&[until(30, 100), at(10)], USUAL), Some(until(30, 100)));
+        assert_eq!(until(30, 100).held_to(&[until(30, 100), at(10)], USUAL), until(30, 100));
         let role = Standing { by_role: true, ..at(10) };
-        assert_eq!(role.held_to(&[at(10)], USUAL), Some(at(10)));
-        assert_eq!(role.held_to(&[role, at(10)], USUAL), Some(role));
+        assert_eq!(role.held_to(&[at(10)], USUAL), at(10));
+        assert_eq!(role.held_to(&[role, at(10)], USUAL), role);
     }
 
     #[test]

@@ -86,10 +86,9 @@ struct Ways<'a> {
 impl Ways<'_> {
     /// What holds of what GitLab lists for a group.
     fn held(&self, id: u64, list: &Standings, rule: Rule) -> Standings {
-        let held = |(person, listed): (&u64, &Standing)| {
-            Some((*person, listed.held_to(&self.of(id, *person, *listed), rule)?))
-        };
-        list.iter().filter_map(held).collect()
+        let held =
+            |(person, listed): (&u64, &Standing)| (*person, listed.held_to(&self.of(id, *person, *listed), rule));
+        list.iter().map(held).collect()
     }
 
     fn of(&self, id: u64, person: u64, listed: Standing) -> Vec<Standing> {

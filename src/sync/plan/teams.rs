@@ -124,7 +124,7 @@ impl Draft<'_> {
         let before = self.local.teams.iter().filter_map(|(id, team)| Some((team, *wanted.get(id.as_str())?)));
         let (mut losses, mut of) = (BTreeSet::new(), 0);
         for (team, now) in before {
-            of += team.members.len();
+            of += if now.inherits { team.members.len() } else { self.only_here(now, team) };
             let lost = team.members.keys().filter(|account| !now.members.contains_key(*account));
             // Whoever is no member of the organization any more is weighed as that.
             let weighed = lost.filter(|account| !gone.contains_key(*account));
@@ -159,6 +159,14 @@ impl Draft<'_> {
             let Some(was) = was else { continue };
             self.leave_team(team, was, &name, gone, &verdict);
         }
+    }
+
+    /// How many are in a team by none that stands above it.
+    fn only_here(&self, team: &RemoteTeam, was: &Team) -> usize {
+        let above: Vec<&Team> =
+            self.above_here(&team.id).into_iter().filter_map(|above| self.local.teams.get(above)).collect();
+        let is_here = |account: &&String| !above.iter().any(|above| above.members.contains_key(*account));
+        was.members.keys().filter(is_here).count()
     }
 
     /// The teams below each, as they were.

@@ -285,3 +285,40 @@ fn a_repository_that_is_not_shown_to_everybody_any_more_is_one_change() {
     remote.repositories[0].visibility = Visibility::Internal;
     assert_eq!(fresh(&remote, &Local { follow_visibility: false, ..local }).held.len(), 0, "nobody wants it to count");
 }
+
+/// In GitLab people count downwards, and projects upwards.
+#[test]
+fn what_follows_from_one_change_of_a_group_is_not_weighed() {
+    let group = |id, parent, members: &[usize], repositories: &[usize]| {
+        let mut group = team(id, parent, members, repositories);
+        group.inherits = false;
+        group
+    };
+    let mut remote = world(8, 9, 0);
+    let everybody: Vec<usize> = (0..8).collect();
+    remote.teams = vec![group(1, None, &everybody, &everybody)];
+    remote.teams.extend((2..10).map(|id| group(id, Some(1), &everybody, &[id - 2])));
+    let local = synchronized(&remote);
+    // Two people leave the outermost group, and so all of them; they are in another one.
+    let mut left = remote.clone();
+    for group in &mut left.teams {
+        group.members.remove("0");
+        group.members.remove("1");
+    }
+    let plan = fresh(&left, &local);
+    assert_eq!((plan.held.len(), plan.losses.len()), (0, 0), "{:?}", plan.because);
+    assert_eq!(lines(&fresh(&left, &done(local.clone(), &left, &plan)).changes), Vec::<String>::new());
+    // Projects are taken from the groups that they are in, and so from the one above.
+    let mut moved = remote.clone();
+    for id in 0..3 {
+        for group in &mut moved.teams {
+            group.repositories.remove(&id.to_string());
+        }
+    }
+    assert_eq!(fresh(&moved, &local).held.len(), 0, "three, and what follows");
+    // Everybody leaves at once: that waits.
+    for group in &mut remote.teams {
+        group.members.clear();
+    }
+    assert_eq!(fresh(&remote, &local).changes.len(), 0);
+}
