@@ -20,6 +20,11 @@ pub(super) fn is_deploy(key: &Key) -> bool {
     named || key.secret.fixed().is_some_and(|secret| secret.expose_secret().starts_with("gldt-"))
 }
 
+/// Whether a key is a connected account, whose tokens are no personal access tokens: GitLab refuses to tell of them as such.
+pub(super) fn is_grant(key: &Key) -> bool {
+    key.kind == "gitlab-oauth"
+}
+
 /// Refuses a deploy token where the API is needed: it is never shown there.
 ///
 /// # Errors
@@ -52,6 +57,9 @@ fn has(own: &[String], wanted: &str) -> bool {
 /// [`HubError`]; `Forbidden` with what is missing.
 pub(super) async fn require(reader: &Reader<'_>) -> Result<Option<Timestamp>, HubError> {
     require_api(reader.api.hub, reader.api.key)?;
+    if is_grant(reader.api.key) {
+        return Ok(None);
+    }
     let again = reader.touched.everything();
     match reader.one::<Token>("/personal_access_tokens/self", again, "tell what it may").await {
         Ok(token) => {
@@ -88,6 +96,9 @@ pub(super) async fn admits(hub: &Hub, key: &Key, group: &str) -> Result<(), HubE
 
 /// What the token is; none where GitLab does not tell.
 async fn own(api: &Api<'_>) -> Result<Option<Token>, HubError> {
+    if is_grant(api.key) {
+        return Ok(None);
+    }
     match api.read("/personal_access_tokens/self", "tell what it may").await {
         Ok(token) => Ok(Some(token)),
         Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => Ok(None),

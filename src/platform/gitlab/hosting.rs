@@ -72,7 +72,9 @@ impl Hosting for GitLab {
         _path: Option<&'a str>,
     ) -> BoxFuture<'a, Result<GitLogin, HubError>> {
         async move {
-            let username = key.username.clone().unwrap_or_else(|| GIT_USER.to_owned());
+            // A connected account's own name is none that its tokens go with.
+            let username = key.username.clone().filter(|_| !credential::is_grant(key));
+            let username = username.unwrap_or_else(|| GIT_USER.to_owned());
             Ok(GitLogin { username, secret: key.secret.token().await?, until: None })
         }
         .boxed()

@@ -306,6 +306,11 @@ async fn a_token_of_too_few_scopes_is_told_so() {
     gitlab.hub().diagnose(&deploy, Some("acme")).await;
     assert!(gitlab.asked().is_empty());
     assert_eq!(gitlab.hub().git_login(&token(), None).await.unwrap().username, "oauth2");
+    // A connected account has a name of its own, and no personal access token.
+    let grant = Key { kind: "gitlab-oauth".to_owned(), username: Some("ops".to_owned()), ..token() };
+    assert_eq!(gitlab.hub().git_login(&grant, None).await.unwrap().username, "oauth2");
+    gitlab.hub().admits(&grant, "acme").await.unwrap();
+    assert!(!format!("{:?}", gitlab.asked()).contains("personal_access_tokens"));
 }
 
 #[tokio::test]
