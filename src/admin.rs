@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod deliveries;
 mod error;
 pub mod files;
+pub mod github_apps;
 pub mod grants;
 pub mod hooks;
 pub mod host_keys;

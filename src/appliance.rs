@@ -3,6 +3,7 @@
 //! There is one of these in one process for each data directory, because it holds the instance
 //! lock; drivers and use cases share it.
 
+pub mod apps;
 mod directory;
 mod grants;
 mod hubs;
@@ -157,10 +158,14 @@ impl Appliance {
         Ok(appliance)
     }
 
-    /// The same, with the platforms that organizations can follow.
-    #[must_use]
-    pub fn with_hubs(self, hubs: Hubs) -> Self {
-        Self { hubs, ..self }
+    /// The same, with the platforms that organizations can follow, and the GitHub Apps that were made for them here.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn with_hubs(self, hubs: Hubs) -> Result<Self, OpenError> {
+        let appliance = Self { hubs, ..self };
+        appliance.load_apps().await?;
+        Ok(appliance)
     }
 
     async fn check_keys(&self) -> Result<(), OpenError> {

@@ -31,7 +31,7 @@ mod secret;
 pub use app::{App, Connection, LoginApp};
 pub use bitbucket_datacenter::oauth1::{ConsumerKey, InvalidKey};
 pub use connected::{Granted, Reach};
-pub use github::{InvalidAppKey, check_app_key};
+pub use github::{InvalidAppKey, check_app_key, manifest as github_app};
 pub use hub::{AppKey, Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site};
 pub use kind::PlatformKind;
 pub use login::{Departure, Email, Finding, Identity, Level, Login, LoginError, Returned, Who};

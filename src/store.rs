@@ -18,6 +18,7 @@ pub mod dists;
 pub mod documents;
 pub mod entries;
 pub mod figures;
+pub mod github_apps;
 pub mod grants;
 pub mod hooks;
 pub mod host_keys;

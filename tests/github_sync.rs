@@ -28,6 +28,8 @@ mod hooks;
 mod installation;
 #[path = "github_sync/pauses.rs"]
 mod pauses;
+#[path = "github_sync/manifest.rs"]
+mod manifest;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;

@@ -31,7 +31,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    fn text(&self) -> &str {
+    pub(super) fn text(&self) -> &str {
         match self {
             Self::Command => "command",
             Self::System => "system",

@@ -12,7 +12,7 @@ use serde_json::json;
 
 pub use connect::{Becomes, Connected, account, connect, require_connectable};
 pub use kind::Kind;
-pub(super) use platform::require_platform;
+pub(super) use platform::{host as home, recorded, require_platform};
 pub use ssh_key::{NewSecret, PublicKey};
 pub use trial::{Finding, test};
 

@@ -131,7 +131,7 @@ fn alone(config: &Config, mut request: Request) -> Result<Alone, Failure> {
     runtime.block_on(async {
         let opened = Appliance::open(appliance_settings, vcs, Clock::system(), Mode::Existing).await;
         let appliance = match opened {
-            Ok(appliance) => appliance.with_hubs(hubs),
+            Ok(appliance) => appliance.with_hubs(hubs).await?,
             Err(OpenError::Directory(DirectoryError::Locked(_))) => return Ok(Alone::Busy(request)),
             Err(error) => return Err(error.into()),
         };

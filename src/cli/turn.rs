@@ -28,7 +28,7 @@ pub async fn open(config: &Config, vcs: &Vcs) -> Result<Appliance, Failure> {
         let settings = settings::appliance(config)?;
         let locked = match Appliance::open(settings, vcs.clone(), Clock::system(), Mode::CreateOrUpgrade).await {
             Err(OpenError::Directory(DirectoryError::Locked(path))) => path,
-            opened => return Ok(opened?.with_hubs(hubs)),
+            opened => return Ok(opened?.with_hubs(hubs).await?),
         };
         if client::is_answered(&control::socket(data_dir)) {
             return Err(Failure::new(format!(

@@ -18,6 +18,7 @@ mod hosting;
 mod hosts;
 mod identity;
 mod installation;
+pub mod manifest;
 mod organization;
 mod people;
 mod readers;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use url::Url;
@@ -35,7 +36,7 @@ pub struct Site {
     pub url: Url,
     /// What people call it.
     pub name: String,
-    /// The GitHub App that is registered there.
+    /// The GitHub App that the configuration names. What is used is [`Hub::app`].
     pub app: Option<AppKey>,
 }
 
@@ -314,6 +315,9 @@ struct Inner {
     minted: Minted,
     /// When what was done last that is not to be done often. Written by whoever does it; a lock, because that is rare.
     done: Mutex<HashMap<String, Timestamp>>,
+    /// The GitHub App that is used: the configuration's, or one that was made here. Written at the start and when somebody makes
+    /// or forgets one, read by every request; a cell, so that neither waits for a restart.
+    app: ArcSwapOption<AppKey>,
 }
 
 impl fmt::Debug for Hub {
@@ -340,7 +344,9 @@ impl Hub {
         let Some(hosting) = hosting(site.platform) else { return Ok(None) };
         let client = PlatformClient::new(outbound, &hosting.origins(&site))?.reading(LONGEST_PAGE);
         let (pace, minted) = (Pace::default(), Minted::default());
-        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted, done: Mutex::default() }))))
+        let app = ArcSwapOption::from(site.app.clone().map(Arc::new));
+        let done = Mutex::default();
+        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted, done, app }))))
     }
 
     /// The platform.
@@ -349,11 +355,25 @@ impl Hub {
         &self.0.site
     }
 
+    /// The GitHub App that is registered here.
+    #[must_use]
+    pub fn app(&self) -> Option<Arc<AppKey>> {
+        self.0.app.load_full()
+    }
+
+    /// Uses another GitHub App from now on, or none; one that the configuration names stays.
+    pub fn set_app(&self, app: Option<AppKey>) {
+        if self.site().app.is_none() {
+            self.0.app.store(app.map(Arc::new));
+            self.0.minted.clear();
+        }
+    }
+
     /// Whether a key is one of the App that is registered here.
     #[must_use]
     pub fn has_app_of(&self, key: &Key) -> bool {
         let named = key.username.as_deref().and_then(|name| name.split_once('/')).map(|(app, _)| app);
-        let own = self.site().app.as_ref().map(|app| app.id.to_string());
+        let own = self.app().map(|app| app.id.to_string());
         own.is_some_and(|own| named.is_none_or(|named| named == own))
     }
 

@@ -98,6 +98,11 @@ impl Minted {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(purpose);
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether there is a token for a purpose that parts of the platform may not know yet.
     pub(super) fn has_young(&self, purpose: &Purpose) -> bool {
         // Whoever holds it makes one at this moment.

@@ -74,6 +74,10 @@ id!(
     SessionId
 );
 id!(
+    /// A GitHub App that was made here.
+    GithubAppId
+);
+id!(
     /// A team.
     TeamId
 );

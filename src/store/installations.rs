@@ -72,3 +72,32 @@ pub fn set_suspended(org: OrgId, tx: &Tx<'_>, credential: CredentialId, since: O
     .execute((org, credential, since))?;
     Ok(())
 }
+
+/// An installation that somebody here uses.
+#[derive(Clone, Debug)]
+pub struct Used {
+    /// Its number.
+    pub number: i64,
+    /// The organization's name in addresses.
+    pub organization: String,
+    /// The credential's name.
+    pub credential: String,
+}
+
+/// The installations of an integration's Apps that organizations here use. The integration is the instance's.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn used(connection: &Connection, integration: &str) -> Result<Vec<Used>> {
+    connection
+        .prepare_cached(
+            "SELECT i.installation_id, o.slug, c.name FROM installation i
+             JOIN organization o ON o.id = i.org_id JOIN credential c ON c.org_id = i.org_id AND c.id = i.credential_id
+             WHERE i.integration = ?1 ORDER BY i.installation_id",
+        )?
+        .query_map([integration], |row| {
+            Ok(Used { number: row.get(0)?, organization: row.get(1)?, credential: row.get(2)? })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}

@@ -138,6 +138,10 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/admin/integrations/new/{platform}", Opens::Administrators),
     ("/admin/integrations/{integration}", Opens::Administrators),
     ("/admin/integrations/{integration}/test", Opens::Administrators),
+    ("/admin/integrations/{integration}/app", Opens::Administrators),
+    ("/admin/integrations/{integration}/app/created", Opens::Administrators),
+    ("/admin/integrations/{integration}/app/use", Opens::Administrators),
+    ("/admin/integrations/{integration}/app/forget", Opens::Administrators),
     ("/admin/audit", Opens::Administrators),
     ("/admin/audit/export", Opens::Administrators),
 ];

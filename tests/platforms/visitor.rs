@@ -48,11 +48,21 @@ impl Visitor {
         self.decide(link, &[("decision", "deny")]).await
     }
 
+    /// Sends a form to a page that asks, and says yes as this user.
+    pub async fn send_and_allow(&self, to: &Url, fields: &[(&str, &str)], user: &str) -> Arrival {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let sent = self.0.post(to.clone()).header("content-type", "application/x-www-form-urlencoded").body(body);
+        let page = arrival(sent.send().await.expect("the simulator answers")).await;
+        self.choose(to, page, &[("user", user), ("decision", "allow")]).await
+    }
+
     async fn decide(&self, link: &Url, choice: &[(&str, &str)]) -> Arrival {
-        let page = match arrival(self.0.get(link.clone()).send().await.expect("the simulator answers")).await {
-            Arrival::Page(200, page) => page,
-            other => return other,
-        };
+        let page = arrival(self.0.get(link.clone()).send().await.expect("the simulator answers")).await;
+        self.choose(link, page, choice).await
+    }
+
+    async fn choose(&self, link: &Url, page: Arrival, choice: &[(&str, &str)]) -> Arrival {
+        let Arrival::Page(200, page) = page else { return page };
         let attribute = |before: &str| {
             let (_, after) = page.split_once(before).unwrap_or_else(|| panic!("no {before} in {page}"));
             after.split_once('"').expect("an attribute ends").0

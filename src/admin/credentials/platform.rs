@@ -6,7 +6,7 @@ use super::super::{Actor, Error, Result};
 use super::Kind;
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
-use crate::platform::{AppKey, Key, PlatformKind, Site, check_app_key};
+use crate::platform::{Hub, Key, PlatformKind, Site, check_app_key};
 use crate::secrets::random;
 use crate::store::accounts::Recorded;
 use crate::store::credentials::Credential;
@@ -29,7 +29,7 @@ pub(super) fn default_host(appliance: &Appliance, kind: Kind) -> Option<String> 
 }
 
 /// A platform's host, with its port where that is not the one of https.
-fn host(site: &Site) -> Option<String> {
+pub(in crate::admin) fn host(site: &Site) -> Option<String> {
     let host = site.url.host_str()?;
     match site.url.port_or_known_default() {
         None | Some(443) => Some(host.to_owned()),
@@ -58,16 +58,17 @@ pub(super) fn installation(
     secret: &SecretString,
 ) -> Result<Installation> {
     let (app, number) = numbers(username)?;
-    let sites: Vec<&Site> = appliance.hubs.for_host(host, Some(port)).map(|hub| hub.site()).collect();
-    let sites: Vec<&Site> = sites.into_iter().filter(|site| site.platform == PlatformKind::GitHub).collect();
-    let has_app = |own: &AppKey| app.is_none_or(|app| app == own.id);
-    let known = sites.iter().find(|site| site.app.as_ref().is_some_and(has_app));
-    let site = known.or_else(|| sites.first().filter(|_| app.is_some())).ok_or_else(|| match sites.first() {
+    let hubs = appliance.hubs.for_host(host, Some(port));
+    let hubs: Vec<&Hub> = hubs.filter(|hub| hub.site().platform == PlatformKind::GitHub).collect();
+    let has_app = |hub: &&&Hub| hub.app().is_some_and(|own| app.is_none_or(|app| app == own.id));
+    let (known, first) = (hubs.iter().find(has_app).copied(), hubs.first().copied());
+    let site = known.or(first.filter(|_| app.is_some())).map(Hub::site);
+    let site = site.ok_or_else(|| match first.map(Hub::site) {
         None => Error::invalid(format!(
             "there is no GitHub at {host}:{port} in the configuration: add an [[integration]] with platform = \"github\" and its url to config.toml, and restart"
         )),
         Some(site) => Error::invalid(format!(
-            "the integration `{}` has no `app_id`: give it one with `app_private_key_file` in config.toml, or write the user name as APP/INSTALLATION and give the App's private key too",
+            "the integration `{}` has no GitHub App: make one on its page under Administration → Integrations, give it `app_id` and `app_private_key_file` in config.toml, or write the user name as APP/INSTALLATION and give the App's private key too",
             site.id
         ))
         .by_command("--username APP/INSTALLATION --secret-file KEY.pem"),
@@ -81,12 +82,7 @@ pub(super) fn installation(
         )
         .by_command("give it with --secret-file FILE"));
     }
-    Ok(Installation {
-        integration: site.id.clone(),
-        recorded: Recorded { platform: site.platform.as_str().to_owned(), url: recorded_url(site) },
-        number,
-        has_key,
-    })
+    Ok(Installation { integration: site.id.clone(), recorded: recorded(site), number, has_key })
 }
 
 /// Refuses a credential that is of another platform than a synchronization, or at home elsewhere.
@@ -132,8 +128,10 @@ fn fitting(platform: PlatformKind) -> String {
     all.collect::<Vec<_>>().join(" or ")
 }
 
-fn recorded_url(site: &Site) -> String {
-    site.url.as_str().trim_end_matches('/').to_owned()
+/// What is recorded of an integration at its first use.
+pub(in crate::admin) fn recorded(site: &Site) -> Recorded {
+    let url = site.url.as_str().trim_end_matches('/').to_owned();
+    Recorded { platform: site.platform.as_str().to_owned(), url }
 }
 
 /// Refuses what is no private key of a GitHub App.

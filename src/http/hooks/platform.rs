@@ -35,7 +35,7 @@ pub async fn app(request: HttpRequest, payload: web::Payload, state: web::Data<S
 async fn deliver_to_app(request: &HttpRequest, payload: web::Payload, state: &State) -> Said {
     let unknown = || Error::NotFound("There is no webhook at this address: copy it again from the integration's page.");
     let hub = state.appliance.hubs.by_id(request.match_info().query("integration")).ok_or_else(unknown)?.clone();
-    let secret = hub.site().app.as_ref().and_then(|app| app.webhook_secret.clone()).ok_or_else(unknown)?;
+    let secret = hub.app().and_then(|app| app.webhook_secret.clone()).ok_or_else(unknown)?;
     let mut read = body::read(payload).await;
     let Some(content) = read.take() else {
         // Unsigned, it does not say whose it is: the comparisons of the interval find what it was about.

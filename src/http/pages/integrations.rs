@@ -1,5 +1,6 @@
 //! The platforms that people sign in with: what is registered, what to enter there, and whether it works.
 
+pub(in crate::http) mod app;
 mod guide;
 
 use actix_web::http::StatusCode;
@@ -148,6 +149,7 @@ fn render(
         (head(&one.name, &html! { (one.platform.display_name()) " at " span class="mono" { (one.url) } ", known here as " span class="mono" { (one.id) } "; " (counted(people, "person signs in", "people sign in")) " by it" }, &test))
         div class="sections" {
             @if let Some(findings) = findings { (tested(findings)) }
+            @if one.platform == PlatformKind::GitHub { (app::section(state, one)) }
             section aria-labelledby="h-s" { h2 id="h-s" { "As it has to be there" } @if let Some(guide) = &guide { (steps(guide)) } }
         }
     };

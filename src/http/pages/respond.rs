@@ -11,6 +11,7 @@ use actix_web::http::header::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use maud::Markup;
+use url::Url;
 
 use super::components::Flash;
 use crate::http::cache::Cache;
@@ -18,7 +19,7 @@ use crate::http::error::REQUEST_ID;
 use crate::telemetry::RequestId;
 
 /// Everything from here, nothing inline, in nobody's frame. A form's answer may not lead elsewhere either, so that
-/// whatever leads to a platform is a link and not a form.
+/// whatever leads to a platform is a link and not a form, with the one exception of [`leading_to`].
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 );
@@ -28,6 +29,20 @@ const OPENER: (HeaderName, HeaderValue) =
 /// Nothing elsewhere embeds what is here.
 const RESOURCE: (HeaderName, HeaderValue) =
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+
+/// The same page with a form that leads to a platform, and nowhere else: some things platforms take only from forms.
+#[must_use]
+pub fn leading_to(mut page: HttpResponse, platform: &Url) -> HttpResponse {
+    let origin = platform.origin().ascii_serialization();
+    let policy = format!(
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self' {origin}; frame-ancestors 'none'"
+    );
+    // The origin of an address has none of the characters that a header cannot have.
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    page
+}
 
 /// The cookie that carries a [`Flash`] over one redirect.
 pub const FLASH: &str = "flash";

@@ -218,6 +218,19 @@ pub static PAGES: &[Page] = &[
     page("/admin/integrations/new/{platform}", Opens::Administrators, || web::to(integrations::new)),
     page("/admin/integrations/{integration}", Opens::Administrators, || web::to(integrations::show)),
     action("/admin/integrations/{integration}/test", Opens::Administrators, || web::to(integrations::test)),
+    form(
+        "/admin/integrations/{integration}/app",
+        Opens::Administrators,
+        || web::to(integrations::app::show),
+        || web::to(integrations::app::set_out),
+    ),
+    page("/admin/integrations/{integration}/app/created", Opens::Administrators, || {
+        web::to(integrations::app::come_back)
+    }),
+    action("/admin/integrations/{integration}/app/use", Opens::Administrators, || web::to(integrations::app::lend)),
+    action("/admin/integrations/{integration}/app/forget", Opens::Administrators, || {
+        web::to(integrations::app::forget)
+    }),
     page("/admin", Opens::Administrators, || web::to(admin::status::show)),
     page("/admin/organizations", Opens::Administrators, || web::to(admin::organizations::list)),
     form(

@@ -203,6 +203,8 @@ impl<'a> Api<'a> {
         let is_app = installation::is_app(self.key) && ask.by == As::Key;
         loop {
             let token = self.token(ask.by).await?;
+            // Before it is used: meanwhile others may see it accepted where this request does not.
+            let is_new = token.is_young() && !token.was_accepted();
             let answer = match self.once(ask, &token.secret).await {
                 Ok(answer) => answer,
                 Err(silent) => {
@@ -213,7 +215,6 @@ impl<'a> Api<'a> {
                     continue;
                 }
             };
-            let is_new = token.is_young() && !token.was_accepted();
             let refused = match answer.status {
                 StatusCode::UNAUTHORIZED => is_app,
                 StatusCode::FORBIDDEN => is_app && births < 2 && !self.notes().settled,

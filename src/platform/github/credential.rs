@@ -221,7 +221,7 @@ fn permissions(api: &Api<'_>, found: &Installation, diagnosis: &mut Diagnosis) {
 
 fn events(api: &Api<'_>, found: &Installation, diagnosis: &mut Diagnosis) {
     let integration = &api.hub.site().id;
-    if api.hub.site().app.as_ref().is_none_or(|app| app.webhook_secret.is_none()) {
+    if api.hub.app().is_none_or(|app| app.webhook_secret.is_none()) {
         diagnosis.findings.push(Finding::warn(format!(
             "Deliveries of the App are not taken, so that changes are found only at the interval: give the integration \
              `{integration}` the App's `webhook_secret`, and the App the webhook address /hooks/app/{integration}."

@@ -107,7 +107,7 @@ pub(super) fn installed(hub: &Hub, key: &Key) -> Result<Installed, HubError> {
     let text = key.username.as_deref().unwrap_or_default();
     let (app, installation) = match text.split_once('/') {
         Some((app, installation)) => (app.parse().ok(), installation),
-        None => (hub.site().app.as_ref().map(|app| app.id), text),
+        None => (hub.app().map(|app| app.id), text),
     };
     let wrong = |what: &str| {
         HubError::Unauthorized(format!(
@@ -129,7 +129,8 @@ pub(super) fn app_token(hub: &Hub, key: &Key) -> Result<SecretString, HubError> 
 
 fn signed(hub: &Hub, key: &Key, now: Timestamp) -> Result<SecretString, HubError> {
     let app = installed(hub, key)?.app;
-    let own = hub.site().app.as_ref().filter(|own| own.id == app).map(|own| &own.private_key);
+    let own = hub.app().filter(|own| own.id == app);
+    let own = own.as_ref().map(|own| &own.private_key);
     let given = key.secret.fixed().filter(|given| !given.expose_secret().trim().is_empty());
     let pem = given.or(own).ok_or_else(|| {
         HubError::Unauthorized(format!(

@@ -47,7 +47,19 @@ impl GitHub {
         ];
         let events: BTreeSet<String> = events.map(str::to_owned).into();
         let wanted = events.clone();
-        site.integrations.insert(id, Integration { id, slug, client_id, public_key, permissions, events: wanted });
+        site.integrations.insert(
+            id,
+            Integration {
+                id,
+                slug,
+                client_id,
+                public_key,
+                permissions,
+                events: wanted,
+                setup_url: None,
+                private_to: None,
+            },
+        );
         let own = Hook {
             id: hook_id,
             place: Place::App(id),
@@ -66,6 +78,8 @@ impl GitHub {
     pub fn installed(&self, app: u64, org: u64, repositories: Option<&[u64]>) -> u64 {
         let mut site = self.stage.world();
         let id = site.new_id();
+        let only = site.integrations[&app].private_to;
+        assert!(only.is_none_or(|only| only == org), "only its owner may install a private App");
         let permissions = site.integrations[&app].permissions.clone();
         let repositories = repositories.map(|all| all.iter().copied().collect::<BTreeSet<u64>>());
         let own = Installation { id, app, account: org, permissions, repositories, suspended: false };

@@ -84,6 +84,9 @@ impl Site {
             (method @ ("POST" | "DELETE"), ["applications", client_id, "token"]) => {
                 self.token(asked, method, client_id)
             }
+            ("POST", ["app-manifests", code, "conversions"]) => {
+                self.convert_manifest(asked, code).unwrap_or_else(|refusal| refusal)
+            }
             (method, parts) => self.known(asked, method, parts).unwrap_or_else(|refusal| refusal),
         }
     }

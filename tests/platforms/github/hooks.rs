@@ -14,9 +14,9 @@ use crate::platforms::frame::now;
 use crate::platforms::message::{Asked, Reply};
 
 /// Events that only organizations (and Apps) have.
-const OF_ORGANIZATIONS: [&str; 4] = ["team", "membership", "organization", "org_block"];
+pub(super) const OF_ORGANIZATIONS: [&str; 4] = ["team", "membership", "organization", "org_block"];
 /// Events that repositories have too.
-const OF_BOTH: [&str; 13] = [
+pub(super) const OF_BOTH: [&str; 13] = [
     "push",
     "create",
     "delete",

@@ -36,6 +36,10 @@ pub struct Integration {
     pub permissions: BTreeMap<String, String>,
     /// What it wants to be told of.
     pub events: BTreeSet<String>,
+    /// Where browsers go after it was installed.
+    pub setup_url: Option<String>,
+    /// The account that alone may install it, if it is not for everybody.
+    pub private_to: Option<u64>,
 }
 
 /// An App in an organization.
@@ -190,7 +194,7 @@ impl Site {
         self.hooks.all.values().find(|hook| hook.place == Place::App(app)).map(|hook| hook.id)
     }
 
-    fn app_shown(&self, at: &Places, app: &Integration) -> Value {
+    pub(super) fn app_shown(&self, at: &Places, app: &Integration) -> Value {
         let url = format!("{}/github-apps/{}", at.web, app.slug);
         let count = self.installations.values().filter(|one| one.app == app.id).count();
         json!({

@@ -14,6 +14,7 @@ pub mod hooks;
 pub mod installations;
 mod jwt;
 mod login;
+mod manifests;
 pub mod oracle;
 mod organizations;
 mod people;
@@ -77,6 +78,8 @@ pub struct Site {
     pub installations: BTreeMap<u64, Installation>,
     /// Tokens of installations.
     pub installation_tokens: BTreeMap<String, InstallationToken>,
+    /// Apps that somebody is about to make of a manifest.
+    pub manifests: manifests::Manifests,
     /// Webhooks, and the post that carries deliveries.
     pub hooks: Hooks,
     /// Requests that counted against the limit.
@@ -132,6 +135,7 @@ impl GitHub {
             integrations: BTreeMap::new(),
             installations: BTreeMap::new(),
             installation_tokens: BTreeMap::new(),
+            manifests: manifests::Manifests::default(),
             hooks: Hooks::default(),
             used: 0,
             birth_lag: 0,
@@ -241,7 +245,10 @@ impl Simulator for Site {
             ("GET", "/login/oauth/authorize") => self.authorize(asked),
             ("POST", "/login/oauth/authorize") => self.decide(asked),
             ("POST", "/login/oauth/access_token") => self.access_token(asked),
-            _ => self.git(asked).unwrap_or_else(|| Reply::html(404, "<title>Page not found</title>")),
+            _ => self
+                .of_manifests(asked)
+                .or_else(|| self.git(asked))
+                .unwrap_or_else(|| Reply::html(404, "<title>Page not found</title>")),
         }
     }
 }
