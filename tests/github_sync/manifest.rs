@@ -53,20 +53,14 @@ impl<'a> Window<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let mut window = Self { world, runtime, client, cookies: BTreeMap::new() };
-        window.get("/login");
-        let entered = window.post("/login", &[("name", name), ("password", "correct horse battery"), ("next", "/")]);
+        let entered =
+            window.submit("/login", "/login", &[("name", name), ("password", "correct horse battery"), ("next", "/")]);
         assert_eq!(entered.status, 303, "{}", entered.page);
         window
     }
 
     fn get(&mut self, path: &str) -> Seen {
         self.send(self.client.get(self.world.ours.url(path)))
-    }
-
-    /// Sends a form with the token of the page before.
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Seen {
-        let token = self.get("/login").field("csrf");
-        self.post_with(path, fields, &token)
     }
 
     fn post_with(&mut self, path: &str, fields: &[(&str, &str)], token: &str) -> Seen {
@@ -147,7 +141,8 @@ fn an_app_is_made_with_a_click_and_follows_an_organization() {
         let way = window.set_out("Packages of acme");
         assert_eq!(way.0.path(), "/organizations/acme/settings/apps/new");
         // Who owns nothing there makes nothing.
-        assert!(matches!(window.at_github(&window_way(&mut window), "ada"), Arrival::Page(404, _)));
+        let another = window.set_out("Another one");
+        assert!(matches!(window.at_github(&another, "ada"), Arrival::Page(404, _)));
         let back = window.at_github(&way, "keeper");
         let made = window.get(&here(&back));
         assert_eq!((made.status, made.to.as_deref()), (303, Some(PAGE)), "{}", made.page);
@@ -221,10 +216,6 @@ fn an_app_is_made_with_a_click_and_follows_an_organization() {
     assert_eq!(world.shown_to("ada").len(), 1, "what is here stays");
 }
 
-fn window_way(window: &mut Window<'_>) -> (Url, String) {
-    window.set_out("Another one")
-}
-
 #[test]
 fn nobody_else_brings_an_app_back() {
     let world = world();
@@ -238,7 +229,7 @@ fn nobody_else_brings_an_app_back() {
     for path in [PAGE, "/admin/integrations/ghe/app/created?code=x&state=y"] {
         assert!(matches!(carl.get(path).status, 403 | 404), "{path}");
     }
-    assert!(matches!(carl.post(PAGE, &[("owner", "acme"), ("name", "x")]).status, 403 | 404));
+    assert!(matches!(carl.submit("/profile", PAGE, &[("owner", "acme"), ("name", "x")]).status, 403 | 404));
     let way = window.set_out("Packages");
     let back = here(&window.at_github(&way, "keeper"));
     let (_, code) = back.split_once("code=").unwrap();
@@ -268,5 +259,9 @@ fn the_configuration_has_the_last_word() {
     assert!(page.page.contains("the configuration, under") && !page.page.contains("Make it"), "{}", page.page);
     assert!(page.page.contains("Its deliveries are not taken"), "{}", page.page);
     let refused = window.submit(PAGE, PAGE, &[("owner", "acme"), ("name", "x")]);
-    assert!(refused.status == 422 && refused.page.contains("config.toml names a GitHub App"), "{}", refused.page);
+    assert!(
+        refused.status == 422 && refused.page.contains("names a GitHub App for this integration"),
+        "{}",
+        refused.page
+    );
 }

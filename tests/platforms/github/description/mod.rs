@@ -24,6 +24,10 @@ const LONGEST_FINDING: usize = 300;
 const UNTOLD: [(&str, &str); 2] =
     [("GET /users/{username}", "suspended_at"), ("GET /user/{account_id}", "suspended_at")];
 
+/// What the description of a list confuses, and may be null: whose an installation is has to be a person and an enterprise at
+/// once there.
+const CONFUSED: (&str, &str) = ("GET /app/installations", "account");
+
 /// A description, and what has been made of it.
 pub struct Description {
     document: Document,
@@ -171,6 +175,10 @@ fn told(operation: &Operation, mut body: Value) -> Value {
     let name = operation.to_string();
     for (_, untold) in UNTOLD.iter().filter(|(of, _)| *of == name) {
         body.as_object_mut().map(|body| body.remove(*untold));
+    }
+    let rows = body.as_array_mut().filter(|_| name == CONFUSED.0);
+    for row in rows.into_iter().flatten() {
+        row[CONFUSED.1] = Value::Null;
     }
     body
 }
