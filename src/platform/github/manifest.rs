@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::api::{Api, As, Ask, Walk, part};
+use super::api::{Api, As, Ask, part};
 use super::app_key::check_app_key;
 use super::identity::API_VERSION;
 use super::installation::{self, KIND};
@@ -16,6 +16,7 @@ use crate::outbound::Answer;
 use crate::platform::answer::{printable, trouble};
 use crate::platform::app::below;
 use crate::platform::hub::{AppKey, Hub, HubError, Key};
+use crate::platform::rest::Walk;
 use crate::platform::secret::Secret;
 
 /// What every App of ours is allowed, never more than reading.
