@@ -63,7 +63,7 @@ pub async fn empty(integrations: Vec<Integration>, adjust: impl FnOnce(&mut http
     let clock = Clock::manual(Timestamp::from_seconds(1_795_348_800));
     let appliance = instance::open(&folder.path().join("data"), clock.clone()).await.unwrap();
     let connections: Vec<_> = integrations.iter().filter_map(|one| one.connection.clone()).collect();
-    let appliance = appliance.with_hubs(Hubs::default().with_connections(connections));
+    let appliance = appliance.with_hubs(Hubs::default().with_connections(connections)).await.unwrap();
     let mut settings = http::Settings {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         tls: None,

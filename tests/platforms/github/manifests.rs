@@ -45,13 +45,16 @@ const PERMISSIONS: [&str; 6] = [
     "organization_custom_org_roles",
 ];
 
+/// Number, name and kind of an account.
+type Owner = (u64, String, &'static str);
+
 /// Manifests on their way.
 #[derive(Default)]
 pub struct Manifests {
     /// By the request on the page.
     asked: BTreeMap<String, Wanted>,
-    /// By their codes: the App, its owner's name and number, and when the code was made.
-    codes: BTreeMap<String, (Wanted, (u64, String, &'static str), i64)>,
+    /// By their codes: the App, its owner, and when the code was made.
+    codes: BTreeMap<String, (Wanted, Owner, i64)>,
 }
 
 /// What somebody wants to make.
