@@ -26,10 +26,10 @@ mod hooks;
 #[path = "support/installation.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod installation;
-#[path = "github_sync/pauses.rs"]
-mod pauses;
 #[path = "github_sync/manifest.rs"]
 mod manifest;
+#[path = "github_sync/pauses.rs"]
+mod pauses;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;
