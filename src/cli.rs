@@ -361,7 +361,7 @@ mod tests {
     fn what_makes_no_sense_is_wrong_usage() {
         let refused = [
             "",
-            "check --online",
+            "check --offline",
             "token add",
             "token add --access write",
             "token add --user ada --access read",

@@ -34,7 +34,7 @@ fn wrong_usage_ends_with_2() {
         "nonsense",
         "org",
         "org add",
-        "check --online",
+        "check --offline",
         "package update",
         "token add",
         "org list --yaml",

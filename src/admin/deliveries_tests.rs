@@ -10,7 +10,7 @@ use crate::store::accounts::{self, Recorded};
 use crate::store::database::{Change, Observer};
 use crate::store::ids::{OrgId, PackageId};
 use crate::store::{Database, Error, Tx, credentials, jobs, organizations, packages, sync_hints, syncs};
-use crate::sync::request::SyncKey;
+use crate::sync::request::{self as runs, SyncKey};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -181,4 +181,22 @@ async fn the_hook_of_one_repository_says_nothing_of_another() {
     assert_eq!(world.take_at(Some("8"), gone).await, Taken::Ignored);
     assert!(world.waiting().await.is_empty() && world.hints().await.is_empty());
     assert_eq!(world.take_at(Some("7"), push("7", "3")).await, Taken::Queued);
+}
+
+#[tokio::test]
+async fn a_synchronization_that_runs_is_not_due() {
+    let world = World::new().await;
+    let due = async || world.database.read(|db| syncs::due(db, NOW)).await.unwrap().len();
+    assert_eq!(due().await, 1);
+    let key = world.key;
+    let asked = move |tx: &Tx<'_>| {
+        runs::run(tx, key, runs::Reason::Asked, None, NOW)?;
+        tx.execute("UPDATE job SET state = 'running'", [])?;
+        Ok::<_, Error>(())
+    };
+    world.database.write(asked).await.unwrap();
+    assert_eq!(due().await, 0, "it says itself when it is due again");
+    let ended = |tx: &Tx<'_>| Ok::<_, Error>(tx.execute("UPDATE job SET state = 'failed'", [])?);
+    world.database.write(ended).await.unwrap();
+    assert_eq!(due().await, 1);
 }

@@ -1,5 +1,8 @@
 //! Synchronizations: which organizations of platforms are followed, and what becomes of that.
 
+mod promotion;
+mod repositories;
+
 use serde_json::json;
 
 use super::members::{owners, require_owner};
@@ -9,12 +12,14 @@ use crate::platform::{Hub, HubError, Key, PlatformKind};
 use crate::store::accounts::{self, Recorded};
 use crate::store::ids::{CredentialId, JobId, OrgId, RunId, SyncId};
 use crate::store::platform_hooks;
-use crate::store::repositories::{self, Repository};
 use crate::store::syncs::{self, Counts, Sync};
 use crate::store::{self, Tx};
 use crate::store::{sync_lists, sync_runs};
 use crate::sync::hooks::{self, Hooks};
 use crate::sync::request::{self, Reason, SyncKey};
+
+pub use promotion::{Promotion, promote, promotion};
+pub use repositories::{adopt, repositories};
 
 /// Most characters of an organization's name on a platform; a path of GitLab's groups may have that many.
 const LONGEST_REMOTE: usize = 255;
@@ -370,61 +375,6 @@ pub(super) async fn hand_over_hooks(
     Ok(())
 }
 
-/// Who would become owner here, and who would not be one any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Promotion {
-    /// Who gains the role, as `integration:login`.
-    pub gain: Vec<String>,
-    /// Who loses it.
-    pub lose: Vec<String>,
-}
-
-/// What promoting a synchronization would do.
-///
-/// # Errors
-/// If there is no such synchronization.
-pub async fn promotion(appliance: &Appliance, org: OrgId, id: SyncId) -> Result<Promotion> {
-    appliance
-        .database
-        .read(move |db| {
-            found(syncs::by_id(org, db, id)?, id)?;
-            let (gain, lose) = syncs::promotion(org, db, id)?;
-            Ok(Promotion { gain, lose })
-        })
-        .await
-}
-
-/// Makes a synchronization the primary one: owners there are owners here, and those that the one before made are none any
-/// more.
-///
-/// # Errors
-/// If there is no such synchronization, it never ran to its end, or nobody who gets in would be owner.
-pub async fn promote(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId) -> Result<Promotion> {
-    let (actor, now) = (actor.clone(), appliance.now());
-    appliance
-        .database
-        .write(move |tx| {
-            let sync = found(syncs::by_id(org, tx, id)?, id)?;
-            if sync.primary {
-                return Ok(Promotion::default());
-            }
-            if sync.confirmed_at.is_none() {
-                return Err(Error::conflict(format!(
-                    "{} never ran to its end, so that nobody knows who the owners there are: run it first",
-                    title(&sync)
-                )));
-            }
-            let before = owners(tx, org, now)?;
-            let (gain, lose) = syncs::promotion(org, tx, id)?;
-            syncs::promote(org, tx, id)?;
-            require_owner(tx, org, now, &before)?;
-            let detail = json!({ "id": id, "gain": gain, "lose": lose });
-            actor.record(tx, Some(org), "sync.promote", &title(&sync), detail, now)?;
-            Ok(Promotion { gain, lose })
-        })
-        .await
-}
-
 /// Removes a synchronization with its teams and memberships. Its packages stay as ordinary ones. Its webhooks are removed from
 /// the platform as far as that lets us: one that goes on calling is answered, and ignored.
 ///
@@ -524,66 +474,6 @@ pub async fn changes(
             Ok(sync_runs::changes(org, db, run, 0, limit)?)
         })
         .await
-}
-
-/// All repositories that a synchronization saw, by path: which are packages, and why the others are not.
-///
-/// # Errors
-/// If there is no such synchronization.
-pub async fn repositories(appliance: &Appliance, org: OrgId, id: SyncId) -> Result<Vec<(String, Repository)>> {
-    appliance
-        .database
-        .read(move |db| {
-            found(syncs::by_id(org, db, id)?, id)?;
-            let mut all = repositories::all(org, db, id)?;
-            all.sort_by_cached_key(|(_, repository)| repository.path.to_lowercase());
-            Ok(all)
-        })
-        .await
-}
-
-/// Makes a repository a package that is none yet: one that was there before, or that somebody removed. `repository` is its path
-/// or the platform's id.
-///
-/// # Errors
-/// If there is no such repository, or it has no composer.json.
-pub async fn adopt(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId, repository: &str) -> Result<JobId> {
-    let (actor, now, wanted) = (actor.clone(), appliance.now(), repository.to_owned());
-    appliance
-        .database
-        .write(move |tx| {
-            let sync = found(syncs::by_id(org, tx, id)?, id)?;
-            let is_it = |known: &str, path: &str| known == wanted || path.eq_ignore_ascii_case(&wanted);
-            let all = repositories::all(org, tx, id)?;
-            let Some((remote, repository)) = all.into_iter().find(|(known, one)| is_it(known, &one.path)) else {
-                return Err(Error::not_found(format!(
-                    "{} has no repository `{}`",
-                    title(&sync),
-                    wanted.chars().take(200).collect::<String>().escape_debug()
-                ))
-                .by_command(format!("`sync repositories {id}` shows them")));
-            };
-            require_adoptable(&repository)?;
-            repositories::set_wanted(org, tx, id, &remote)?;
-            let job = request::run(tx, SyncKey { org, sync: id }, Reason::Asked, None, now)?;
-            let detail = json!({ "sync": id, "repository": remote });
-            actor.record(tx, Some(org), "sync.adopt", &repository.path, detail, now)?;
-            Ok(job)
-        })
-        .await
-}
-
-fn require_adoptable(repository: &Repository) -> Result<()> {
-    let path = &repository.path;
-    if repository.package.is_some() {
-        return Err(Error::conflict(format!("{path} is a package already")));
-    }
-    if repository.manifest == Some(false) {
-        return Err(Error::conflict(format!(
-            "{path} has no composer.json on its default branch: push one there, and it is found by itself"
-        )));
-    }
-    Ok(())
 }
 
 /// Says whether planners of GitLab read code, and reads everything again with that.

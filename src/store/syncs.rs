@@ -198,7 +198,8 @@ pub fn using(org: OrgId, connection: &Connection, credential: CredentialId) -> R
         .map_err(Into::into)
 }
 
-/// The synchronizations of all organizations that are due. One whose credential was refused waits until that is another.
+/// The synchronizations of all organizations that are due. One whose credential was refused waits until that is another, and
+/// one that runs says itself when it is due again.
 ///
 /// # Errors
 /// If the database cannot be read.
@@ -210,6 +211,8 @@ pub fn due(connection: &Connection, now: Timestamp) -> Result<Vec<(OrgId, SyncId
              LEFT JOIN credential c ON c.org_id = s.org_id AND c.id = s.credential_id
              WHERE (s.next_run_at <= ?1 OR s.next_run_at > ?1 + 90 * 86400000000) AND s.paused_at IS NULL
                  AND c.status IS NOT 'refused'
+                 AND NOT EXISTS (SELECT 1 FROM job j
+                     WHERE j.state = 'running' AND j.dedupe_key = 'sync_organization:' || s.id)
                  AND s.org_id IN (SELECT id FROM organization WHERE removed_at IS NULL)
              ORDER BY s.next_run_at",
         )?

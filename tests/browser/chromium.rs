@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,17 +37,7 @@ impl Browser {
     /// The same with more arguments.
     pub async fn start_with(origin: &str, more: &[&str]) -> Self {
         let profile = tempfile::tempdir().expect("there is room for a test");
-        let mut program = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("HOME", profile.path())
-            .env("XDG_CONFIG_HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is installed: tests/run installs the Debian package chromium-driver");
-        let mut printed = BufReader::new(program.stdout.take().expect("it is piped"));
-        let port = port(&mut printed);
+        let (program, printed, port) = driver(profile.path());
         let mut browser =
             Self { driver: None, program, _printed: printed, profile, origin: origin.trim_end_matches('/').to_owned() };
         let mut capabilities = DesiredCapabilities::chrome();
@@ -276,16 +267,38 @@ fn kill_all(part: &str) -> bool {
     found
 }
 
-/// Where the driver says that it listens.
-fn port(printed: &mut impl BufRead) -> u16 {
+/// A driver that listens. It takes a port that is free for one family of addresses and wants the same of the other, which
+/// another test may have: then it ends, and is started again.
+fn driver(home: &Path) -> (Child, BufReader<ChildStdout>, u16) {
+    for _ in 0..5 {
+        let mut program = Command::new("chromedriver")
+            .arg("--port=0")
+            .env("HOME", home)
+            .env("XDG_CONFIG_HOME", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed: tests/run installs the Debian package chromium-driver");
+        let mut printed = BufReader::new(program.stdout.take().expect("it is piped"));
+        if let Some(port) = port(&mut printed) {
+            return (program, printed, port);
+        }
+        program.wait().expect("it has ended");
+    }
+    panic!("the driver ended before it listened, five times");
+}
+
+/// Where the driver says that it listens; none: it ended.
+fn port(printed: &mut impl BufRead) -> Option<u16> {
     let mut line = String::new();
     while printed.read_line(&mut line).expect("the driver speaks UTF-8") > 0 {
         if let Some((_, port)) = line.split_once("started successfully on port ") {
-            return port.trim().trim_end_matches('.').parse().expect("a port");
+            return Some(port.trim().trim_end_matches('.').parse().expect("a port"));
         }
         line.clear();
     }
-    panic!("the driver ended before it listened");
+    None
 }
 
 /// A text as XPath writes it, which has no escapes.

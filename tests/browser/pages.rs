@@ -92,6 +92,8 @@ const VISITS: &[(&str, Visit)] = &[
     ("/admin/integrations", At("/admin/integrations")),
     ("/admin/integrations/new/{platform}", From("/admin/integrations")),
     ("/admin/integrations/{integration}", At("/admin/integrations/old")),
+    ("/admin/integrations/{integration}/app", At("/admin/integrations/ghes/app")),
+    ("/admin/integrations/{integration}/app/created", NoPage),
     ("/admin/organizations", At("/admin/organizations")),
     ("/admin/organizations/new", At("/admin/organizations/new")),
     ("/admin/organizations/{organization}", From("/admin/organizations")),
