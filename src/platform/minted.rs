@@ -93,7 +93,18 @@ impl Minted {
         Ok(token)
     }
 
-    /// Forgets a token that is not accepted.
+    /// Forgets a token that is not accepted, unless another took its place: of many requests that it failed, one makes the next.
+    pub(super) fn forget_token(&self, purpose: &Purpose, token: &Token) {
+        let place = self.place(purpose);
+        // Whoever holds it makes another one at this moment.
+        if let Ok(mut held) = place.try_lock()
+            && held.as_ref().is_some_and(|one| Arc::ptr_eq(&one.accepted, &token.accepted))
+        {
+            *held = None;
+        }
+    }
+
+    /// Forgets whatever token there is for a purpose.
     pub(super) fn forget(&self, purpose: &Purpose) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(purpose);
     }

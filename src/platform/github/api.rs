@@ -230,7 +230,7 @@ impl<'a> Api<'a> {
             let is_dead = answer.status == StatusCode::UNAUTHORIZED && (!is_new || births == BIRTH.len());
             if is_dead && !renewed {
                 (renewed, births) = (true, 0);
-                self.hub.minted().forget(&Grant::Everything.purpose(self.key));
+                self.hub.minted().forget_token(&Grant::Everything.purpose(self.key), &token);
             } else if let Some(after) = BIRTH.get(births).filter(|_| token.is_young()) {
                 births += 1;
                 tokio::time::sleep(*after).await;
