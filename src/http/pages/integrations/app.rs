@@ -191,7 +191,7 @@ fn wish_page(
             }
             section aria-labelledby="h-f" {
                 h2 id="h-f" { "Make it" }
-                form class="form" method="post" action=(base(one)) {
+                form class="form stack gap" method="post" action=(base(one)) {
                     (csrf(&who.csrf))
                     (faults.summary())
                     (owner.markup(faults))
@@ -376,7 +376,7 @@ impl There<'_> {
                         dt { "Named by" } dd { "the configuration, under " code { "[[integration]]" } }
                     }
                 }
-                (snippet_line("hook", "Webhook URL, as it has to be there", &hook))
+                div class="gap" { (snippet_line("hook", "Webhook URL", &hook)) }
                 @if made.is_some() {
                     form class="row gap" method="post" action={ (base(self.one)) "/forget" } { (csrf(&who.csrf)) button class="btn danger" { "Forget the App that was made here…" } }
                 }
@@ -425,7 +425,7 @@ impl There<'_> {
                 @if slugs.is_empty() {
                     p { "There is no organization here yet: " a href="/admin/organizations/new" { "add one" } " first." }
                 } @else {
-                    form class="form" method="post" action={ (base(self.one)) "/use" } {
+                    form class="form stack gap" method="post" action={ (base(self.one)) "/use" } {
                         (csrf(&who.csrf))
                         (faults.summary())
                         (select("installation", "Installation", &free, &form.installation, "It belongs to one organization here, and to no other.", faults))
