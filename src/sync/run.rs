@@ -159,7 +159,15 @@ async fn attempt(
     let kept = sync.clone();
     let mut pages = appliance.database.read(move |db| read::pages(key.org, db, &kept)).await?;
     let before: BTreeSet<String> = pages.iter().map(|(url, _)| url.to_owned()).collect();
-    let mut reading = Reading::of(appliance, key, sync, (scope, cause.spare), &mut pages).await?;
+    let read = Reading::of(appliance, key, sync, (scope, cause.spare), &mut pages).await;
+    let mut reading = match read {
+        Err(error @ RunError::Hub(HubError::RateLimited { .. })) => {
+            // What was read until here costs nothing to ask for again, so that the largest organization is read to its end.
+            store_pages(appliance, key, pages, &before, false).await?;
+            return Err(error);
+        }
+        read => read?,
+    };
     reading.leave.announced(&cause.touches);
     tell(&reading.remote, log);
     let mut plan = reading.plan().await?;

@@ -123,3 +123,24 @@ fn a_tenth_is_left_to_whoever_asks() {
     world.run().done();
     assert_eq!(world.status()["packages"].as_u64(), Some(2));
 }
+
+#[test]
+fn what_was_read_before_a_limit_is_not_paid_for_again() {
+    let mut world = World::new();
+    world.github.silence(true);
+    for number in 0..6 {
+        world.package(&format!("lib-{number}"));
+    }
+    let answer = Reply::json(403, &json!({"message": "API rate limit exceeded for user ID 1."}))
+        .with("x-ratelimit-limit", "5000")
+        .with("x-ratelimit-remaining", "0")
+        .with("x-ratelimit-reset", &(now() + 3).to_string());
+    world.github.stage.fail_at("/collaborators", 3..=3, Fault::Answer(answer));
+    let words = "sync add --integration ghe --remote acme --credential main --primary";
+    world.sync = world.ours.command(words).done();
+    world.comes("it was stopped", || resumes_in(&world.status()).is_some());
+    world.comes("it went on by itself", || world.status()["packages"] == 6);
+    let log = world.github.stage.take_log();
+    let asked = |part: &str| log.iter().filter(|asked| asked.path.contains(part)).count();
+    assert_eq!(asked("/contents/composer.json"), 6, "each repository is looked into once");
+}

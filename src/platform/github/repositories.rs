@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use oauth2::http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::api::{As, Ask, parts};
 use super::reading::Reader;
@@ -19,7 +19,7 @@ use crate::platform::remote::{RemoteRepository, RepositoryState, Visibility};
 const SAME_MOMENT: Duration = Duration::from_secs(60);
 
 /// Whether there is a composer.json, and anything at all.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 struct Manifest {
     exists: Option<bool>,
     is_empty: bool,
@@ -46,9 +46,24 @@ pub(super) async fn read(reader: &Reader<'_>, org: &Organization) -> Result<Vec<
 async fn with_manifest(reader: &Reader<'_>, one: Repository) -> Result<RemoteRepository, HubError> {
     let manifest = match known(reader, &one) {
         Some(exists) => Manifest { exists: Some(exists), is_empty: false },
-        None => manifest(reader, &one).await?,
+        None => noted(reader, &one).await?,
     };
     Ok(remote(reader, one, manifest))
+}
+
+/// Asks about composer.json, unless a run that a limit stopped has done so: of a large organization, none would ever come to
+/// its end otherwise.
+async fn noted(reader: &Reader<'_>, one: &Repository) -> Result<Manifest, HubError> {
+    let path = format!("/repos/{}/contents/composer.json", parts(&one.full_name));
+    let state = one.pushed_at.as_deref().filter(|_| !reader.touched.manifest(&one.id.to_string()));
+    if let Some(found) = state.and_then(|state| reader.noted(&path, state)) {
+        return Ok(found);
+    }
+    let found = manifest(reader, one).await?;
+    if let Some(state) = state.filter(|state| found.exists.is_some() && !is_recent(Some(state), reader.api.hub.now())) {
+        reader.note(&path, state, &found);
+    }
+    Ok(found)
 }
 
 /// What was known of composer.json, if nobody pushed since.

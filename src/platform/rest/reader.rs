@@ -206,6 +206,23 @@ impl<'a, A: Lists> Reader<'a, A> {
         }
     }
 
+    /// What an earlier run found out about something while it was in `state`, and could not bring to its end.
+    pub(crate) fn noted<T: DeserializeOwned>(&self, path: &str, state: &str) -> Option<T> {
+        let place = self.note_place(path, state);
+        let (_, items, _) = self.kept_page::<T>(&place)?;
+        self.pages().confirm(&place);
+        items.into_iter().next()
+    }
+
+    /// Notes that for the next run, should this one not come to its end.
+    pub(crate) fn note<T: Serialize>(&self, path: &str, state: &str, found: &T) {
+        self.keep(self.note_place(path, state), None, std::slice::from_ref(found), None);
+    }
+
+    fn note_place(&self, path: &str, state: &str) -> String {
+        format!("{}@{state}", self.place(&self.api.url(path)))
+    }
+
     /// What is kept of a list, if all of it is.
     pub(crate) fn kept<T: DeserializeOwned>(&self, path: &str) -> Option<Vec<T>> {
         let mut walk = Walk::default();
