@@ -11,11 +11,26 @@
 //! - E-mail addresses come from directories, and nobody has confirmed them.
 //! - 401 means that a right is missing as often as that a token is wrong, and the API redirects to its login page.
 //! - Tokens are taken only below `/rest` by current servers: a question elsewhere counts as a failed login there.
+//! - Passwords that are wrong lock the account after a few tries, for its owner too: one that was refused is not shown again.
+//! - Lists have neither ETags nor dates, and go on at a number that the page tells. A group is known by its name alone.
+//! - Webhooks tell of pushes and new names, and of nothing else: not of new repositories, people or permissions.
+//! - After failed deliveries a webhook is skipped for up to ten hours, and what it did not tell is never told.
 
 mod access;
+mod api;
+mod credential;
 mod diagnosis;
+mod hooks;
+mod hosting;
 mod identity;
 pub(super) mod oauth1;
+mod project;
+mod reading;
+mod refusal;
+mod repositories;
+mod rights;
+mod webhook;
+mod wire;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -31,7 +46,7 @@ use crate::clock::Timestamp;
 use access::Access;
 use oauth1::Consumer;
 
-/// Logging in with Bitbucket Data Center.
+/// Bitbucket Data Center.
 #[derive(Debug)]
 pub(super) struct BitbucketDataCenter;
 

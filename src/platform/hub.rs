@@ -18,7 +18,7 @@ use super::minted::Minted;
 use super::pace::Pace;
 use super::remote::{Pages, RemoteOrganization, Wanted};
 use super::secret::Secret;
-use super::{github, gitlab};
+use super::{bitbucket_datacenter, github, gitlab};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
@@ -331,7 +331,8 @@ fn hosting(platform: PlatformKind) -> Option<&'static dyn Hosting> {
     match platform {
         PlatformKind::GitHub => Some(&github::GitHub),
         PlatformKind::GitLab => Some(&gitlab::GitLab),
-        PlatformKind::BitbucketCloud | PlatformKind::BitbucketDataCenter => None,
+        PlatformKind::BitbucketDataCenter => Some(&bitbucket_datacenter::BitbucketDataCenter),
+        PlatformKind::BitbucketCloud => None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Queue, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::hub::Key;
+use super::hub::{HubError, Key};
 use crate::clock::Timestamp;
 
 /// How often a pause is doubled.
@@ -40,6 +40,8 @@ struct Pause {
     until: Option<Timestamp>,
     strikes: u32,
     budget: Option<Budget>,
+    /// Why the secret must not be shown any more.
+    refused: Option<HubError>,
 }
 
 /// What a platform grants in a time.
@@ -112,6 +114,21 @@ impl Lane {
         let length = first * 2_u32.pow(pause.strikes.min(DOUBLINGS));
         pause.strikes = pause.strikes.saturating_add(1);
         length
+    }
+
+    /// The secret was refused, and must not be shown again: each further try may lock somebody's account.
+    pub(super) fn refuse(&self, error: HubError) {
+        self.pause().refused = Some(error);
+    }
+
+    /// Why the secret must not be shown, if it must not.
+    pub(super) fn refused(&self) -> Option<HubError> {
+        self.pause().refused.clone()
+    }
+
+    /// Somebody wants it to be tried again.
+    pub(super) fn forgive(&self) {
+        self.pause().refused = None;
     }
 
     /// It answers.

@@ -106,6 +106,8 @@ impl Key {
             "gitlab-token" => self.username.as_deref().unwrap_or("oauth2"),
             "gitlab-oauth" => "oauth2",
             "bitbucket-cloud-oauth" => "x-token-auth",
+            // Without a user name it goes as `Bearer`, which tokens of projects and repositories need.
+            "bitbucket-datacenter-token" => self.username.as_deref().unwrap_or_default(),
             "bitbucket-datacenter-oauth" => "",
             _ => return Ok(None),
         };

@@ -187,6 +187,7 @@ impl Kind {
                 | Self::GitlabToken
                 | Self::GitlabOauth
                 | Self::BitbucketCloudOauth
+                | Self::BitbucketDatacenterToken
                 | Self::BitbucketDatacenterOauth,
                 Scheme::Https | Scheme::Http,
             ) => Ok(()),

@@ -107,7 +107,20 @@ impl<'a> Line<'a> {
     }
 
     fn require_unpaused(&self) -> Result<(), HubError> {
+        if let Some(refused) = self.lane.refused() {
+            return Err(refused);
+        }
         self.lane.paused(self.hub.now()).map_or(Ok(()), |until| Err(self.paused(until)))
+    }
+
+    /// The secret was refused, and is not shown again by whoever asks until it is changed or [`Self::forgive`]n.
+    pub(crate) fn refuse(&self, error: &HubError) {
+        self.lane.refuse(error.clone());
+    }
+
+    /// Somebody wants the secret to be tried again.
+    pub(crate) fn forgive(&self) {
+        self.lane.forgive();
     }
 
     /// Sends a request. What comes back may be anything.
