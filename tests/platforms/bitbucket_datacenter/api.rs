@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
+use super::credentials::not_allowed;
 use super::{Site, User};
 use crate::platforms::message::{Asked, Reply, strict};
+
+/// What lists of users can be asked for.
+const KNOWN: [&str; 6] =
+    ["start", "filter", "group", "permission", "permission.projectKey", "permission.repositorySlug"];
 
 impl Site {
     /// `GET /rest/api/1.0/application-properties`, for everybody.
@@ -20,14 +25,18 @@ impl Site {
 
     /// `GET /rest/api/1.0/users`.
     pub(super) fn users(&self, asked: &Asked) -> Reply {
-        let given = match strict(&asked.query, &["limit"], &["start", "filter"]) {
+        let given = match strict(&asked.query, &["limit"], &KNOWN) {
             Ok(given) => given,
             Err(why) => return Reply::json(400, &Value::Null).blamed(why),
         };
         if self.is_public {
             return Reply::json(200, &json!({"values": [], "size": 0, "isLastPage": true, "start": 0, "limit": 25}));
         }
-        self.told_to(asked, |_| self.page(&given))
+        let chosen = match self.chosen(&given) {
+            Ok(chosen) => chosen,
+            Err(reply) => return self.told_to(asked, |_| reply),
+        };
+        self.told_to(asked, |_| self.page(&given, chosen))
     }
 
     /// `GET /rest/api/1.0/users/{slug}`.
@@ -43,7 +52,7 @@ impl Site {
         if self.version() >= (8, 9) || asked.bearer().is_some() {
             return Reply::redirect(&format!("{}/login", self.base)).blamed("tokens are for /rest alone");
         }
-        match self.caller(asked) {
+        match self.signed_in(asked) {
             Some(user) => Reply::text(200, &user.name),
             None => Reply::text(200, ""),
         }
@@ -51,20 +60,12 @@ impl Site {
 
     /// Answers somebody, and says to whom.
     fn told_to(&self, asked: &Asked, answer: impl FnOnce(&User) -> Reply) -> Reply {
-        let Some(user) = self.caller(asked) else {
-            let kind = "com.atlassian.bitbucket.AuthorisationException";
-            return error(
-                401,
-                kind.replace("Authorisation", "auth.IncorrectPasswordAuthentication").as_str(),
-                "Authentication failed",
-            );
+        let caller = match self.asker(asked) {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal,
         };
-        let reply = if user.licensed {
-            answer(user)
-        } else {
-            let said = "You are not permitted to access this resource";
-            error(401, "com.atlassian.bitbucket.AuthorisationException", said)
-        };
+        let user = caller.user;
+        let reply = if user.licensed { answer(user) } else { not_allowed() };
         if self.hides_caller {
             return reply;
         }
@@ -73,7 +74,7 @@ impl Site {
     }
 
     /// Whose token came, by OAuth 2 or by OAuth 1.
-    fn caller(&self, asked: &Asked) -> Option<&User> {
+    pub(super) fn signed_in(&self, asked: &Asked) -> Option<&User> {
         let id = match asked.bearer() {
             Some(token) => self.grants.tokens.get(token)?.user,
             None => self.signer(asked).ok()??,
@@ -81,14 +82,14 @@ impl Site {
         self.users.get(&id)
     }
 
-    fn page(&self, given: &BTreeMap<&str, &str>) -> Reply {
+    fn page(&self, given: &BTreeMap<&str, &str>, chosen: impl Fn(&User) -> bool) -> Reply {
         let number = |name: &str| given.get(name).map_or(Some(0), |text| text.parse::<usize>().ok());
         let (Some(start), Some(limit)) = (number("start"), number("limit")) else {
             return Reply::json(400, &Value::Null).blamed("no number");
         };
         let limit = limit.min(self.page_limit);
         let filter = given.get("filter").map(|text| text.to_lowercase()).unwrap_or_default();
-        let matches = |user: &&User| user.name.to_lowercase().contains(&filter);
+        let matches = |user: &&User| user.name.to_lowercase().contains(&filter) && chosen(user);
         let all: Vec<_> = self.users.values().filter(matches).map(|user| user.profile(&self.base)).collect();
         let values: Vec<_> = all.iter().skip(start).take(limit).cloned().collect();
         let next = start + values.len();

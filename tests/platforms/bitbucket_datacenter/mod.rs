@@ -1,13 +1,23 @@
 //! Bitbucket Data Center and Server: at the root of a host or below a path, with OAuth 2.0 and OAuth 1.0a.
 
+mod acts;
 mod api;
+pub mod credentials;
+pub mod directory;
+mod git;
+pub mod hooks;
 mod oauth1;
 mod oauth2;
+pub mod oracle;
 mod people;
+mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use credentials::Credentials;
+use directory::Directory;
+use hooks::Hooks;
 use packagist_selfhosted::secrets::random;
 use rustls::ServerConfig;
 
@@ -74,6 +84,14 @@ pub struct Site {
     pub is_public: bool,
     /// Most users on a page.
     pub page_limit: usize,
+    /// How far apart the starts of two values are that stand beside one another.
+    pub page_gap: usize,
+    /// Projects, repositories, groups.
+    pub directory: Directory,
+    /// Tokens and passwords.
+    pub credentials: Credentials,
+    /// Webhooks.
+    pub hooks: Hooks,
     next_id: u64,
 }
 
@@ -116,6 +134,10 @@ impl BitbucketDataCenter {
             hides_caller: false,
             is_public: false,
             page_limit: 1000,
+            page_gap: 1,
+            directory: Directory::default(),
+            credentials: Credentials::default(),
+            hooks: Hooks::default(),
             next_id: 100,
         };
         let bitbucket = Self { stage: Stage::start(site, tls), client_id, client_secret };
@@ -207,6 +229,9 @@ impl Simulator for Site {
         if let Some(path) = path.strip_prefix("/rest/oauth2/latest") {
             return self.oauth2(asked, path);
         }
+        if let Some(path) = path.strip_prefix("/scm/") {
+            return self.git(asked, path);
+        }
         match (asked.method.as_str(), path.as_str()) {
             ("POST", "/plugins/servlet/oauth/request-token") => self.request_token(asked),
             ("GET", "/plugins/servlet/oauth/authorize") => self.authorize1(asked),
@@ -215,10 +240,11 @@ impl Simulator for Site {
             ("GET", "/plugins/servlet/applinks/whoami") => self.whoami(asked),
             ("GET", "/rest/api/1.0/application-properties") => self.properties(),
             ("GET", "/rest/api/1.0/users") => self.users(asked),
-            ("GET", path) => match path.strip_prefix("/rest/api/1.0/users/") {
-                Some(slug) => self.user(asked, slug),
+            (_, path) if !path.starts_with("/rest/api/1.0/users/") => match path.strip_prefix("/rest/api/1.0/") {
+                Some(path) => self.rest(asked, path),
                 None => nowhere("there is no such address"),
             },
+            ("GET", path) => self.user(asked, path.trim_start_matches("/rest/api/1.0/users/")),
             _ => nowhere("there is no such address"),
         }
     }
