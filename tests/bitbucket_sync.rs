@@ -1,0 +1,25 @@
+//! Projects of Bitbucket that are followed: the executable on one side, a Bitbucket as strict as the real one on the other.
+//! Whatever happens there, everybody installs here exactly what Bitbucket would let them read.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
+
+#[path = "support/bare_repository.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod bare_repository;
+#[path = "bitbucket_sync/datacenter.rs"]
+mod datacenter;
+#[path = "bitbucket_sync/datacenter_faults.rs"]
+mod datacenter_faults;
+#[path = "bitbucket_sync/datacenter_hooks.rs"]
+mod datacenter_hooks;
+#[path = "bitbucket_sync/datacenter_world.rs"]
+mod datacenter_world;
+#[path = "support/followed.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod followed;
+#[path = "support/installation.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod installation;
+#[path = "platforms/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
+mod platforms;

@@ -1,0 +1,194 @@
+//! Who may install what of a project of Bitbucket Data Center: after every change there, everybody sees here what it would
+//! let them read.
+
+use crate::datacenter_world::World;
+use crate::platforms::bitbucket_datacenter::directory::Level;
+
+/// 110 repositories, of which 88 are packages, groups at the project and at repositories, and nine people.
+struct Corp {
+    world: World,
+    /// Packages, in the order in which they were made.
+    packages: Vec<u64>,
+}
+
+impl Corp {
+    fn start(version: &'static str) -> Self {
+        let mut world = World::of(version, "ACME");
+        {
+            let mut site = world.bitbucket.stage.world();
+            // Pages are shorter than was wished for, and starts are no counts.
+            (site.page_limit, site.page_gap) = (40, 3);
+        }
+        let mut packages = Vec::new();
+        for at in 0..110 {
+            match at % 5 {
+                4 => drop(world.other(&format!("site-{at}"))),
+                _ => packages.push(world.package(&format!("lib-{at}"))),
+            }
+        }
+        let names = ["olga", "tom", "uma", "vic", "wes", "xena", "yuri", "jane@corp.io", "zoe"];
+        let [olga, tom, uma, vic, wes, xena, yuri, jane, _] = names.map(|login| world.person(login));
+        let bitbucket = &world.bitbucket;
+        bitbucket.give(world.project, olga, Some(Level::Admin));
+        bitbucket.give(world.project, tom, Some(Level::Read));
+        bitbucket.group("Web Team", &[uma, yuri]);
+        bitbucket.group("web-team", &[vic]);
+        bitbucket.group("ops/night@corp", &[wes, yuri]);
+        bitbucket.group("strangers", &[xena]);
+        bitbucket.give_group(world.project, "Web Team", Some(Level::Write));
+        for (at, id) in packages.iter().enumerate() {
+            match at % 4 {
+                0 => bitbucket.admit_group(*id, "ops/night@corp", Some(Level::Read)),
+                1 => bitbucket.admit_group(*id, "web-team", Some(Level::Admin)),
+                _ => {}
+            }
+        }
+        bitbucket.admit(packages[3], xena, Some(Level::Read));
+        bitbucket.admit(packages[0], jane, Some(Level::Write));
+        let service = bitbucket.service("access-token-user/2/99");
+        bitbucket.admit(packages[5], service, Some(Level::Read));
+        world.follow();
+        world.log_in();
+        Self { world, packages }
+    }
+
+    fn person(&self, login: &str) -> u64 {
+        self.world.person_named(login)
+    }
+
+    fn people(&self) {
+        let (world, bitbucket) = (&self.world, &self.world.bitbucket);
+        let (project, packages) = (world.project, &self.packages);
+        bitbucket.give(project, self.person("zoe"), Some(Level::Read));
+        world.compares("somebody was given the project");
+        bitbucket.give(project, self.person("zoe"), None);
+        world.compares("somebody lost the project");
+        bitbucket.join("Web Team", self.person("zoe"));
+        world.compares("somebody came into a group of the project");
+        bitbucket.leave("Web Team", self.person("uma"));
+        world.compares("somebody went out of a group");
+        bitbucket.admit(packages[7], self.person("zoe"), Some(Level::Read));
+        bitbucket.admit(packages[3], self.person("xena"), None);
+        world.compares("people were given repositories and lost them");
+        bitbucket.deactivate(self.person("tom"));
+        world.compares("somebody left the company");
+        bitbucket.change(self.person("tom"), |user| user.active = true);
+        world.compares("somebody came back");
+        bitbucket.rename(self.person("vic"), "victoria");
+        world.compares("somebody has another name, and is the same person");
+        bitbucket.change(self.person("vic"), |user| user.licensed = false);
+        bitbucket.alter_project(project, |one| one.default = Some(Level::Read));
+        world.compares("everybody with a licence may read");
+        bitbucket.alter_project(project, |one| one.default = None);
+        world.compares("nobody may read by default any more");
+    }
+
+    fn groups(&self) {
+        let (world, bitbucket) = (&self.world, &self.world.bitbucket);
+        bitbucket.give_group(world.project, "strangers", Some(Level::Read));
+        world.compares("a group was given the project");
+        bitbucket.give_group(world.project, "strangers", None);
+        world.compares("a group lost the project");
+        bitbucket.admit_group(self.packages[2], "strangers", Some(Level::Read));
+        world.compares("a group was given a repository");
+        bitbucket.group_removed("strangers");
+        world.compares("a group was removed, and what it was given stays written");
+        bitbucket.give_group(world.project, "Web Team", Some(Level::Admin));
+        world.compares("a group administers the project");
+    }
+
+    fn repositories(&mut self) {
+        let world = &mut self.world;
+        world.bitbucket.silence(true);
+        world.bitbucket.renamed(self.packages[1], "renamed");
+        world.compares("a repository has another name");
+        let elsewhere = world.bitbucket.project("OTHER");
+        world.bitbucket.moved(self.packages[2], elsewhere);
+        world.compares("a repository went to another project");
+        world.bitbucket.deleted(self.packages[6]);
+        world.compares("a repository was deleted");
+        let newborn = world.package("newborn");
+        world.compares("a repository with a package was made");
+        let versions = ["1.0.0", "dev-main"].map(str::to_owned).into();
+        world.comes("its versions are served", || world.versions(newborn) == versions);
+        world.bitbucket.project_renamed(world.project, "NEWKEY");
+        world.compares("the project has another key");
+        world.tag(self.packages[9], "4.0.0");
+        world.run().done();
+        world.comes("a tag that nobody told of is served", || world.versions(self.packages[9]).contains("4.0.0"));
+        world.bitbucket.silence(false);
+    }
+
+    fn archives(&self) {
+        let world = &self.world;
+        world.bitbucket.alter(self.packages[8], |one| one.archived = true);
+        world.compares("a repository was archived");
+        let name = world.packages[&self.packages[8]].clone().unwrap();
+        let listed = world.ours.command("package list --json").done();
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+        let one = listed.as_array().unwrap().iter().find(|one| one["name"] == name.as_str()).unwrap().clone();
+        assert_ne!(one["abandoned"], serde_json::Value::Bool(false), "{one}");
+        world.bitbucket.alter(self.packages[8], |one| one.archived = false);
+        world.compares("a repository is used again");
+    }
+}
+
+fn everything(version: &'static str) {
+    let mut corp = Corp::start(version);
+    corp.world.agrees("the first comparison");
+    let status = corp.world.status();
+    assert_eq!((status["packages"].as_u64(), status["status"].as_str()), (Some(88), Some("ok")), "{status}");
+    corp.people();
+    corp.groups();
+    if version != "7.21.0" {
+        corp.archives();
+    }
+    corp.repositories();
+}
+
+#[test]
+fn everybody_sees_what_a_current_bitbucket_shows_them() {
+    everything("9.4.1");
+}
+
+#[test]
+fn everybody_sees_what_an_old_bitbucket_shows_them() {
+    everything("7.21.0");
+}
+
+#[test]
+fn a_personal_project_is_its_owner_s_whatever_is_told_of_its_permissions() {
+    let mut world = World::of("8.19.4", "~jdoe");
+    let keeper = world.keeper;
+    world.knows(keeper, "jdoe");
+    world.person("ada");
+    let lib = world.package("lib");
+    let ada = world.person_named("ada");
+    world.bitbucket.admit(lib, ada, Some(Level::Read));
+    world.package("own");
+    world.follow();
+    world.log_in();
+    world.agrees("the first comparison");
+    assert_eq!(world.shown_to("jdoe").len(), 2);
+    assert_eq!(world.shown_to("ada").len(), 1);
+}
+
+#[test]
+fn a_token_of_a_repository_administrator_asks_for_who_reads_each_repository() {
+    let mut world = World::new();
+    let packages: Vec<u64> = (0..3).map(|at| world.package(&format!("lib-{at}"))).collect();
+    let [ada, bob, cid] = ["ada", "bob", "cid"].map(|login| world.person(login));
+    world.bitbucket.give(world.project, ada, Some(Level::Read));
+    world.bitbucket.group("team", &[bob]);
+    world.bitbucket.admit_group(packages[0], "team", Some(Level::Read));
+    world.bitbucket.admit(packages[1], cid, Some(Level::Read));
+    let token = world.bitbucket.token(world.keeper, Level::Read, Level::Admin);
+    world.credential("main", &token);
+    world.follow_with("ACME", "main");
+    world.log_in();
+    world.agrees("the first comparison");
+    world.bitbucket.give(world.project, ada, None);
+    world.compares("somebody lost the project");
+    let said = world.ours.command("credential test main");
+    assert!(format!("{}{}", said.out, said.err).contains("PROJECT_ADMIN"), "{} {}", said.out, said.err);
+}
