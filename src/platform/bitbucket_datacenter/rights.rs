@@ -178,18 +178,24 @@ async fn of_group(reader: &Reader<'_>, name: &str) -> Result<Option<Vec<User>>, 
     }
 }
 
-/// Everybody with a licence.
+/// Everybody with a licence. Whoever has none may not read even what everybody may, so that a list of all users is no
+/// substitute where this one is not told.
 ///
 /// # Errors
 /// [`HubError`].
 pub(super) async fn everybody(reader: &Reader<'_>) -> Result<Vec<User>, HubError> {
-    let again = reader.touched.members();
-    let what = "list everybody who has a licence";
-    let licensed = reader.all_that_is_told("/users?permission=LICENSED_USER&limit=500", again, what).await?;
-    match licensed {
-        Some(licensed) => Ok(licensed),
-        None => reader.all("/users?limit=500", again, what).await,
+    let (again, what) = (reader.touched.members(), "list everybody who has a licence");
+    let path = "/users?permission=LICENSED_USER&limit=500";
+    if let Some(licensed) = reader.all_that_is_told(path, again, what).await? {
+        return Ok(licensed);
     }
+    reader.incomplete(&[Kind::Member, Kind::Permission]);
+    reader.notice(format!(
+        "{} does not tell this credential who has a licence, and so who reads what everybody may: nobody is let in by that, and \
+         nobody is removed. The token of a person is told.",
+        reader.api.name()
+    ));
+    Ok(Vec::new())
 }
 
 /// Who may read each package by whatever way, where the project's permissions are not told; None where Bitbucket does not
