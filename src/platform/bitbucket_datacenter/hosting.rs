@@ -30,6 +30,11 @@ impl Hosting for BitbucketDataCenter {
         project::read(at, key, wanted, pages).boxed()
     }
 
+    fn announces_every_push(&self) -> bool {
+        // After failed deliveries it skips a hook for hours, and never tells what it did not.
+        false
+    }
+
     fn is_member<'a>(
         &'a self,
         at: &'a Hub,

@@ -301,7 +301,14 @@ impl<'a, 'r> Sight<'a, 'r> {
             let id = name.to_lowercase();
             let team = teams.entry(id.clone()).or_insert_with(|| {
                 let slug = free(&slug(name), &mut taken);
-                RemoteTeam { id, slug, parent: None, members: BTreeMap::new(), repositories: BTreeSet::new() }
+                RemoteTeam {
+                    id,
+                    slug,
+                    parent: None,
+                    inherits: true,
+                    members: BTreeMap::new(),
+                    repositories: BTreeSet::new(),
+                }
             });
             let members = self.groups.get(name).into_iter().flatten().filter(|one| one.is_person() && one.active);
             team.members.extend(members.map(|one| (one.id.to_string(), None)));

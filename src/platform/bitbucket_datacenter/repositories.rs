@@ -123,11 +123,12 @@ fn told(reader: &Reader<'_>, answer: &crate::outbound::Answer, what: &str) -> Re
 }
 
 fn remote(reader: &Reader<'_>, project: &Project, one: Repository, found: Found) -> RemoteRepository {
-    let is_there = one.state.as_deref().is_none_or(|state| state == "AVAILABLE");
-    let state = match (is_there, one.archived == Some(true), found.is_empty) {
-        (false, _, _) => RepositoryState::Disabled,
-        (_, true, _) => RepositoryState::Archived,
-        (_, _, true) => RepositoryState::Empty,
+    let state = match one.state.as_deref() {
+        Some("INITIALISING") => RepositoryState::Importing,
+        Some("INITIALISATION_FAILED") => RepositoryState::ImportFailed,
+        Some(state) if state != "AVAILABLE" => RepositoryState::Disabled,
+        _ if one.archived == Some(true) => RepositoryState::Archived,
+        _ if found.is_empty => RepositoryState::Empty,
         _ => RepositoryState::Active,
     };
     let site = &reader.api.hub.site().url;
