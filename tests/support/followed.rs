@@ -134,7 +134,9 @@ impl Followed {
             let login = self.people[at].login.clone();
             if self.people[at].token.is_none() {
                 drop(runtime.block_on(self.visit(&login)));
-                let words = format!("token add --user {login}");
+                // What names here may not have becomes a hyphen.
+                let name = login.replace(|char: char| !char.is_ascii_alphanumeric() && !"._-".contains(char), "-");
+                let words = format!("token add --user {name}");
                 self.people[at].token = Some(self.ours.command(&words).done());
             }
         }

@@ -274,7 +274,10 @@ impl<'a, 'r> Sight<'a, 'r> {
         for one in self.packages {
             for user in found.get(one.id.as_str()).into_iter().flatten() {
                 let id = user.id.to_string();
-                if by_team.get(one.id.as_str()).is_none_or(|members| !members.contains(id.as_str())) {
+                let is_of_team = by_team.get(one.id.as_str()).is_some_and(|members| members.contains(id.as_str()));
+                // Nobody who was let in to this repository alone is a member by that.
+                if !is_of_team && !self.readers.contains_key(&(user.id, one.id.as_str())) {
+                    self.member(user, Role::Member, None, format!("reads packages of {key}"));
                     self.read(one, user, GrantKind::Sync, "Bitbucket lets them in".to_owned());
                 }
             }
