@@ -8,6 +8,8 @@ mod directory;
 mod grants;
 mod hubs;
 mod keys;
+mod leases;
+mod rotations;
 pub mod vitals;
 
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ pub use directory::{DirectoryError, Mode};
 pub use grants::sealed as sealed_grant;
 pub use hubs::{Hubs, callback};
 pub use keys::KeyFailed;
+pub use rotations::{By, Rotation, SETTLED, due_at};
 
 use crate::catalog::{Catalog, Updater};
 use crate::clock::{Clock, Timestamp};
@@ -71,6 +74,8 @@ pub struct Appliance {
     pub hubs: Hubs,
     /// Whose tokens are renewed, and what that left to do.
     grants: grants::Grants,
+    /// Who uses credentials whose tokens may be replaced.
+    leases: leases::Leases,
     /// What secrets are sealed with.
     pub keys: Arc<KeyRing>,
     /// Changes with the queue of work; whoever waits for work watches it.
@@ -148,6 +153,7 @@ impl Appliance {
             vcs,
             hubs: Hubs::default(),
             grants: grants::Grants::default(),
+            leases: leases::Leases::default(),
             keys: Arc::new(keys),
             work,
             asking: Arc::default(),

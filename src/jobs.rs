@@ -9,6 +9,7 @@ mod endings;
 mod ensure_hooks;
 mod lines;
 mod prune;
+mod rotations;
 mod schedule;
 mod sync_organization;
 mod update_package;

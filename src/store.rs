@@ -45,6 +45,7 @@ pub mod repositories;
 pub mod requirements;
 pub mod root_dates;
 pub mod runs;
+pub mod self_rotations;
 pub mod sessions;
 pub mod sync_hints;
 pub mod sync_lists;

@@ -195,6 +195,8 @@ const SPANNING: &[&str] = &[
 const SPANNING_FUNCTIONS: &[&str] = &[
     "credentials::any_of_type",
     "credentials::ending",
+    "credentials::for_host",
+    "self_rotations::rotating",
     "installs::count_recent",
     "organizations::insert",
     "organizations::all",

@@ -17,7 +17,6 @@ mod deliveries;
 #[path = "gitlab_sync/faults.rs"]
 mod faults;
 #[path = "support/followed.rs"]
-#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod followed;
 #[path = "gitlab_sync/hooks.rs"]
 mod hooks;
@@ -31,6 +30,8 @@ mod places;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;
+#[path = "gitlab_sync/rotation.rs"]
+mod rotation;
 #[path = "gitlab_sync/simulator.rs"]
 mod simulator;
 #[path = "gitlab_sync/world.rs"]

@@ -41,7 +41,7 @@ impl Actor {
         }
     }
 
-    const fn via(&self) -> Via {
+    pub(super) const fn via(&self) -> Via {
         match self {
             Self::Command => Via::Command,
             Self::System => Via::System,

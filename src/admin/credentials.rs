@@ -4,6 +4,7 @@ mod connect;
 mod kind;
 mod platform;
 mod platform_trial;
+mod self_rotation;
 mod ssh_key;
 mod trial;
 
@@ -13,13 +14,14 @@ use serde_json::json;
 pub use connect::{Becomes, Connected, account, connect, require_connectable};
 pub use kind::Kind;
 pub(super) use platform::{host as home, recorded, require_platform};
+pub use self_rotation::{replace_token, set_self_rotation};
 pub use ssh_key::{NewSecret, PublicKey};
 pub use trial::{Finding, test};
 
 use ssh_key::Prepared;
 
 use super::{Actor, Error, Name, Result, packages as use_packages, syncs};
-use crate::appliance::{Appliance, PackageKey};
+use crate::appliance::{Appliance, PackageKey, due_at};
 use crate::clock::Timestamp;
 use crate::publish::request::{self, Reason};
 use crate::secrets::{Context, KeyRing, seal};
@@ -30,6 +32,8 @@ use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
 
 /// How long before its end a credential is called expiring.
 const EXPIRING: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
+/// How long after it was due a token may still be about to replace itself.
+const PUNCTUAL: std::time::Duration = std::time::Duration::from_secs(2 * 86_400);
 /// Most bytes of a secret; private keys are the longest.
 const LONGEST_SECRET: usize = 64 * 1024;
 /// Most bytes of a user name.
@@ -88,8 +92,39 @@ pub async fn users(appliance: &Appliance, org: OrgId, id: CredentialId) -> Resul
 pub fn status(credential: &Credential, now: Timestamp) -> &str {
     match credential.expires_at {
         Some(end) if end <= now => "expired",
-        Some(end) if end <= now + EXPIRING && credential.status != "refused" => "expiring",
+        Some(end) if end <= now + EXPIRING && credential.status != "refused" && !is_in_hand(credential, end, now) => {
+            "expiring"
+        }
         _ => &credential.status,
+    }
+}
+
+/// Whether its token is going to replace itself, as far as is known.
+fn is_in_hand(credential: &Credential, end: Timestamp, now: Timestamp) -> bool {
+    let due = due_at(credential.secret_set_at.unwrap_or(now), end);
+    credential.self_rotate && credential.unrotated.is_none() && now < due + PUNCTUAL
+}
+
+/// What somebody has to do about a credential, in a sentence; none where nothing is wrong with it but its end.
+#[must_use]
+pub fn trouble(credential: &Credential) -> Option<String> {
+    let is_grant = Kind::parse(&credential.kind).is_some_and(Kind::is_grant);
+    match (credential.lost_at, &credential.unrotated) {
+        (Some(_), _) if is_grant => Some(format!(
+            "The account {} has to be connected again, because the platform does not renew its tokens any more: open the page \
+             of the credential and choose \"Connect it again\".",
+            credential.username.as_deref().unwrap_or_default()
+        )),
+        (Some(_), _) => Some(
+            "The token replaced itself, and the answer with the new one got lost, so that nobody has it: make a new token on the \
+             platform, and give it to the credential."
+                .to_owned(),
+        ),
+        (None, Some(why)) if credential.self_rotate => Some(format!("The token could not replace itself: {why}")),
+        (None, _) if credential.status == "refused" => {
+            Some("It was refused when it was used last: test it, and give it a new secret.".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -457,6 +492,9 @@ mod tests {
             used_by: 0,
             public_key: None,
             secret_set_at: None,
+            self_rotate: false,
+            unrotated: None,
+            lost_at: None,
         }
     }
 
@@ -544,5 +582,10 @@ mod tests {
         assert_eq!(status(&ends(0), now), "expired");
         assert_eq!(status(&ends(86_400), now), "expiring");
         assert_eq!(status(&ends(31 * 86_400), now), "untested");
+        let set = Some(Timestamp::from_seconds(1_000_000_000 - 300 * 86_400));
+        let by_itself = |days: i64| Credential { self_rotate: true, secret_set_at: set, ..ends(days * 86_400) };
+        assert_eq!((status(&by_itself(20), now), status(&by_itself(11), now)), ("untested", "expiring"));
+        let refused = Credential { unrotated: Some("No.".to_owned()), ..by_itself(20) };
+        assert_eq!(status(&refused, now), "expiring");
     }
 }

@@ -17,6 +17,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long before a credential ends somebody should see to it.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// The same of one whose token replaces itself.
+const VERY_SOON: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 /// How many credentials are told.
 const TOLD: i64 = 50;
 
@@ -69,7 +71,7 @@ pub async fn look(appliance: &Appliance) -> Result<Status> {
         Ok::<_, crate::store::Error>(Known {
             amounts: figures::amounts(db)?,
             failing: figures::failing(db)?,
-            credentials: figures::credentials(db, now + SOON, TOLD)?,
+            credentials: figures::credentials(db, (now + SOON, now + VERY_SOON), TOLD)?,
             jobs: job_lists::counts(db, &job_lists::Filter::default())?,
             lanes: job_lists::lanes(db, now, now - HOUR, now - DAY)?,
             hooks: hooks::addresses(db)?.len(),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::Appliance;
 use super::grants::{self, Account};
+use super::{Appliance, rotations};
 use crate::platform::{Key, Secret};
 use crate::secrets::{SealedError, open};
 use crate::store::ids::{CredentialId, OrgId};
-use crate::store::{self, connected_accounts, credentials};
+use crate::store::{self, connected_accounts, credentials, self_rotations};
 
 /// Why a credential could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -23,23 +23,35 @@ pub enum KeyFailed {
 }
 
 impl Appliance {
-    /// An organization's credential, opened; none if it is gone.
+    /// An organization's credential, opened; none if it is gone. A token that may replace itself stays what it is as long as
+    /// the key is kept; while it is being replaced, this waits.
     ///
     /// # Errors
     /// [`KeyFailed`].
     pub async fn platform_key(&self, org: OrgId, id: CredentialId) -> Result<Option<Key>, KeyFailed> {
+        // Before it is read, so that it is not replaced in between.
+        let lease = self.leases.lend(id).await;
         let read = self.database.read(move |db| {
             let row = credentials::by_id(org, db, id)?;
             let account = connected_accounts::of(org, db, id)?;
-            Ok::<_, store::Error>(
-                row.zip(credentials::secret(org, db, id)?).map(|(row, secret)| (row, secret, account)),
-            )
+            let rotation = self_rotations::of(org, db, id)?;
+            let secret = credentials::secret(org, db, id)?;
+            Ok::<_, store::Error>(row.zip(secret).map(|(row, secret)| (row, secret, account, rotation)))
         });
-        let Some((row, sealed, account)) = read.await? else { return Ok(None) };
-        let (generation, secret) = match account {
+        let Some((row, sealed, account, rotation)) = read.await? else { return Ok(None) };
+        let withheld = rotations::withheld(&row.name, &rotation);
+        let (generation, secret) = match (account, withheld) {
             // Its tokens change; whose limits and answers are kept does not.
-            Some(account) => (account.connected_at.as_micros(), self.account(org, id)),
-            None => (generation(&sealed), open(&self.keys, grants::access(id), &sealed)?.into()),
+            (Some(account), _) => (account.connected_at.as_micros(), self.account(org, id)),
+            (None, Some(why)) => (generation(&sealed), Secret::Withheld(why)),
+            (None, None) => {
+                let secret = open(&self.keys, grants::access(id), &sealed)?;
+                let secret = match rotations::may_replace_itself(&row.kind) {
+                    true => Secret::Lent(secret, Arc::new(lease)),
+                    false => secret.into(),
+                };
+                (generation(&sealed), secret)
+            }
         };
         Ok(Some(Key { credential: id.0, generation, kind: row.kind, username: row.username, secret }))
     }
@@ -50,7 +62,7 @@ impl Appliance {
 }
 
 /// Sealed anew, the same secret has other bytes: then its tokens are made once more, which harms nobody.
-fn generation(sealed: &[u8]) -> i64 {
+pub(super) fn generation(sealed: &[u8]) -> i64 {
     let digest: [u8; 32] = Sha256::digest(sealed).into();
     digest.first_chunk().map_or(0, |chunk| i64::from_be_bytes(*chunk))
 }

@@ -1,7 +1,7 @@
 //! `credential`: secrets that open source repositories.
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Args, Subcommand, builder::TypedValueParser};
+use clap::{Args, Subcommand, ValueEnum, builder::TypedValueParser};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -12,6 +12,8 @@ use super::session::{ACTOR, Session};
 use super::table::table;
 use crate::admin::credentials::{self, Finding, Kind, NewCredential, NewSecret, PublicKey};
 use crate::admin::organizations;
+use crate::clock::Timestamp;
+use crate::store::credentials::Credential;
 use crate::vcs::ssh::KeyType;
 
 /// Commands about credentials.
@@ -55,10 +57,22 @@ pub enum Command {
     Rotate {
         /// Its name
         name: String,
+        /// Let a token of GitLab put another one in its place, now
+        #[arg(long, conflicts_with_all = ["secret_stdin", "secret_file", "generate"])]
+        by_itself: bool,
         #[command(flatten)]
         secret: SecretArguments,
         #[command(flatten)]
         key: KeyArguments,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Say whether a token of GitLab puts another one in its place before it ends; it needs the scope self_rotate or api
+    SetSelfRotation {
+        /// Its name
+        name: String,
+        /// Whether it does
+        rotation: SelfRotation,
         #[command(flatten)]
         org: OrgArgument,
     },
@@ -86,7 +100,7 @@ impl Command {
     /// Refuses a type without the options that it needs.
     pub fn require_sense(&self) -> Result<(), Failure> {
         let missing = || Failure::Usage("give the secret with --secret-stdin or --secret-file FILE".to_owned());
-        if let Self::Rotate { secret, .. } = self
+        if let Self::Rotate { secret, by_itself: false, .. } = self
             && !secret.is_given()
         {
             return Err(missing());
@@ -105,6 +119,15 @@ impl Command {
         let needs = kind.needs_host(host.as_deref()).and_then(|()| kind.needs_username(username.as_deref()));
         needs.map_err(|error| Failure::Usage(error.to_string()))
     }
+}
+
+/// Whether a token replaces itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SelfRotation {
+    /// It does
+    On,
+    /// Somebody gives the credential a new one
+    Off,
 }
 
 /// How a private key is made.
@@ -166,7 +189,20 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let org = session.organization(&org).await?;
             test(session, org.id, &name).await?;
         }
-        Command::Rotate { name, secret, key, org } => {
+        Command::SetSelfRotation { name, rotation, org } => {
+            let org = session.organization(&org).await?;
+            let on = rotation == SelfRotation::On;
+            credentials::set_self_rotation(appliance, &ACTOR, org.id, &name, on).await?;
+        }
+        Command::Rotate { name, by_itself: true, org, .. } => {
+            let org = session.organization(&org).await?;
+            let ends = credentials::replace_token(appliance, &ACTOR, org.id, &name).await?;
+            session.output.note(match ends {
+                Some(end) => format!("The token has replaced itself; the new one ends at {}.", end.rfc3339()),
+                None => "The token has replaced itself.".to_owned(),
+            });
+        }
+        Command::Rotate { name, by_itself: false, secret, key, org } => {
             let org = session.organization(&org).await?;
             let secret = key.secret(&secret, session)?;
             if let Some(public_key) = credentials::rotate(appliance, &ACTOR, org.id, &name, secret).await? {
@@ -213,6 +249,17 @@ async fn tried(session: &Session, org: crate::store::ids::OrgId, name: &str, bef
     Ok(is_good)
 }
 
+/// The state in a word or two.
+fn state(one: &Credential, now: Timestamp) -> String {
+    match (credentials::status(one, now), one.lost_at) {
+        ("refused", Some(_)) if Kind::parse(&one.kind).is_some_and(Kind::is_grant) => {
+            "refused: connect again".to_owned()
+        }
+        ("refused", Some(_)) => "refused: needs a new token".to_owned(),
+        (status, _) => status.to_owned(),
+    }
+}
+
 async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFormat) -> Result<(), Failure> {
     let now = session.appliance.now();
     let all = credentials::list(&session.appliance, org).await?;
@@ -228,6 +275,8 @@ async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFor
                     "expires_at": one.expires_at,
                     "used_by": one.used_by,
                     "status": credentials::status(one, now),
+                    "error": credentials::trouble(one),
+                    "self_rotation": one.self_rotate,
                     "public_key": one.public_key,
                     "fingerprint": one.public_key.as_deref().map(|line| PublicKey::stored(line).fingerprint()),
                 })
@@ -245,7 +294,7 @@ async fn list(session: &Session, org: crate::store::ids::OrgId, format: &ListFor
                 credentials::host(one).unwrap_or_default(),
                 one.username.clone().unwrap_or_default(),
                 one.used_by.to_string(),
-                credentials::status(one, now).to_owned(),
+                state(one, now),
             ]
         })
         .collect();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use metrics::gauge;
 use tokio::sync::watch;
 
-use super::endings::{self, Told};
+use super::endings;
+use super::rotations::Rotations;
 use super::worker::LANES;
 use crate::admin;
 use crate::appliance::{Appliance, PackageKey};
@@ -33,27 +34,28 @@ struct Memory {
     rendered_for: Vec<String>,
     /// Synchronizations of which it was said that they have not got through for long.
     announced: HashSet<(OrgId, SyncId)>,
-    /// Credentials of which it was said that they end.
-    ending: Told,
+    /// Tokens that are replacing themselves.
+    rotations: Rotations,
 }
 
 /// Looks until told to stop, also in the middle of a look: each of its transactions stands for itself.
-pub(super) async fn run(appliance: Appliance, mut stopping: watch::Receiver<bool>) {
-    let mut memory = Memory::default();
+pub(super) async fn run(appliance: Appliance, stopping: watch::Receiver<bool>) {
+    let (mut memory, mut told) = (Memory::default(), stopping.clone());
     while !*stopping.borrow() {
         tokio::select! {
-            _ = stopping.changed() => return,
-            () = round(&appliance, &mut memory) => {}
+            _ = told.changed() => break,
+            () = round(&appliance, &mut memory, &stopping) => {}
         }
-        let _ = tokio::time::timeout(INTERVAL, stopping.changed()).await;
+        let _ = tokio::time::timeout(INTERVAL, told.changed()).await;
     }
+    memory.rotations.finish().await;
 }
 
-async fn round(appliance: &Appliance, memory: &mut Memory) {
+async fn round(appliance: &Appliance, memory: &mut Memory, stopping: &watch::Receiver<bool>) {
     if appliance.database.trouble().is_some() && appliance.require_answers(PATIENCE).await.is_err() {
         return;
     }
-    if let Err(error) = look(appliance, memory).await {
+    if let Err(error) = look(appliance, memory, stopping).await {
         tracing::error!(%error, "Due work could not be queued; trying again.");
     }
     if let Err(error) = admin::organizations::finish_removals(appliance).await {
@@ -61,11 +63,12 @@ async fn round(appliance: &Appliance, memory: &mut Memory) {
     }
 }
 
-async fn look(appliance: &Appliance, memory: &mut Memory) -> admin::Result<()> {
+async fn look(appliance: &Appliance, memory: &mut Memory, stopping: &watch::Receiver<bool>) -> admin::Result<()> {
     queue_due(appliance).await?;
     queue_syncs(appliance).await?;
     suspend_outdated(appliance, &mut memory.announced).await?;
-    endings::tell(appliance, &mut memory.ending).await?;
+    memory.rotations.look(appliance, stopping).await?;
+    endings::tell(appliance).await?;
     let organizations = appliance.database.read(organizations::all).await?;
     let wanted: Vec<String> =
         organizations.iter().map(|organization| render::key(&appliance.repository_url(&organization.slug))).collect();

@@ -22,6 +22,7 @@ mod people;
 mod projects;
 mod readers;
 mod refusal;
+mod rotation;
 mod secrets;
 mod webhook;
 mod wire;

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::event::{Delivery, Headers, Refused};
 use super::kind::PlatformKind;
+use super::lifetime::{self, Life, Successor};
 use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
@@ -270,6 +271,21 @@ pub trait Hosting: Send + Sync {
         now: Timestamp,
     ) -> BoxFuture<'a, Diagnosis>;
 
+    /// As [`Hub::life`].
+    fn life<'a>(&'a self, at: &'a Hub, _key: &'a Key) -> BoxFuture<'a, Result<Life, HubError>> {
+        Box::pin(async { Err(lifetime::unsupported(at.site())) })
+    }
+
+    /// As [`Hub::rotate`].
+    fn rotate<'a>(
+        &'a self,
+        at: &'a Hub,
+        _key: &'a Key,
+        _lasts: Duration,
+    ) -> BoxFuture<'a, Result<Successor, HubError>> {
+        Box::pin(async { Err(lifetime::unsupported(at.site())) })
+    }
+
     /// As [`Hub::ensure_hook`].
     fn ensure_hook<'a>(
         &'a self,
@@ -482,6 +498,24 @@ impl Hub {
     /// What a credential can and cannot do, for an organization or in general.
     pub async fn diagnose(&self, key: &Key, organization: Option<&str>) -> Diagnosis {
         self.0.hosting.diagnose(self, key, organization, self.now()).await
+    }
+
+    /// How long a token lives that may put another one in its place.
+    ///
+    /// # Errors
+    /// [`HubError`]; `Forbidden` and `Unsupported` for one that may not.
+    pub async fn life(&self, key: &Key) -> Result<Life, HubError> {
+        self.0.hosting.life(self, key).await
+    }
+
+    /// Puts another token in the place of a key's, for so long or what the platform allows. From then on nobody may show the
+    /// old one: who does may have stolen it, and platforms end the new one too.
+    ///
+    /// # Errors
+    /// [`HubError`]. `Unavailable` and `Malformed` leave it open whether there is another one that nobody has; with every other
+    /// the old one stays.
+    pub async fn rotate(&self, key: &Key, lasts: Duration) -> Result<Successor, HubError> {
+        self.0.hosting.rotate(self, key, lasts).await
     }
 
     /// Installs a hook, or sees to it that it is as it should be: address, secret, events, switched on.

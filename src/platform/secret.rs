@@ -1,6 +1,7 @@
 //! What a key is shown by: a secret that stays, or a token that is renewed while work goes on. Whoever sends asks for it
 //! each time, and never keeps it.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,8 +25,12 @@ pub trait Grant: Send + Sync {
 pub enum Secret {
     /// It stays what it is as long as the key lives.
     Fixed(SecretString),
+    /// It stays as long as this is kept: whoever puts another one in its place waits for that.
+    Lent(SecretString, Arc<dyn Any + Send + Sync>),
     /// It may be another one with each request.
     Grant(Arc<dyn Grant>),
+    /// It is not to be shown to anybody, for a reason that is told.
+    Withheld(HubError),
 }
 
 /// Secrets are nobody's business.
@@ -33,7 +38,9 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fixed(_) => "Fixed",
+            Self::Lent(..) => "Lent",
             Self::Grant(_) => "Grant",
+            Self::Withheld(_) => "Withheld",
         })
     }
 }
@@ -61,8 +68,8 @@ impl Secret {
     #[must_use]
     pub const fn fixed(&self) -> Option<&SecretString> {
         match self {
-            Self::Fixed(secret) => Some(secret),
-            Self::Grant(_) => None,
+            Self::Fixed(secret) | Self::Lent(secret, _) => Some(secret),
+            Self::Grant(_) | Self::Withheld(_) => None,
         }
     }
 
@@ -72,8 +79,9 @@ impl Secret {
     /// [`HubError`] where it could not be renewed.
     pub async fn token(&self) -> Result<SecretString, HubError> {
         match self {
-            Self::Fixed(secret) => Ok(secret.clone()),
+            Self::Fixed(secret) | Self::Lent(secret, _) => Ok(secret.clone()),
             Self::Grant(grant) => grant.token(None).await,
+            Self::Withheld(why) => Err(why.clone()),
         }
     }
 
@@ -84,7 +92,8 @@ impl Secret {
     /// [`HubError`] where it could not be renewed.
     pub async fn after(&self, refused: &SecretString) -> Result<Option<SecretString>, HubError> {
         match self {
-            Self::Fixed(_) => Ok(None),
+            Self::Fixed(_) | Self::Lent(..) => Ok(None),
+            Self::Withheld(why) => Err(why.clone()),
             Self::Grant(grant) => {
                 let token = grant.token(Some(refused)).await?;
                 Ok((token.expose_secret() != refused.expose_secret()).then_some(token))

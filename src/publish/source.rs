@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub(super) is_minted: bool,
     /// The credential's row.
     row: Option<credentials::Credential>,
+    /// The credential, opened: while it is kept, its token is not replaced by another one.
+    key: Option<Key>,
 }
 
 impl Source {
@@ -46,7 +48,8 @@ impl Source {
         let after = hub.and_then(|hub| hub.git_again(&key, path.trim_matches('/'), is_unknown, tries));
         let Some(after) = after else { return Ok(false) };
         tokio::time::sleep(after).await;
-        self.request.credential = Some(open(appliance, org, &row, url).await?);
+        let (credential, key) = open(appliance, org, &row, url).await?;
+        (self.request.credential, self.key) = (Some(credential), Some(key));
         Ok(true)
     }
 }
@@ -85,9 +88,9 @@ pub(super) async fn find(
     let by_platform = credential.as_ref().is_some_and(|row| PlatformKind::of_credential(&row.kind).is_some());
     let is_minted = credential.as_ref().is_some_and(|row| row.kind == "github-app");
     let row = credential;
-    let credential = match &row {
-        Some(row) => Some(open(appliance, org, row, &url).await?),
-        None => None,
+    let (credential, key) = match &row {
+        Some(row) => Some(open(appliance, org, row, &url).await?).unzip(),
+        None => (None, None),
     };
     let request = UpdateRequest {
         mirror: appliance.mirror(package.id),
@@ -100,7 +103,7 @@ pub(super) async fn find(
         host_keys,
         progress: Progress::default(),
     };
-    Ok(Some(Source { package, request, by_platform, is_minted, row }))
+    Ok(Some(Source { package, request, by_platform, is_minted, row, key }))
 }
 
 /// The package's credential, opened; none if it is gone.
@@ -120,13 +123,13 @@ fn hub<'a>(
     hubs.filter(|hub| hub.site().platform == platform).min_by_key(|hub| !hub.has_app_of(key))
 }
 
-/// The package's credential as it is shown to the server of its repository.
+/// The package's credential as it is shown to the server of its repository, and what it was made of.
 async fn open(
     appliance: &Appliance,
     org: OrgId,
     row: &credentials::Credential,
     url: &SourceUrl,
-) -> Result<Credential, UpdateError> {
+) -> Result<(Credential, Key), UpdateError> {
     let key = key(appliance, org, row).await?.ok_or(UpdateError::Interrupted)?;
     let fixed = || key.secret.fixed().cloned().ok_or(UpdateError::Interrupted);
     let authentication = match key.kind.as_str() {
@@ -145,7 +148,8 @@ async fn open(
         },
     };
     let usual = if matches!(authentication, Authentication::SshKey { .. }) { 22 } else { 443 };
-    Ok(Credential { host: row.host.clone().unwrap_or_default(), port: row.port.unwrap_or(usual), authentication })
+    let host = row.host.clone().unwrap_or_default();
+    Ok((Credential { host, port: row.port.unwrap_or(usual), authentication }, key))
 }
 
 fn unopened(row: &credentials::Credential) -> UpdateError {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::ids::{CredentialId, OrgId};
-use super::{Result, Tx};
+use super::{Result, Tx, self_rotations};
 use crate::clock::Timestamp;
 
 /// A credential without its secret.
@@ -31,11 +31,21 @@ pub struct Credential {
     pub public_key: Option<String>,
     /// Since when it has its secret.
     pub secret_set_at: Option<Timestamp>,
+    /// Whether its token replaces itself before it ends.
+    pub self_rotate: bool,
+    /// Why that was in vain when it was tried last.
+    pub unrotated: Option<String>,
+    /// Since when nobody has its token any more: its account is not renewed, or an answer with another token got lost.
+    pub lost_at: Option<Timestamp>,
 }
 
 const SELECT: &str = "SELECT id, name, type, host, port, username, status, expires_at,
         (SELECT count(*) FROM package p WHERE p.org_id = c.org_id AND p.credential_id = c.id),
-        public_key, coalesce(rotated_at, created_at)
+        public_key, coalesce(rotated_at, created_at), self_rotate,
+        (SELECT reason FROM self_rotation r WHERE r.org_id = c.org_id AND r.credential_id = c.id),
+        coalesce(
+            (SELECT lost_at FROM self_rotation r WHERE r.org_id = c.org_id AND r.credential_id = c.id),
+            (SELECT refused_at FROM connected_account a WHERE a.org_id = c.org_id AND a.credential_id = c.id))
     FROM credential c";
 
 fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
@@ -51,6 +61,9 @@ fn credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
         used_by: row.get(8)?,
         public_key: row.get(9)?,
         secret_set_at: row.get(10)?,
+        self_rotate: row.get(11)?,
+        unrotated: row.get(12)?,
+        lost_at: row.get(13)?,
     })
 }
 
@@ -94,10 +107,11 @@ pub fn set_secret(
     rotated_at: Option<Timestamp>,
 ) -> Result<()> {
     tx.execute(
-        "UPDATE credential SET secret = ?3, rotated_at = ?4, status = 'untested', expires_at = NULL WHERE org_id = ?1 AND id = ?2",
+        "UPDATE credential SET secret = ?3, rotated_at = ?4, status = 'untested', expires_at = NULL, told_days = NULL
+         WHERE org_id = ?1 AND id = ?2",
         (org, id, sealed, rotated_at),
     )?;
-    Ok(())
+    self_rotations::forget(org, tx, id)
 }
 
 /// Stores the user name, which is that of the account where one is connected.
@@ -153,21 +167,92 @@ pub fn set_status(org: OrgId, tx: &Tx<'_>, id: CredentialId, status: &str) -> Re
 /// If the database cannot be written.
 pub fn set_expiry(org: OrgId, tx: &Tx<'_>, id: CredentialId, expires_at: Option<Timestamp>) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE credential SET expires_at = ?3 WHERE org_id = ?1 AND id = ?2 AND expires_at IS NOT ?3
-         AND type NOT LIKE '%-oauth'",
+        "UPDATE credential SET expires_at = ?3, told_days = NULL
+         WHERE org_id = ?1 AND id = ?2 AND expires_at IS NOT ?3 AND type NOT LIKE '%-oauth'",
     )?
     .execute((org, id, expires_at))?;
     Ok(())
 }
 
-/// The credentials of all organizations that end before `until`, with whose they are, their names, and when they end.
+/// A credential that ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Its row.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Its name.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Since when it has its secret.
+    pub secret_set_at: Timestamp,
+    /// Whether its token replaces itself before.
+    pub self_rotate: bool,
+    /// How many days before the end it was last said.
+    pub told_days: Option<i64>,
+}
+
+/// The credentials of all organizations that end before `until`.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn ending(connection: &Connection, until: Timestamp) -> Result<Vec<(CredentialId, OrgId, String, Timestamp)>> {
+pub fn ending(connection: &Connection, until: Timestamp) -> Result<Vec<Ending>> {
     connection
-        .prepare_cached("SELECT id, org_id, name, expires_at FROM credential WHERE expires_at <= ?1 ORDER BY id")?
-        .query_map([until], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .prepare_cached(
+            "SELECT id, org_id, name, expires_at, coalesce(rotated_at, created_at), self_rotate, told_days
+             FROM credential WHERE expires_at <= ?1 ORDER BY id",
+        )?
+        .query_map([until], |row| {
+            Ok(Ending {
+                id: row.get(0)?,
+                org: row.get(1)?,
+                name: row.get(2)?,
+                expires_at: row.get(3)?,
+                secret_set_at: row.get(4)?,
+                self_rotate: row.get(5)?,
+                told_days: row.get(6)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
+/// Remembers that it was said so many days before the end at `end`; whether that end still counts.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn told(org: OrgId, tx: &Tx<'_>, id: CredentialId, end: Timestamp, days: i64) -> Result<bool> {
+    let changed = tx.execute(
+        "UPDATE credential SET told_days = ?4 WHERE org_id = ?1 AND id = ?2 AND expires_at = ?3",
+        (org, id, end, days),
+    )?;
+    Ok(changed > 0)
+}
+
+/// A credential with what it is sealed as.
+#[derive(Clone, Debug)]
+pub struct SealedSecret {
+    /// Its row.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub org: OrgId,
+    /// Its name.
+    pub name: String,
+    /// The sealed secret.
+    pub sealed: Vec<u8>,
+}
+
+/// The credentials of all organizations for a host that are tokens or passwords, and so may be the same one.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn for_host(connection: &Connection, host: &str) -> Result<Vec<SealedSecret>> {
+    connection
+        .prepare_cached("SELECT id, org_id, name, secret FROM credential WHERE host = ?1 AND type <> 'ssh-key'")?
+        .query_map([host], |row| {
+            Ok(SealedSecret { id: row.get(0)?, org: row.get(1)?, name: row.get(2)?, sealed: row.get(3)? })
+        })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
 }

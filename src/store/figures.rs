@@ -102,19 +102,25 @@ pub fn failing(connection: &Connection) -> Result<Vec<Failing>> {
         .map_err(Into::into)
 }
 
-/// Up to `limit` credentials that are refused, or end before `soon`; those that end first, first.
+/// Up to `limit` credentials that are refused, or end before `soon`; those that end first, first. Of tokens that replace
+/// themselves, those that did so in vain, or end before `very_soon`.
 ///
 /// # Errors
 /// If the database cannot be read.
-pub fn credentials(connection: &Connection, soon: Timestamp, limit: i64) -> Result<Vec<Credential>> {
+pub fn credentials(
+    connection: &Connection,
+    (soon, very_soon): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<Credential>> {
     connection
         .prepare_cached(
             "SELECT o.slug, o.name, c.name, c.status, c.expires_at
              FROM credential c JOIN organization o ON o.id = c.org_id AND o.removed_at IS NULL
-             WHERE c.status = 'refused' OR c.expires_at < ?1
-             ORDER BY c.expires_at IS NULL, c.expires_at, o.slug, c.name LIMIT ?2",
+             WHERE c.status = 'refused' OR c.expires_at < ?2 OR (c.expires_at < ?1 AND (c.self_rotate = 0 OR EXISTS (
+                 SELECT 1 FROM self_rotation r WHERE r.org_id = c.org_id AND r.credential_id = c.id)))
+             ORDER BY c.expires_at IS NULL, c.expires_at, o.slug, c.name LIMIT ?3",
         )?
-        .query_map((soon, limit), |row| {
+        .query_map((soon, very_soon, limit), |row| {
             Ok(Credential {
                 slug: row.get(0)?,
                 organization: row.get(1)?,

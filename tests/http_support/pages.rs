@@ -108,6 +108,7 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/credentials/{credential}/test", Opens::Admins),
     ("/orgs/{org}/credentials/{credential}/connect", Opens::Admins),
     ("/orgs/{org}/credentials/{credential}/rotate", Opens::Admins),
+    ("/orgs/{org}/credentials/{credential}/self-rotation", Opens::Admins),
     ("/orgs/{org}/credentials/{credential}/remove", Opens::Admins),
     ("/orgs/{org}/audit", Opens::Admins),
     ("/orgs/{org}/audit/export", Opens::Admins),

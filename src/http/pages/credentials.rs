@@ -1,6 +1,7 @@
 //! Credentials: what this server shows to others to read code. A secret goes in by a form and never comes out.
 
 mod connect;
+mod self_rotation;
 mod show;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::http::visitor::Manages;
 use crate::store::credentials::Credential;
 
 pub use connect::{again, depart, form};
+pub use self_rotation::set as set_self_rotation;
 pub use show::{remove, rotate, show, test};
 
 /// The types that one can add on a page, with what people call them.

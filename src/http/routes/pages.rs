@@ -205,6 +205,9 @@ pub static PAGES: &[Page] = &[
     action("/orgs/{org}/credentials/{credential}/test", Opens::Admins, || web::to(pages::credentials::test)),
     action("/orgs/{org}/credentials/{credential}/connect", Opens::Admins, || web::to(pages::credentials::again)),
     action("/orgs/{org}/credentials/{credential}/rotate", Opens::Admins, || web::to(pages::credentials::rotate)),
+    action("/orgs/{org}/credentials/{credential}/self-rotation", Opens::Admins, || {
+        web::to(pages::credentials::set_self_rotation)
+    }),
     form(
         "/orgs/{org}/credentials/{credential}/remove",
         Opens::Admins,

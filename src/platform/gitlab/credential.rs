@@ -41,9 +41,10 @@ pub(super) fn require_api(hub: &Hub, key: &Key) -> Result<(), HubError> {
 }
 
 /// Whether a token has a scope, or one that contains it.
-fn has(own: &[String], wanted: &str) -> bool {
+pub(super) fn has(own: &[String], wanted: &str) -> bool {
     let contains = |scope: &str| match wanted {
         "read_api" => matches!(scope, "read_api" | "api"),
+        "self_rotate" => matches!(scope, "self_rotate" | "api"),
         // `api` reads and writes repositories over HTTPS too.
         "read_repository" => matches!(scope, "read_repository" | "write_repository" | "api"),
         wanted => scope == wanted,

@@ -1,5 +1,7 @@
 //! GitLab as a place of code and people.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use oauth2::http::StatusCode;
@@ -8,12 +10,13 @@ use url::Url;
 use super::api::{Api, Ask};
 use super::levels::end_of;
 use super::wire::{Group, Member, Project};
-use super::{GitLab, credential, group, hooks, refusal, webhook};
+use super::{GitLab, credential, group, hooks, refusal, rotation, webhook};
 use crate::clock::Timestamp;
 use crate::platform::event::{Delivery, Headers, Refused};
 use crate::platform::hub::{
     Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site,
 };
+use crate::platform::lifetime::{Life, Successor};
 use crate::platform::remote::{Pages, RemoteOrganization, Wanted};
 use crate::platform::rest::Lists;
 
@@ -88,6 +91,14 @@ impl Hosting for GitLab {
         now: Timestamp,
     ) -> BoxFuture<'a, Diagnosis> {
         credential::diagnose(at, key, organization, now).boxed()
+    }
+
+    fn life<'a>(&'a self, at: &'a Hub, key: &'a Key) -> BoxFuture<'a, Result<Life, HubError>> {
+        rotation::life(at, key).boxed()
+    }
+
+    fn rotate<'a>(&'a self, at: &'a Hub, key: &'a Key, lasts: Duration) -> BoxFuture<'a, Result<Successor, HubError>> {
+        rotation::rotate(at, key, lasts).boxed()
     }
 
     fn ensure_hook<'a>(

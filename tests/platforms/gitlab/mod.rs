@@ -74,6 +74,8 @@ pub struct Ways {
     pub most_hooks: usize,
     /// `push_event_hooks_limit`.
     pub most_refs: usize,
+    /// How many days a token may live.
+    pub most_days: u32,
 }
 
 impl Default for Ways {
@@ -91,6 +93,7 @@ impl Default for Ways {
             auto_disable: false,
             most_hooks: 100,
             most_refs: 3,
+            most_days: 365,
         }
     }
 }

@@ -74,6 +74,7 @@ impl Site {
             id: self.next_token,
             user,
             scopes: scopes.split_whitespace().map(str::to_owned).collect(),
+            created_at: self.clock() - 65 * 86_400,
             expires_at: Some(today(self.clock() + 300 * 86_400)),
             revoked: false,
             replaced: None,

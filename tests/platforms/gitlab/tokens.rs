@@ -17,6 +17,8 @@ pub struct AccessToken {
     pub user: u64,
     /// What it allows.
     pub scopes: Vec<String>,
+    /// When it was made, in seconds since the epoch.
+    pub created_at: i64,
     /// The day from which on it does not work.
     pub expires_at: Option<String>,
     /// Whether somebody ended it, or put another one in its place.
@@ -182,11 +184,17 @@ impl Site {
                 &json!({"message": "400 Bad request - Expiration date must be in the future"}),
             ));
         }
+        let last = today(self.clock() + i64::from(self.ways.most_days) * 86_400);
+        if day.as_ref().is_some_and(|day| *day > last) {
+            let said = format!("400 Bad request - Expiration date must be before {last}");
+            return Err(Reply::json(400, &json!({"message": said})));
+        }
         let fresh = format!("glpat-{}", random::hex::<10>());
         self.next_token += 1;
         let id = self.next_token;
+        let created_at = self.clock();
         let old = self.tokens.get_mut(text).expect("it was found");
-        let successor = AccessToken { id, expires_at: Some(day.unwrap_or(week)), ..old.clone() };
+        let successor = AccessToken { id, created_at, expires_at: Some(day.unwrap_or(week)), ..old.clone() };
         (old.revoked, old.replaced) = (true, Some(fresh.clone()));
         self.tokens.insert(fresh.clone(), successor);
         let mut shown = self.token_shown(&fresh);
@@ -197,7 +205,7 @@ impl Site {
     fn token_shown(&self, text: &str) -> Value {
         let own = &self.tokens[text];
         json!({
-            "id": own.id, "name": "packages", "revoked": own.revoked, "created_at": moment(self.clock() - 86_400),
+            "id": own.id, "name": "packages", "revoked": own.revoked, "created_at": moment(own.created_at),
             "description": "", "scopes": own.scopes, "user_id": own.user, "last_used_at": moment(self.clock()),
             "active": !own.revoked, "expires_at": own.expires_at,
         })

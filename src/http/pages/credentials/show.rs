@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{PATIENCE, base, connect, kind_words, property, secret_field, state_of};
+use super::{PATIENCE, base, connect, kind_words, property, secret_field, self_rotation, state_of};
 use crate::admin::credentials::{self, Finding, Kind, NewSecret, PublicKey};
 use crate::http::State;
 use crate::http::form::Form;
@@ -99,6 +99,7 @@ async fn page(
             @if let Some(tested) = tested { (findings(tested)) }
             (facts(credential, state, users.len()))
             @if is_grant(credential) { (account) } @else { (rotation(manager, credential, &here, faults)) }
+            (self_rotation::section(manager, credential, &here))
             (used_by(&users, &manager.organization.slug))
         }
     };
@@ -142,7 +143,10 @@ fn facts(credential: &Credential, state: &State, users: usize) -> Markup {
                     dt { "Secret" }
                     dd { "set " (ago_or_never(credential.secret_set_at, now)) }
                 }
-                @if let Some(end) = credential.expires_at { dt { "Expires" } dd { (absolute(end)) } }
+                @if let Some(end) = credential.expires_at {
+                    dt { "Expires" }
+                    dd { (absolute(end)) @if let Some(then) = self_rotation::then(credential, end) { (then) } }
+                }
                 dt { "Used by" } dd { (counted(i64::try_from(users).unwrap_or(i64::MAX), "package", "packages")) }
             }
             @if let Some(line) = &credential.public_key {
