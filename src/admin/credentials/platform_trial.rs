@@ -46,8 +46,8 @@ pub(super) async fn ask(
         )));
         return Ok(Asked::default());
     };
-    let key = appliance.platform_key(org, credential.id).await.map_err(|error| Error::invalid(error.to_string()))?;
-    let Some(key) = key else { return Ok(Asked::default()) };
+    let key = appliance.key_to_test(org, credential.id).await.map_err(|error| Error::invalid(error.to_string()))?;
+    let Some((key, _)) = key else { return Ok(Asked::default()) };
     let mut asked = Asked::default();
     let wanted: Vec<Option<&str>> =
         if remotes.is_empty() { vec![None] } else { remotes.iter().map(|one| Some(one.as_str())).collect() };

@@ -60,6 +60,11 @@ pub async fn test(
         verdict.opened = asked.accepted == Some(true);
         verdict.refused = asked.accepted == Some(false);
         end = Some(asked.expires_at);
+        if verdict.opened && credential.status == "refused" {
+            // Before packages are tried: what was refused is withheld from them.
+            let id = credential.id;
+            appliance.database.write(move |tx| credentials::set_status(org, tx, id, "ok")).await?;
+        }
         // What holds for one holds for the others, of which there may be a thousand.
         users.truncate(if verdict.refused { 0 } else { TOGETHER });
     } else if users.is_empty() {
