@@ -8,6 +8,10 @@
 mod bare_repository;
 #[path = "bitbucket_sync/datacenter.rs"]
 mod datacenter;
+#[path = "bitbucket_sync/datacenter_credentials.rs"]
+mod datacenter_credentials;
+#[path = "bitbucket_sync/datacenter_crowd.rs"]
+mod datacenter_crowd;
 #[path = "bitbucket_sync/datacenter_faults.rs"]
 mod datacenter_faults;
 #[path = "bitbucket_sync/datacenter_hooks.rs"]

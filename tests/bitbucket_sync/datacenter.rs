@@ -4,7 +4,7 @@
 use crate::datacenter_world::World;
 use crate::platforms::bitbucket_datacenter::directory::Level;
 
-/// 110 repositories, of which 88 are packages, groups at the project and at repositories, and nine people.
+/// Repositories, of which four in five are packages, groups at the project and at repositories, and nine people.
 struct Corp {
     world: World,
     /// Packages, in the order in which they were made.
@@ -12,7 +12,7 @@ struct Corp {
 }
 
 impl Corp {
-    fn start(version: &'static str) -> Self {
+    fn start(version: &'static str, count: usize) -> Self {
         let mut world = World::of(version, "ACME");
         {
             let mut site = world.bitbucket.stage.world();
@@ -20,7 +20,7 @@ impl Corp {
             (site.page_limit, site.page_gap) = (40, 3);
         }
         let mut packages = Vec::new();
-        for at in 0..110 {
+        for at in 0..count {
             match at % 5 {
                 4 => drop(world.other(&format!("site-{at}"))),
                 _ => packages.push(world.package(&format!("lib-{at}"))),
@@ -76,6 +76,10 @@ impl Corp {
         world.compares("somebody came back");
         bitbucket.rename(self.person("vic"), "victoria");
         world.compares("somebody has another name, and is the same person");
+        bitbucket.change(self.person("zoe"), |user| user.admin = true);
+        world.compares("somebody administers the server");
+        bitbucket.change(self.person("zoe"), |user| user.admin = false);
+        world.compares("somebody administers it no more");
         bitbucket.change(self.person("vic"), |user| user.licensed = false);
         bitbucket.alter_project(project, |one| one.default = Some(Level::Read));
         world.compares("everybody with a licence may read");
@@ -133,11 +137,17 @@ impl Corp {
     }
 }
 
-fn everything(version: &'static str) {
-    let mut corp = Corp::start(version);
+/// All that happens. `tells`: whether webhooks do.
+fn everything(version: &'static str, count: usize, tells: bool) {
+    let mut corp = Corp::start(version, count);
+    corp.world.bitbucket.silence(!tells);
     corp.world.agrees("the first comparison");
-    let status = corp.world.status();
-    assert_eq!((status["packages"].as_u64(), status["status"].as_str()), (Some(88), Some("ok")), "{status}");
+    let (status, packages) = (corp.world.status(), corp.packages.len());
+    assert_eq!(
+        (status["packages"].as_u64(), status["status"].as_str()),
+        (Some(packages as u64), Some("ok")),
+        "{status}"
+    );
     corp.people();
     corp.groups();
     if version != "7.21.0" {
@@ -148,12 +158,60 @@ fn everything(version: &'static str) {
 
 #[test]
 fn everybody_sees_what_a_current_bitbucket_shows_them() {
-    everything("9.4.1");
+    everything("10.1.0", 110, true);
 }
 
 #[test]
 fn everybody_sees_what_an_old_bitbucket_shows_them() {
-    everything("7.21.0");
+    everything("7.21.0", 25, false);
+}
+
+#[test]
+fn what_everybody_may_read_there_members_install_if_that_is_wanted() {
+    let mut world = World::new();
+    let packages = [world.package("lib"), world.package("tool")];
+    let [ada, _, dan] = ["ada", "bob", "dan"].map(|login| world.person(login));
+    world.bitbucket.give(world.project, ada, Some(Level::Read));
+    let token = world.bitbucket.token(world.keeper, Level::Admin, Level::Admin);
+    world.credential("main", &token);
+    let words = "sync add --integration bb --remote ACME --credential main --primary --follow-visibility";
+    world.sync = world.ours.command(words).done();
+    let shows = |world: &World, what: &str, expected: [usize; 3]| {
+        world.run().done();
+        let shown = ["ada", "bob", "dan"].map(|login| world.shown_to(login).len());
+        assert_eq!(shown, expected, "{what}: {}", world.trace());
+    };
+    world.run().done();
+    world.log_in();
+    shows(&world, "nothing is public", [2, 0, 0]);
+    world.bitbucket.alter(packages[0], |one| one.public = true);
+    shows(&world, "a repository is", [2, 1, 1]);
+    world.bitbucket.alter_project(world.project, |one| one.public = true);
+    world.bitbucket.deactivate(dan);
+    shows(&world, "the project is, and somebody left", [2, 2, 0]);
+    world.bitbucket.alter_project(world.project, |one| one.public = false);
+    world.bitbucket.alter(packages[0], |one| one.public = false);
+    shows(&world, "nothing is public any more", [2, 0, 0]);
+}
+
+#[test]
+fn repositories_that_are_not_ready_are_packages_once_they_are() {
+    // Its default branches are asked for at another address.
+    let mut world = World::of("7.4.0", "ACME");
+    world.package("lib");
+    let [slow, broken] = ["slow", "broken"].map(|name| world.package(name));
+    world.bitbucket.alter(slow, |one| one.state = "INITIALISING");
+    world.bitbucket.alter(broken, |one| one.state = "INITIALISATION_FAILED");
+    let empty = world.other("empty");
+    world.bitbucket.alter(empty, |one| one.empty = true);
+    world.follow();
+    assert_eq!(world.status()["packages"], 1);
+    let told = world.ours.command(&format!("sync repositories {}", world.sync)).done();
+    assert!(told.contains("still being imported") && told.contains("failed on the platform"), "{told}");
+    world.bitbucket.alter(slow, |one| one.state = "AVAILABLE");
+    world.fill(empty, "empty");
+    world.run().done();
+    assert_eq!(world.status()["packages"], 3);
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! What goes wrong at Bitbucket Data Center, and that nobody loses anything for it.
 
+use serde_json::json;
+
 use crate::datacenter_world::World;
+use crate::platforms::bitbucket_datacenter::bucket::Buckets;
 use crate::platforms::bitbucket_datacenter::directory::Level;
 use crate::platforms::frame::Fault;
+use crate::platforms::message::Reply;
 
 /// A project of four packages that somebody reads.
 fn world() -> World {
@@ -21,7 +25,16 @@ fn world() -> World {
 #[test]
 fn whatever_answers_in_its_place_takes_nothing_from_anybody() {
     let world = world();
-    let faults: [(&str, Fault, &[&str]); 6] = [
+    // Pages of two.
+    world.bitbucket.stage.world().page_limit = 2;
+    world.compares("pages are short");
+    let circle = json!({"values": [], "isLastPage": false, "nextPageStart": 0});
+    let kind = "com.atlassian.bitbucket.project.NoSuchProjectException";
+    let gone = json!({"errors": [{"message": "Project ACME does not exist.", "exceptionName": kind}]});
+    let faults: [(&str, Fault, &[&str]); 9] = [
+        ("/projects/ACME/repos?limit=500&start=2", Fault::Page(502), &["502"]),
+        ("/permissions/groups", Fault::Answer(Reply::json(200, &circle)), &["said to go on, and not where"]),
+        ("/projects/ACME", Fault::Answer(Reply::json(404, &gone)), &["Project ACME does not exist"]),
         ("/repos", Fault::Redirect("/bitbucket/login?next=/rest"), &["redirects", "stands in front"]),
         ("/permissions/users", Fault::Html, &["page"]),
         ("/permissions/groups", Fault::Page(503), &["503"]),
@@ -68,41 +81,33 @@ fn a_right_that_is_missing_is_no_bad_token_and_a_bad_token_is_one() {
 }
 
 #[test]
-fn a_password_that_is_wrong_is_shown_once_and_never_locks_the_account() {
-    let mut world = World::new();
-    world.package("lib");
-    world.bitbucket.password(world.keeper, "right-horse");
-    let url = world.bitbucket.url();
-    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let words =
-        format!("credential add main --type bitbucket-datacenter-token --host {host} --username keeper --secret-stdin");
-    world.ours.command_with(&words, "right-horse").done();
-    world.follow_with("ACME", "main");
-    assert_eq!(world.status()["packages"], 1);
-    world.bitbucket.password(world.keeper, "changed");
-    for _ in 0..4 {
-        let _ = world.run();
-        let _ = world.ours.command("package update --all --wait");
+fn buckets_of_requests_are_waited_for_and_never_hammered() {
+    for tells in [true, false] {
+        let mut world = World::new();
+        let ada = world.person("ada");
+        world.bitbucket.give(world.project, ada, Some(Level::Read));
+        for at in 0..12 {
+            world.package(&format!("lib-{at}"));
+        }
+        world.bitbucket.stage.world().buckets = Some(Buckets::new(20.0, 40.0, tells));
+        world.follow();
+        let log = world.bitbucket.stage.take_log();
+        let refused = world.bitbucket.stage.world().buckets.take().map_or(0, |buckets| buckets.refused);
+        assert!((1..=20).contains(&refused) && refused * 3 < log.len(), "{refused} of {}", log.len());
+        world.log_in();
+        world.agrees("a comparison with pauses");
     }
-    assert_eq!(world.bitbucket.failures("keeper"), 1, "one refusal is enough");
-    world.ours.command_with("credential rotate main --secret-stdin", "changed").done();
-    world.run().done();
-    assert_eq!(world.bitbucket.failures("keeper"), 0);
 }
 
 #[test]
-fn a_token_of_the_project_reads_clones_and_says_what_it_may_not() {
-    let mut world = World::new();
-    let lib = world.package("lib");
-    let ada = world.person("ada");
-    world.bitbucket.group("team", &[ada]);
-    world.bitbucket.give_group(world.project, "team", Some(Level::Read));
-    let token = world.bitbucket.project_token(world.project, Level::Admin);
-    world.credential("main", &token);
-    world.follow_with("ACME", "main");
-    assert!(world.versions(lib).contains("1.0.0"), "Git takes it as Bearer alone: {}", world.trace());
-    let said = world.ours.command("credential test main");
-    assert!(format!("{}{}", said.out, said.err).contains("who is in a group"), "{} {}", said.out, said.err);
+fn nobody_is_removed_while_it_does_not_say_who_asks() {
+    let world = world();
+    world.bitbucket.stage.world().hides_caller = true;
+    world.bitbucket.give(world.project, world.person_named("ada"), None);
+    world.run().done();
+    assert_eq!(world.shown_to("ada").len(), 4, "what a proxy removes takes nothing from anybody");
     let plan = world.ours.command(&format!("sync plan {}", world.sync));
-    assert!(plan.err.contains("who is in team"), "{} {}", plan.out, plan.err);
+    assert!(plan.err.contains("X-AUSERNAME"), "{}", plan.err);
+    world.bitbucket.stage.world().hides_caller = false;
+    world.compares("it says who asks again");
 }

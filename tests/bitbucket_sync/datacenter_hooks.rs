@@ -2,6 +2,7 @@
 
 use crate::datacenter_world::World;
 use crate::platforms::bitbucket_datacenter::hooks::{Hook, Place};
+use crate::platforms::post::Parcel;
 use crate::platforms::pushed::Pushed;
 
 #[test]
@@ -112,4 +113,75 @@ fn what_a_skipped_hook_did_not_tell_is_found_by_comparison() {
     world.comes("somebody is told that deliveries fail", || {
         world.ours.command("hook list --json").done().contains("delivery failed")
     });
+}
+
+/// What was answered to a delivery that is sent now.
+fn answered(world: &World, parcel: &Parcel) -> u16 {
+    let post = world.bitbucket.post();
+    post.send(parcel.clone());
+    post.settle();
+    post.sent().last().unwrap().status.unwrap()
+}
+
+fn set(parcel: &Parcel, name: &str, value: Option<&str>) -> Parcel {
+    let mut parcel = parcel.clone();
+    parcel.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
+    parcel.headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    parcel
+}
+
+#[test]
+fn only_what_bitbucket_signed_is_believed_and_nothing_else_trips_its_circuit_breaker() {
+    let mut world = World::new();
+    let lib = world.package("lib");
+    world.follow();
+    let place = Place::Project(world.project);
+    world.comes("there is a hook", || world.bitbucket.hooks(place).len() == 1);
+    let post = world.bitbucket.post();
+    post.settle();
+    let tag = world.tag(lib, "2.0.0");
+    post.hold();
+    world.bitbucket.pushed(lib, &[tag]);
+    let elsewhere = world.bitbucket.project("OTHER");
+    let foreign = world.bitbucket.repository(elsewhere, "foreign");
+    world.bitbucket.alter(foreign, |one| one.project = world.project);
+    world.bitbucket.pushed(foreign, &[Pushed::new("refs/heads/main", &"a".repeat(40))]);
+    world.bitbucket.alter(foreign, |one| one.project = elsewhere);
+    let [push, stray] = <[Parcel; 2]>::try_from(post.let_go()).unwrap();
+    for signature in [None, Some("sha256=00"), Some("sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59")] {
+        assert_eq!(answered(&world, &set(&push, "X-Hub-Signature", signature)), 401, "{signature:?}");
+    }
+    let changed = Parcel { body: [&push.body[..], b" "].concat(), ..push.clone() };
+    assert_eq!(answered(&world, &changed), 401);
+    assert!(!world.versions(lib).contains("2.0.0"), "nothing comes of what nobody signed");
+    for event in ["repo:forked", "pr:opened", "something:new"] {
+        let other = set(&set(&push, "X-Event-Key", Some(event)), "X-Request-Id", Some(event));
+        assert_eq!(answered(&world, &other), 200, "{event}");
+    }
+    assert!((200..300).contains(&answered(&world, &stray)), "a repository that is none of the project's");
+    assert_eq!(answered(&world, &push), 202);
+    world.comes("the push is served", || world.versions(lib).contains("2.0.0"));
+    assert_eq!(answered(&world, &push), 202, "the same once more");
+    let deleted = Pushed { after: None, ..Pushed::new("refs/tags/2.0.0", &"b".repeat(40)) };
+    world.code_of(lib).remove("refs/tags/2.0.0");
+    world.bitbucket.pushed(lib, &[deleted]);
+    world.comes("a tag that was deleted is served no more", || !world.versions(lib).contains("2.0.0"));
+}
+
+#[test]
+fn a_newer_version_has_one_hook_in_place_of_many_and_those_of_others_stay() {
+    let mut world = World::of("7.21.0", "ACME");
+    let packages = [world.package("lib"), world.package("tool")];
+    let foreign = world.bitbucket.foreign_hook(Place::Repository(packages[0]), "https://build.example.com/");
+    world.follow();
+    world.comes("each package has a hook", || {
+        packages.map(|id| world.bitbucket.hooks(Place::Repository(id)).len()) == [2, 1]
+    });
+    world.bitbucket.stage.world().version = "9.4.1";
+    world.ours.command("hook repair").done();
+    world.comes("the project has one", || world.bitbucket.hooks(Place::Project(world.project)).len() == 1);
+    world.comes("no package has one", || {
+        packages.map(|id| world.bitbucket.hooks(Place::Repository(id)).len()) == [1, 0]
+    });
+    assert_eq!(world.bitbucket.hooks(Place::Repository(packages[0]))[0].id, foreign);
 }

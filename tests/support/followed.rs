@@ -152,7 +152,7 @@ impl Followed {
     }
 
     /// Logs somebody in; the cookies of the session.
-    async fn visit(&self, login: &str) -> String {
+    pub async fn visit(&self, login: &str) -> String {
         let browser =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let away = browser.get(self.ours.url(&format!("/auth/{}", self.integration))).send().await.unwrap();

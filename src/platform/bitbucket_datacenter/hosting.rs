@@ -43,7 +43,11 @@ impl Hosting for BitbucketDataCenter {
         login: &'a str,
         id: &'a str,
     ) -> BoxFuture<'a, Result<bool, HubError>> {
-        async move { rights::is_member(&Api::new(at, key), organization, login, id).await }.boxed()
+        async move {
+            let api = Api::new(at, key);
+            believed(&api, rights::is_member(&api, organization, login, id).await?)
+        }
+        .boxed()
     }
 
     fn may_read<'a>(
@@ -53,7 +57,11 @@ impl Hosting for BitbucketDataCenter {
         repository: (&'a str, &'a str),
         account: (&'a str, &'a str),
     ) -> BoxFuture<'a, Result<bool, HubError>> {
-        async move { rights::is_reader(&Api::new(at, key), repository.0, account).await }.boxed()
+        async move {
+            let api = Api::new(at, key);
+            believed(&api, rights::is_reader(&api, repository.0, account).await?)
+        }
+        .boxed()
     }
 
     fn fate<'a>(
@@ -63,7 +71,11 @@ impl Hosting for BitbucketDataCenter {
         path: &'a str,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Fate, HubError>> {
-        async move { fate(&Api::new(at, key), path, id).await }.boxed()
+        async move {
+            let api = Api::new(at, key);
+            believed(&api, fate(&api, path, id).await?)
+        }
+        .boxed()
     }
 
     fn git_login<'a>(
@@ -120,6 +132,12 @@ impl Hosting for BitbucketDataCenter {
     ) -> Result<Delivery, Refused> {
         webhook::read(headers, body, &secret.secret)
     }
+}
+
+/// What was told to the credential, and not to nobody: who is nobody is told of nothing, and nothing may be concluded of that.
+fn believed<T>(api: &Api<'_>, told: T) -> Result<T, HubError> {
+    let nobody = || HubError::Unsupported(format!("{} does not say who asks (header X-AUSERNAME).", api.name()));
+    api.caller().map(|_| told).ok_or_else(nobody)
 }
 
 /// What became of a repository. A path is only a name: who has it now may be another repository.

@@ -1,12 +1,12 @@
 //! A project of Bitbucket, read into a value.
 //!
 //! Who may read a repository is the union of the project's permissions, the repository's own, those of groups in both, what
-//! the project gives to everybody, and whose the project is. Groups that have a permission are teams; what a person was given
-//! alone stays that person's. Administrators of the whole server are told to no token, and do not count.
+//! the project gives to everybody, and whose the project is; administrators of the whole server read everything, and are no
+//! owners for that. Groups that have a permission are teams; what a person was given alone stays that person's.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 
 use super::api::part;
 use super::reading::Reader;
@@ -125,6 +125,8 @@ struct Sight<'a, 'r> {
     groups: BTreeMap<String, Vec<User>>,
     /// Everybody, where that matters.
     everybody: Vec<User>,
+    /// Whoever administers the server.
+    administrators: Vec<User>,
     members: BTreeMap<i64, RemoteMember>,
     readers: BTreeMap<(i64, &'a str), RemoteReader>,
 }
@@ -148,7 +150,8 @@ impl<'a, 'r> Sight<'a, 'r> {
         let is_shown = || packages.iter().any(|one| one.visibility == Visibility::Public);
         let needs_everybody = of_project.default.is_some() || (follows && (project.public || is_shown()));
         let all = async { if needs_everybody { rights::everybody(reader).await } else { Ok(Vec::new()) } };
-        let (groups, everybody) = try_join(rights::people(reader, &groups), all).await?;
+        let (groups, everybody, administrators) =
+            try_join3(rights::people(reader, &groups), all, rights::administrators(reader)).await?;
         let (members, readers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self {
             reader,
@@ -159,12 +162,13 @@ impl<'a, 'r> Sight<'a, 'r> {
             of_repositories,
             groups,
             everybody,
+            administrators,
             members,
             readers,
         })
     }
 
-    /// Everybody who has a permission of the project, or is in a group that has any.
+    /// Everybody who has a permission of the project, or is in a group that has any, or administers the server.
     fn members(&mut self) {
         let key = &self.project.key;
         let by_default = match self.of_project.default {
@@ -176,6 +180,9 @@ impl<'a, 'r> Sight<'a, 'r> {
                 self.member(&user, Role::Member, Some(GrantKind::Base), detail.clone());
                 self.everybody.push(user);
             }
+        }
+        for user in std::mem::take(&mut self.administrators) {
+            self.member(&user, Role::Member, Some(GrantKind::Sync), "administrator of the server".to_owned());
         }
         for (name, people) in self.groups.clone() {
             let own = self.of_project.groups.iter().find(|one| one.group.name == name);
@@ -230,6 +237,8 @@ impl<'a, 'r> Sight<'a, 'r> {
             let is_shown = one.visibility == Visibility::Public && !self.project.public;
             if is_shown && self.reader.wanted.follow_visibility && self.of_project.default.is_none() {
                 for user in std::mem::take(&mut self.everybody) {
+                    // What counts for members alone makes everybody one.
+                    self.member(&user, Role::Member, None, format!("{} is public", one.path));
                     self.read(one, &user, GrantKind::Base, "public repository".to_owned());
                     self.everybody.push(user);
                 }
@@ -275,8 +284,9 @@ impl<'a, 'r> Sight<'a, 'r> {
             for user in found.get(one.id.as_str()).into_iter().flatten() {
                 let id = user.id.to_string();
                 let is_of_team = by_team.get(one.id.as_str()).is_some_and(|members| members.contains(id.as_str()));
+                let reads_all = self.members.get(&user.id).is_some_and(|one| one.reads.is_some());
                 // Nobody who was let in to this repository alone is a member by that.
-                if !is_of_team && !self.readers.contains_key(&(user.id, one.id.as_str())) {
+                if !is_of_team && !reads_all && !self.readers.contains_key(&(user.id, one.id.as_str())) {
                     self.member(user, Role::Member, None, format!("reads packages of {key}"));
                     self.read(one, user, GrantKind::Sync, "Bitbucket lets them in".to_owned());
                 }

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join_all, try_join3};
+use oauth2::http::StatusCode;
 
-use super::api::{Api, of_repository, part};
+use super::api::{Api, Ask, of_repository, part};
 use super::reading::Reader;
 use super::wire::{GroupRight, Permitted, Project, User, UserRight};
 use crate::platform::hub::HubError;
@@ -15,6 +16,8 @@ use crate::platform::remote::{Kind, RemoteRepository};
 
 /// The permissions of a project, from the highest down.
 const OF_PROJECT: [&str; 3] = ["PROJECT_ADMIN", "PROJECT_WRITE", "PROJECT_READ"];
+/// Whoever administers the server.
+const ADMINISTRATORS: &str = "/users?permission=ADMIN&limit=500";
 /// A repository that nobody has, to see whether a question for it is refused.
 const NOBODYS: &str = "no-repository-has-this-name-b7e1";
 
@@ -198,6 +201,28 @@ pub(super) async fn everybody(reader: &Reader<'_>) -> Result<Vec<User>, HubError
     Ok(Vec::new())
 }
 
+/// Who administers the whole server, and so reads everything; nobody where that is not told.
+///
+/// # Errors
+/// [`HubError`].
+pub(super) async fn administrators(reader: &Reader<'_>) -> Result<Vec<User>, HubError> {
+    let again = reader.touched.members();
+    if !again {
+        return Ok(reader.kept::<User>(ADMINISTRATORS).unwrap_or_default());
+    }
+    if !knows_permissions(&reader.api).await? {
+        return Ok(Vec::new());
+    }
+    Ok(reader.all_that_is_told(ADMINISTRATORS, again, "list the administrators").await?.unwrap_or_default())
+}
+
+/// Whether users can be asked for by what they may do: a version that does not know the question would name everybody, and
+/// one that knows it refuses a permission that there is not.
+async fn knows_permissions(api: &Api<'_>) -> Result<bool, HubError> {
+    let answer = api.ask(&Ask::get(api.url("/users?permission=NO_SUCH_PERMISSION&limit=1"))).await?;
+    Ok(answer.status == StatusCode::BAD_REQUEST)
+}
+
 /// Who may read each package by whatever way, where the project's permissions are not told; None where Bitbucket does not
 /// tell it so that it can be believed.
 ///
@@ -235,7 +260,8 @@ fn filtered(path: &str) -> String {
     )
 }
 
-/// Whether somebody has a permission of the project, themselves or by a group or as everybody, asked directly.
+/// Whether somebody has a permission of the project, themselves or by a group, as everybody or as an administrator of the
+/// server, asked directly.
 ///
 /// # Errors
 /// [`HubError`].
@@ -263,7 +289,14 @@ pub(super) async fn is_member(api: &Api<'_>, key: &str, login: &str, id: &str) -
             return Ok(true);
         }
     }
-    Ok(false)
+    if !knows_permissions(api).await? {
+        return Ok(false);
+    }
+    match api.list::<User>(&format!("{ADMINISTRATORS}&filter={}", part(login)), "list the administrators").await {
+        Ok(users) => Ok(users.iter().any(is_same)),
+        Err(HubError::Forbidden { .. } | HubError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether somebody was given a permission of a repository themselves, asked directly.

@@ -76,7 +76,7 @@ impl Site {
     /// Whose token came, by OAuth 2 or by OAuth 1.
     pub(super) fn signed_in(&self, asked: &Asked) -> Option<&User> {
         let id = match asked.bearer() {
-            Some(token) => self.grants.tokens.get(token)?.user,
+            Some(token) => self.grants.living(token)?.user,
             None => self.signer(asked).ok()??,
         };
         self.users.get(&id)

@@ -81,7 +81,15 @@ impl Site {
             return Ok(Caller { user: &self.users[&token.user], token: Some(token.clone()) });
         }
         let user = self.signed_in(asked).ok_or_else(wrong)?;
-        Ok(Caller { user, token: None })
+        // A scope is the most that an account's tokens may; the least of all opens no repository that is not public.
+        let granted = asked.bearer().and_then(|secret| self.grants.living(secret));
+        let level = match granted.map(|token| token.scopes.join(" ")).as_deref() {
+            Some("REPO_READ") => Level::Read,
+            Some("PROJECT_ADMIN") => Level::Admin,
+            _ => return Ok(Caller { user, token: None }),
+        };
+        let token = Token { user: user.id, reach: Reach::Person, projects: level, repositories: level };
+        Ok(Caller { user, token: Some(token) })
     }
 
     fn is_locked(&self, name: &str) -> bool {
@@ -123,6 +131,7 @@ impl Site {
     /// What somebody may do with a project.
     pub(super) fn level_in(&self, caller: &Caller<'_>, project: &Project) -> Option<Level> {
         let own = self.directory.level_in(caller.user.id, caller.user.licensed, project);
+        let own = if caller.user.admin { Some(Level::Admin) } else { own };
         match &caller.token {
             None => own,
             Some(token) => match token.reach {
@@ -136,6 +145,7 @@ impl Site {
     /// What somebody was given in a repository.
     pub(super) fn level(&self, caller: &Caller<'_>, repository: &Repository) -> Option<Level> {
         let own = self.directory.level(caller.user.id, caller.user.licensed, repository);
+        let own = if caller.user.admin { Some(Level::Admin) } else { own };
         match &caller.token {
             None => own,
             Some(token) => match token.reach {
@@ -175,6 +185,22 @@ impl BitbucketDataCenter {
     pub fn project_token(&self, project: u64, level: Level) -> String {
         let user = self.service(&format!("access-token-user/1/{project}"));
         self.new_token(Token { user, reach: Reach::Project(project), projects: level, repositories: level })
+    }
+
+    /// A token of a repository, which acts as a user of its own.
+    pub fn repository_token(&self, repository: u64, level: Level) -> String {
+        let user = self.service(&format!("access-token-user/2/{repository}"));
+        self.new_token(Token { user, reach: Reach::Repository(repository), projects: level, repositories: level })
+    }
+
+    /// Locks somebody's account, as failed logins do, or opens it again, as its person does by browser.
+    pub fn lock(&self, name: &str, locked: bool) {
+        let site = self.stage.world();
+        let mut failures = site.credentials.failures.lock().expect("no panic");
+        match locked {
+            true => drop(failures.insert(name.to_owned(), LOCKS_AFTER)),
+            false => drop(failures.remove(name)),
+        }
     }
 
     fn new_token(&self, token: Token) -> String {

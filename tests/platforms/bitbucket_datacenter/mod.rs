@@ -2,6 +2,7 @@
 
 mod acts;
 mod api;
+pub mod bucket;
 pub mod credentials;
 pub mod directory;
 mod git;
@@ -15,6 +16,7 @@ mod rest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use bucket::Buckets;
 use credentials::Credentials;
 use directory::Directory;
 use hooks::Hooks;
@@ -86,6 +88,8 @@ pub struct Site {
     pub page_limit: usize,
     /// How far apart the starts of two values are that stand beside one another.
     pub page_gap: usize,
+    /// How fast it may be asked, if that is limited.
+    pub buckets: Option<Buckets>,
     /// Projects, repositories, groups.
     pub directory: Directory,
     /// Tokens and passwords.
@@ -135,6 +139,7 @@ impl BitbucketDataCenter {
             is_public: false,
             page_limit: 1000,
             page_gap: 1,
+            buckets: None,
             directory: Directory::default(),
             credentials: Credentials::default(),
             hooks: Hooks::default(),
@@ -226,6 +231,11 @@ impl Simulator for Site {
         let Some(path) = asked.path.strip_prefix(self.prefix).map(str::to_owned) else {
             return nowhere(format!("outside of {}", self.prefix));
         };
+        if path.starts_with("/rest/api/")
+            && let Some(refusal) = self.buckets.as_mut().and_then(|buckets| buckets.refuse(asked))
+        {
+            return refusal;
+        }
         if let Some(path) = path.strip_prefix("/rest/oauth2/latest") {
             return self.oauth2(asked, path);
         }

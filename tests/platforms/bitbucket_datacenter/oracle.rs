@@ -7,7 +7,7 @@ pub fn may_read(site: &Site, user: u64, repository: u64) -> bool {
     let Some(found) = site.directory.repositories.get(&repository) else { return false };
     let Some(person) = site.users.get(&user).filter(|user| user.active && user.kind == "NORMAL") else { return false };
     let project = &site.directory.projects[&found.project];
-    if project.owner == Some(user) || (project.default.is_some() && person.licensed) {
+    if person.admin || project.owner == Some(user) || (project.default.is_some() && person.licensed) {
         return true;
     }
     [&project.rights, &found.rights].into_iter().any(|rights| {

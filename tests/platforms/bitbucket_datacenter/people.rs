@@ -21,6 +21,8 @@ pub struct User {
     pub kind: &'static str,
     /// Whether they have a licence to use it.
     pub licensed: bool,
+    /// Whether they administer all of it.
+    pub admin: bool,
 }
 
 impl User {
@@ -35,6 +37,7 @@ impl User {
             active: true,
             kind: "NORMAL",
             licensed: true,
+            admin: false,
         }
     }
 

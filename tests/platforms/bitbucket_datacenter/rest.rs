@@ -216,15 +216,19 @@ impl Site {
                     error(400, "com.atlassian.bitbucket.validation.ArgumentValidationException", &said)
                 })?)
             }
-            None | Some("LICENSED_USER") => None,
-            Some(_) => return Err(bad("this permission is none that anybody needs to ask for")),
+            None | Some("LICENSED_USER" | "ADMIN") => None,
+            Some(_) => {
+                let kind = "com.atlassian.bitbucket.validation.ArgumentValidationException";
+                return Err(error(400, kind, "The permission is not known"));
+            }
         };
         Ok(move |user: &User| {
             let in_group = group.as_ref().is_none_or(|people| people.contains(&user.id));
             let is_licensed = permission.is_none() || (user.licensed && user.active);
+            let is_admin = permission.as_deref() != Some("ADMIN") || user.admin;
             let reads =
                 repository.as_ref().is_none_or(|one| self.directory.level(user.id, user.licensed, one).is_some());
-            in_group && is_licensed && reads
+            in_group && is_licensed && is_admin && (reads || user.admin)
         })
     }
 
