@@ -86,7 +86,7 @@ pub(super) fn of(site: &Site, key: &Key, answer: &Answer, what: &str) -> HubErro
              in there by browser and typed in the letters of the picture. It is not shown again until then: do that, and \
              test the credential with `credential test`, or give it an HTTP access token, which is never locked."
         )),
-        Some(Cause::Secret) if key.secret.fixed().is_none() => HubError::Unauthorized(format!(
+        Some(Cause::Secret) if key.kind == "bitbucket-datacenter-oauth" => HubError::Unauthorized(format!(
             "{name} does not accept the connected account's token, as where the account took the permission back: open the \
              credential's page and choose \"Connect it again\"."
         )),
