@@ -10,8 +10,20 @@
 //! - Tokens have grown to some thousand characters, and cannot be given back.
 //! - A wrong token is told in plain text, and what was removed from the API with 410 and a number that begins `CHANGE-`.
 
+mod api;
+mod credential;
 mod diagnosis;
+mod groups;
+mod hooks;
+mod hosting;
 mod identity;
+mod people;
+mod readers;
+mod refusal;
+mod repositories;
+mod webhook;
+mod wire;
+mod workspace;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -88,8 +100,13 @@ fn flow(app: &App) -> CodeFlow {
 
 /// The API's address, without a slash at the end.
 fn api(app: &App) -> Url {
-    let mut url = below(&app.url, "/2.0");
-    if app.url.host_str() == Some("bitbucket.org") {
+    api_of(&app.url)
+}
+
+/// The same for the address that browsers use.
+fn api_of(web: &Url) -> Url {
+    let mut url = below(web, "/2.0");
+    if web.host_str() == Some("bitbucket.org") {
         // A host name stays one with a word in front.
         let _ = url.set_host(Some("api.bitbucket.org"));
     }

@@ -19,7 +19,7 @@ use super::minted::Minted;
 use super::pace::Pace;
 use super::remote::{Pages, RemoteOrganization, Wanted};
 use super::secret::Secret;
-use super::{bitbucket_datacenter, github, gitlab};
+use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{self, PlatformClient, SetupFailed};
 
@@ -347,8 +347,8 @@ fn hosting(platform: PlatformKind) -> Option<&'static dyn Hosting> {
     match platform {
         PlatformKind::GitHub => Some(&github::GitHub),
         PlatformKind::GitLab => Some(&gitlab::GitLab),
+        PlatformKind::BitbucketCloud => Some(&bitbucket_cloud::BitbucketCloud),
         PlatformKind::BitbucketDataCenter => Some(&bitbucket_datacenter::BitbucketDataCenter),
-        PlatformKind::BitbucketCloud => None,
     }
 }
 

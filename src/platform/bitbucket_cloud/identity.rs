@@ -73,7 +73,7 @@ fn inactive(status: &str) -> String {
 }
 
 /// A `uuid` in the one form in which accounts are kept: lower case, in braces, as the API writes it.
-fn subject(uuid: &str) -> Option<String> {
+pub(super) fn subject(uuid: &str) -> Option<String> {
     let bare = uuid.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(uuid);
     let lengths: Vec<_> = bare.split('-').map(str::len).collect();
     let is_hex = bare.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
