@@ -1,5 +1,6 @@
 //! Secrets that open source repositories. A secret comes in, is sealed to its row, and never goes out again.
 
+mod bitbucket;
 mod connect;
 mod kind;
 mod platform;
@@ -203,7 +204,9 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
         .await
 }
 
-/// Gives a credential a new secret; the packages that use it are updated, and what is synchronized with it is read again.
+/// Gives a credential a new secret, and another user name where its type lets that follow; the packages that use it are updated,
+/// and what is synchronized with it is read again. A token that replaces an app password of Bitbucket makes the credential one of
+/// that type.
 ///
 /// # Errors
 /// If there is no such credential, or the secret is not acceptable.
@@ -212,7 +215,7 @@ pub async fn rotate(
     actor: &Actor,
     org: OrgId,
     name: &str,
-    secret: NewSecret,
+    (secret, user): (NewSecret, Option<String>),
 ) -> Result<Option<PublicKey>> {
     let wanted = name.to_owned();
     let found = appliance.database.read(move |db| find(org, db, &wanted)).await?;
@@ -221,6 +224,7 @@ pub async fn rotate(
     kind.requires_no_page()?;
     let secret = secret.like(found.public_key.as_deref());
     let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, &found.name, secret).await?;
+    let becomes = bitbucket::becomes((kind, found.username.as_deref()), &secret, user.as_deref())?;
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
     let name = name.to_owned();
     appliance
@@ -230,11 +234,17 @@ pub async fn rotate(
             if found.kind != kind.as_str() {
                 return Err(Error::conflict("the credential was replaced by one of another type meanwhile: try again"));
             }
+            if let Some((kind, username)) = &becomes {
+                credentials::set_kind(org, tx, found.id, (kind.as_str(), username.as_deref()))?;
+            }
             store_secret(org, tx, &keys, found.id, &secret, Some(now))?;
             credentials::set_public_key(org, tx, found.id, public_key.as_ref().map(PublicKey::line))?;
             update_users(org, tx, found.id, now)?;
             platform::read_again(org, tx, found.id, now)?;
-            let detail = json!({ "fingerprint": public_key.as_ref().map(PublicKey::fingerprint) });
+            let mut detail = json!({ "fingerprint": public_key.as_ref().map(PublicKey::fingerprint) });
+            if let Some((kind, username)) = &becomes {
+                (detail["type"], detail["username"]) = (json!(kind.as_str()), json!(username));
+            }
             actor.record(tx, Some(org), "credential.rotate", &found.name, detail, now)?;
             Ok(public_key)
         })

@@ -58,8 +58,11 @@ pub enum Command {
         /// Its name
         name: String,
         /// Let a token of GitLab put another one in its place, now
-        #[arg(long, conflicts_with_all = ["secret_stdin", "secret_file", "generate"])]
+        #[arg(long, conflicts_with_all = ["secret_stdin", "secret_file", "generate", "username"])]
         by_itself: bool,
+        /// Of Bitbucket Cloud: the e-mail address of the Atlassian account whose API token it is
+        #[arg(long, value_name = "EMAIL")]
+        username: Option<String>,
         #[command(flatten)]
         secret: SecretArguments,
         #[command(flatten)]
@@ -202,10 +205,11 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
                 None => "The token has replaced itself.".to_owned(),
             });
         }
-        Command::Rotate { name, by_itself: false, secret, key, org } => {
+        Command::Rotate { name, by_itself: false, username, secret, key, org } => {
             let org = session.organization(&org).await?;
             let secret = key.secret(&secret, session)?;
-            if let Some(public_key) = credentials::rotate(appliance, &ACTOR, org.id, &name, secret).await? {
+            let made = credentials::rotate(appliance, &ACTOR, org.id, &name, (secret, username)).await?;
+            if let Some(public_key) = made {
                 show(session, &public_key);
             }
         }

@@ -115,6 +115,9 @@ impl Key {
             "gitlab-token" => self.username.as_deref().unwrap_or("oauth2"),
             "gitlab-oauth" => "oauth2",
             "bitbucket-cloud-oauth" => "x-token-auth",
+            // Only API tokens go with an e-mail address, which Git does not take.
+            "bitbucket-cloud-token" if self.username.is_some() => "x-bitbucket-api-token-auth",
+            "bitbucket-cloud-token" => "x-token-auth",
             // Without a user name it goes as `Bearer`, which tokens of projects and repositories need.
             "bitbucket-datacenter-token" => self.username.as_deref().unwrap_or_default(),
             "bitbucket-datacenter-oauth" => "",

@@ -132,6 +132,18 @@ pub fn set_public_key(org: OrgId, tx: &Tx<'_>, id: CredentialId, public_key: Opt
     Ok(())
 }
 
+/// Makes it one of another type, with another user name.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_kind(org: OrgId, tx: &Tx<'_>, id: CredentialId, (kind, username): (&str, Option<&str>)) -> Result<()> {
+    tx.execute(
+        "UPDATE credential SET type = ?3, username = ?4 WHERE org_id = ?1 AND id = ?2",
+        (org, id, kind, username),
+    )?;
+    Ok(())
+}
+
 /// Whether any organization has a credential of this type.
 ///
 /// # Errors

@@ -186,6 +186,7 @@ impl Kind {
                 | Self::GithubApp
                 | Self::GitlabToken
                 | Self::GitlabOauth
+                | Self::BitbucketCloudToken
                 | Self::BitbucketCloudOauth
                 | Self::BitbucketDatacenterToken
                 | Self::BitbucketDatacenterOauth,

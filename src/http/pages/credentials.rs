@@ -237,7 +237,7 @@ fn form_page(manager: &Manages, state: &State, fields: &NewFields, faults: &Faul
         name: "username",
         label: "User name",
         value: &fields.username,
-        hint: "Of a GitHub App: the installation’s number, which stands at the end of the address of its settings.",
+        hint: "Of a GitHub App: the installation’s number, which stands at the end of the address of its settings. Of an API token of Bitbucket: the account’s e-mail address.",
         optional: true,
         autocomplete: "off",
         ..Input::default()

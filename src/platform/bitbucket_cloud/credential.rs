@@ -54,7 +54,9 @@ impl<'a> Shown<'a> {
         }
         match email {
             Some(email) => Ok(Self::Basic(email, token)),
-            None if text.starts_with(API_TOKEN) || key.username.is_some() => Err(HubError::Unauthorized(no_email(name))),
+            None if text.starts_with(API_TOKEN) || key.username.is_some() => {
+                Err(HubError::Unauthorized(no_email(name)))
+            }
             None => Ok(Self::Bearer(token)),
         }
     }
@@ -102,7 +104,9 @@ fn no_email(name: &str) -> String {
 pub(super) fn refused(name: &str, key: &Key, said: &str) -> String {
     let text = key.secret.fixed().map(|secret| secret.expose_secret().trim().to_owned()).unwrap_or_default();
     if key.kind.ends_with("-oauth") {
-        return format!("{name} does not accept the connected account any more (it says \"{said}\"): connect it again.");
+        return format!(
+            "{name} does not accept the connected account any more (it says \"{said}\"): connect it again."
+        );
     }
     let hint = match text.starts_with(ACCESS_TOKEN) {
         true => "",
@@ -148,7 +152,8 @@ async fn examine(api: &Api<'_>, workspace: Option<&str>, diagnosis: &mut Diagnos
         }
         return Ok(());
     };
-    let found: Workspace = api.read(&format!("/workspaces/{}", part(name)), &format!("read the workspace {name}")).await?;
+    let found: Workspace =
+        api.read(&format!("/workspaces/{}", part(name)), &format!("read the workspace {name}")).await?;
     diagnosis.accepted = Some(true);
     diagnosis.findings.push(Finding::ok(format!("It sees the workspace {}.", printable(&found.slug, 100))));
     let (at, name) = (part(&found.uuid), printable(&found.slug, 100));

@@ -72,10 +72,9 @@ pub(super) fn of(name: &str, key: &Key, answer: &Answer, what: &str) -> HubError
             }
         }
         StatusCode::GONE if is_removed(answer) => HubError::Unavailable(removed(name, answer, what)),
-        StatusCode::GONE => HubError::Forbidden {
-            text: format!("{name} does not {what}: it says \"{said}\"."),
-            missing: Vec::new(),
-        },
+        StatusCode::GONE => {
+            HubError::Forbidden { text: format!("{name} does not {what}: it says \"{said}\"."), missing: Vec::new() }
+        }
         StatusCode::NOT_FOUND => HubError::NotFound(format!(
             "{name} does not show it to this credential, or there is nothing to {what}: it says \"{said}\". Check the name, \
              and what the token and whoever it belongs to may see there."

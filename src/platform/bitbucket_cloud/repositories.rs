@@ -7,9 +7,9 @@ use url::Url;
 
 use super::api::{Ask, part};
 use super::identity::subject;
+use super::refusal;
 use super::wire::{Page, Repository, Workspace};
 use super::workspace::Reader;
-use super::refusal;
 use crate::clock::Timestamp;
 use crate::platform::app::below;
 use crate::platform::hub::HubError;

@@ -1,14 +1,25 @@
 //! Bitbucket Cloud: `bitbucket.org` and `api.bitbucket.org`, or both on one host.
 
+mod acts;
+pub mod answers;
 mod api;
+pub mod directory;
+mod git;
+pub mod hooks;
 mod login;
+pub mod oracle;
 mod people;
+mod repositories;
+mod tokens;
+mod workspaces;
 
 use std::collections::BTreeMap;
 
 use packagist_selfhosted::secrets::random;
 use rustls::ServerConfig;
 
+pub use directory::Directory;
+pub use hooks::Hooks;
 pub use people::{Address, User};
 
 use super::frame::{Simulator, Stage};
@@ -44,6 +55,19 @@ pub struct Site {
     pub token_length: usize,
     /// What the scopes of a token are called.
     pub scopes_field: &'static str,
+    /// Workspaces, repositories, tokens.
+    pub directory: Directory,
+    /// Webhooks, and the post that carries deliveries.
+    pub hooks: Hooks,
+    /// What is said of groups instead of telling them.
+    pub groups_status: Option<u16>,
+    /// Whether nobody is told all permissions at once.
+    pub hides_bulk: bool,
+    /// Whether nobody may look after hooks of workspaces.
+    pub hides_hooks: bool,
+    /// Whether no address is public enough to be called.
+    pub refuses_private: bool,
+    port: u16,
     next_id: u64,
 }
 
@@ -80,9 +104,18 @@ impl BitbucketCloud {
             grants: Grants::default(),
             token_length: 0,
             scopes_field: "scopes",
+            directory: Directory::default(),
+            hooks: Hooks::default(),
+            groups_status: None,
+            hides_bulk: false,
+            hides_hooks: false,
+            refuses_private: false,
+            port: 0,
             next_id: 70,
         };
-        Self { stage: Stage::start(site, tls), key, secret }
+        let stage = Stage::start(site, tls);
+        stage.world().port = stage.address.port();
+        Self { stage, key, secret }
     }
 
     /// The address that an administrator configures.
@@ -128,7 +161,7 @@ impl BitbucketCloud {
 
 impl Simulator for Site {
     fn answer(&mut self, asked: &Asked) -> Reply {
-        let is_api = asked.path.starts_with("/2.0/");
+        let is_api = asked.path.starts_with("/2.0/") || asked.path.starts_with("/1.0/");
         let host = if is_api { "api.bitbucket.org" } else { "bitbucket.org" };
         if self.is_public && asked.host != host {
             return Reply::html(404, "<title>Not Found</title>").blamed(format!("{} has no such address", asked.host));
@@ -140,7 +173,11 @@ impl Simulator for Site {
             ("GET", "/2.0/user") => self.user(asked),
             ("GET", "/2.0/user/emails") => self.emails(asked),
             ("GET", "/2.0/hook_events") => self.hook_events(),
-            _ => Reply::html(404, "<title>Not Found</title>").blamed("there is no such address"),
+            _ if is_api => self.api(asked),
+            _ => {
+                let nowhere = || Reply::html(404, "<title>Not Found</title>").blamed("there is no such address");
+                self.git(asked).unwrap_or_else(nowhere)
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::pages::components::{Flash, Tone, absolute, ago_or_never, counted, head, nothing, snippet, status};
-use crate::http::pages::forms::{self, Faults, checkbox, select};
+use crate::http::pages::forms::{self, Faults, Input, checkbox, select};
 use crate::http::pages::layout::{self, Confirmation, Here, csrf};
 use crate::http::pages::respond::see_other;
 use crate::http::visitor::Manages;
@@ -162,18 +162,35 @@ fn facts(credential: &Credential, state: &State, users: usize) -> Markup {
 
 fn rotation(manager: &Manages, credential: &Credential, here: &str, faults: &Faults) -> Markup {
     let is_key = credential.kind == Kind::SshKey.as_str();
+    let is_bitbucket = [Kind::BitbucketCloudToken, Kind::BitbucketCloudAppPassword]
+        .iter()
+        .any(|kind| credential.kind == kind.as_str());
     html! {
         section aria-labelledby="h-rotate" {
             h2 id="h-rotate" { "Replace the secret" }
             form class="form stack" method="post" action={ (here) "/rotate" } autocomplete="off" {
                 (csrf(&manager.who.csrf))
                 (secret_field("New secret", faults))
+                @if is_bitbucket { (address_field(credential, faults)) }
                 @if is_key { (checkbox("generate", "on", "Make a new key here", "Add its public half before the old one is taken away.", false)) }
                 p class="hint" { "The packages that use it are updated at once." }
                 div { button class="btn" { "Replace the secret" } }
             }
         }
     }
+}
+
+fn address_field(credential: &Credential, faults: &Faults) -> Markup {
+    let input = Input {
+        name: "username",
+        label: "E-mail address",
+        value: credential.username.as_deref().filter(|name| name.contains('@')).unwrap_or_default(),
+        hint: "Of the Atlassian account whose API token it is. Access tokens of workspaces, projects and repositories have none.",
+        optional: true,
+        autocomplete: "off",
+        ..Input::default()
+    };
+    input.markup(faults)
 }
 
 fn used_by(users: &[String], slug: &str) -> Markup {
@@ -197,6 +214,7 @@ fn used_by(users: &[String], slug: &str) -> Markup {
 #[serde(default)]
 pub struct RotateFields {
     secret: SecretString,
+    username: String,
     generate: String,
 }
 
@@ -216,8 +234,9 @@ pub async fn rotate(
             return page(&manager, &state, &credential, &faults, None, StatusCode::UNPROCESSABLE_ENTITY).await;
         }
     };
+    let user = Some(fields.username.trim().to_owned()).filter(|user| !user.is_empty());
     let rotated =
-        credentials::rotate(&state.appliance, &manager.actor(), manager.org(), &credential.name, secret).await;
+        credentials::rotate(&state.appliance, &manager.actor(), manager.org(), &credential.name, (secret, user)).await;
     match rotated {
         Ok(_) => {
             let flash = Flash { good: true, text: format!("“{}” has a new secret.", credential.name) };

@@ -1,0 +1,130 @@
+//! The API about workspaces, their people, groups and permissions. What was removed in April 2026 is gone.
+
+use serde_json::{Value, json};
+
+use super::answers::{absent, error, removed};
+use super::directory::Level;
+use super::tokens::Caller;
+use super::{Site, User};
+use crate::platforms::message::{Asked, Reply, strict};
+
+/// What reads people.
+const PEOPLE: [&str; 3] = ["read:workspace:bitbucket", "account", "read:user:bitbucket"];
+
+impl Site {
+    /// `/workspaces/…`.
+    pub(super) fn workspaces(&mut self, asked: &Asked, caller: &Caller, rest: &[&str]) -> Result<Reply, Reply> {
+        let Some((name, rest)) = rest.split_first() else {
+            return Err(removed().blamed("it is gone since April 2026"));
+        };
+        caller.needs(&PEOPLE[..2])?;
+        let found = self.directory.workspace(name).filter(|id| self.is_in(caller, *id, false));
+        let id = found.ok_or_else(|| absent("Workspace"))?;
+        match (asked.method.as_str(), rest) {
+            ("GET", []) => {
+                strict(&asked.query, &[], &["fields"]).map_err(|why| error(400, &why).blamed(why.clone()))?;
+                Ok(Reply::json(200, &self.workspace_shown(id)))
+            }
+            ("GET", ["members", user]) => self.member(id, user),
+            ("GET", ["permissions"]) => self.page(asked, &["q"], &self.memberships(id)),
+            ("GET", ["permissions", "repositories"]) => {
+                self.require_admin(caller, id)?;
+                caller.needs(&["read:repository:bitbucket", "account", "repository"])?;
+                let ids = self.directory.repositories.iter().filter(|(_, one)| one.workspace == id).map(|(id, _)| *id);
+                let rows: Vec<Value> = ids.flat_map(|one| self.rights(one)).collect();
+                self.page(asked, &["q", "sort"], &rows)
+            }
+            ("GET", ["permissions", "repositories", repository]) => {
+                let one = self.directory.repository(id, repository).ok_or_else(|| absent("Repository"))?;
+                if self.level(caller, one) != Some(Level::Admin) {
+                    return Err(error(403, "You must be an admin of the repository to view these permissions."));
+                }
+                self.page(asked, &["q", "sort"], &self.rights(one))
+            }
+            (_, ["hooks", rest @ ..]) => self.hooks_of(asked, caller, (super::hooks::Place::Workspace(id), id), rest),
+            _ => Err(absent("Resource").blamed("there is no such address")),
+        }
+    }
+
+    fn require_admin(&self, caller: &Caller, workspace: u64) -> Result<(), Reply> {
+        if self.is_in(caller, workspace, true) && !self.hides_bulk {
+            return Ok(());
+        }
+        Err(error(403, "You must be an admin of the workspace to view all repository permissions."))
+    }
+
+    pub(super) fn workspace_shown(&self, id: u64) -> Value {
+        let own = &self.directory.workspaces[&id];
+        json!({
+            "type": "workspace", "uuid": own.uuid, "slug": own.slug, "name": own.slug.to_uppercase(), "is_private": true,
+            "links": {"html": {"href": format!("https://bitbucket.org/{}/", own.slug)}},
+        })
+    }
+
+    fn member(&self, workspace: u64, user: &str) -> Result<Reply, Reply> {
+        let own = &self.directory.workspaces[&workspace];
+        let found = own.members.keys().find(|id| self.users[id].uuid == user).ok_or_else(|| absent("Member"))?;
+        let user = person(&self.users[found]);
+        Ok(Reply::json(
+            200,
+            &json!({"type": "workspace_membership", "user": user, "workspace": self.workspace_shown(workspace)}),
+        ))
+    }
+
+    fn memberships(&self, workspace: u64) -> Vec<Value> {
+        let own = &self.directory.workspaces[&workspace];
+        let row = |(id, owner): (&u64, &bool)| {
+            let word = if *owner { "owner" } else { "member" };
+            json!({"type": "workspace_membership", "permission": word, "user": person(&self.users[id]), "workspace": self.workspace_shown(workspace)})
+        };
+        own.members.iter().map(row).collect()
+    }
+
+    /// The effective permissions of a repository. Owners of the workspace have none of their own.
+    fn rights(&self, repository: u64) -> Vec<Value> {
+        let one = &self.directory.repositories[&repository];
+        let owners = &self.directory.workspaces[&one.workspace].members;
+        let people = self.users.iter().filter(|(id, _)| owners.get(id) != Some(&true));
+        people
+            .filter_map(|(id, user)| {
+                let level = self.directory.effective(*id, repository)?;
+                let shown = json!({"type": "repository", "uuid": one.uuid, "full_name": self.directory.full_name(repository)});
+                Some(json!({
+                    "type": "repository_permission", "permission": level.word(), "user": person(user), "repository": shown,
+                }))
+            })
+            .collect()
+    }
+
+    /// `GET /1.0/groups/{slug}/`: what is left of the API's first version, which wants the name and no `uuid`.
+    pub(super) fn old_groups(&self, asked: &Asked, caller: &Caller, slug: &str) -> Result<Reply, Reply> {
+        if slug.starts_with('{') {
+            return Err(error(405, "Method not allowed").blamed("groups are found by the workspace's name only"));
+        }
+        let id = self.directory.workspace(slug).ok_or_else(|| absent("Workspace"))?;
+        if let Some(status) = self.groups_status {
+            return Err(if status == 410 { removed() } else { error(status, "No") });
+        }
+        if !self.is_in(caller, id, true) {
+            return Err(error(403, "Forbidden"));
+        }
+        strict(&asked.query, &[], &[]).map_err(|why| error(400, &why).blamed(why.clone()))?;
+        let groups = self.directory.workspaces[&id].groups.iter().map(|(slug, group)| {
+            let members: Vec<Value> = group.members.iter().map(|id| person(&self.users[id])).collect();
+            json!({"name": slug.to_uppercase(), "slug": slug, "permission": null, "auto_add": false, "members": members})
+        });
+        Ok(Reply::json(200, &Value::from(groups.collect::<Vec<_>>())))
+    }
+}
+
+/// Somebody as others see them.
+pub(super) fn person(user: &User) -> Value {
+    let mut shown = json!({
+        "type": user.kind, "uuid": user.uuid, "account_id": user.account_id, "nickname": user.nickname,
+        "display_name": user.display_name, "links": {},
+    });
+    if let Some(status) = user.status {
+        shown["account_status"] = status.into();
+    }
+    shown
+}
