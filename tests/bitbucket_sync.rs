@@ -1,11 +1,21 @@
-//! Projects of Bitbucket that are followed: the executable on one side, a Bitbucket as strict as the real one on the other.
-//! Whatever happens there, everybody installs here exactly what Bitbucket would let them read.
+//! Workspaces and projects of Bitbucket that are followed: the executable on one side, a Bitbucket as strict as the real one on
+//! the other. Whatever happens there, everybody installs here exactly what Bitbucket would let them read.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
 #[path = "support/bare_repository.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod bare_repository;
+#[path = "bitbucket_sync/cloud.rs"]
+mod cloud;
+#[path = "bitbucket_sync/cloud_credentials.rs"]
+mod cloud_credentials;
+#[path = "bitbucket_sync/cloud_faults.rs"]
+mod cloud_faults;
+#[path = "bitbucket_sync/cloud_hooks.rs"]
+mod cloud_hooks;
+#[path = "bitbucket_sync/cloud_world.rs"]
+mod cloud_world;
 #[path = "bitbucket_sync/datacenter.rs"]
 mod datacenter;
 #[path = "bitbucket_sync/datacenter_credentials.rs"]

@@ -142,17 +142,15 @@ impl BitbucketCloud {
         let mut site = self.stage.world();
         let own = site.directory.workspaces.get_mut(&workspace).expect("one");
         own.members.remove(&user).expect("a member");
-        own.groups.values_mut().for_each(|group| drop(group.members.remove(&user)));
-        site.directory
-            .projects
-            .values_mut()
-            .filter(|one| one.workspace == workspace)
-            .for_each(|one| drop(one.users.remove(&user)));
-        site.directory
-            .repositories
-            .values_mut()
-            .filter(|one| one.workspace == workspace)
-            .for_each(|one| drop(one.users.remove(&user)));
+        for group in own.groups.values_mut() {
+            group.members.remove(&user);
+        }
+        for project in site.directory.projects.values_mut().filter(|one| one.workspace == workspace) {
+            project.users.remove(&user);
+        }
+        for repository in site.directory.repositories.values_mut().filter(|one| one.workspace == workspace) {
+            repository.users.remove(&user);
+        }
     }
 
     /// Makes a group, or changes who is in it.
@@ -264,7 +262,7 @@ impl BitbucketCloud {
 
 fn set<K: Ord>(all: &mut BTreeMap<K, Level>, key: K, level: Option<Level>) {
     match level {
-        Some(level) => drop(all.insert(key, level)),
-        None => drop(all.remove(&key)),
-    }
+        Some(level) => all.insert(key, level),
+        None => all.remove(&key),
+    };
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answers::{absent, error};
-use super::directory::Repository;
+use super::directory::Level;
 use super::tokens::Caller;
 use crate::platforms::message::{Asked, Reply};
 use crate::platforms::post::{Parcel, Post};
@@ -97,7 +97,7 @@ impl Site {
         &mut self,
         asked: &Asked,
         caller: &Caller,
-        (place, workspace): (Place, u64),
+        place: Place,
         rest: &[&str],
     ) -> Result<Reply, Reply> {
         match asked.method.as_str() {
@@ -107,12 +107,11 @@ impl Site {
         }
         let may = match place {
             Place::Workspace(id) => self.is_in(caller, id, true) && !self.hides_hooks,
-            Place::Repository(id) => Repository::is_administered(self.level(caller, id)),
+            Place::Repository(id) => self.level(caller, id) == Some(Level::Admin),
         };
         if !may {
             return Err(error(403, "You must be an admin to manage webhooks."));
         }
-        let _ = workspace;
         let found = rest.first().map(|name| {
             let hook = self.hooks.all.iter().find(|(_, hook)| hook.uuid == *name && hook.place == place);
             hook.map(|(id, _)| *id).ok_or_else(|| absent("Webhook"))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answers::{absent, error, removed};
-use super::directory::{Level, Manifest, Repository};
+use super::directory::{Manifest, Repository};
 use super::hooks::Place;
 use super::tokens::Caller;
 use crate::platforms::message::{Asked, Reply, strict};
@@ -58,10 +58,7 @@ impl Site {
                 ))
             }
             ("GET", ["src", commit, path @ ..]) => self.file(asked, id, commit, &path.join("/")),
-            (_, ["hooks", rest @ ..]) => {
-                let place = (Place::Repository(id), workspace_id);
-                self.hooks_of(asked, caller, place, rest)
-            }
+            (_, ["hooks", rest @ ..]) => self.hooks_of(asked, caller, Place::Repository(id), rest),
             _ => Err(absent("Resource").blamed("there is no such address")),
         }
     }
@@ -154,16 +151,9 @@ fn is_commit(one: &Repository, text: &str) -> bool {
     }
 }
 
-pub(super) fn git(folder: &std::path::Path, arguments: &[&str]) -> Option<String> {
+fn git(folder: &std::path::Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     let output = command.args(["-c", "safe.directory=*"]).args(arguments).current_dir(folder).output();
     let output = output.expect("git is installed");
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-impl Repository {
-    /// Whether a level of somebody is enough to look after hooks.
-    pub(super) fn is_administered(level: Option<Level>) -> bool {
-        level == Some(Level::Admin)
-    }
 }

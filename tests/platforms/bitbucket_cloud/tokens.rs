@@ -36,7 +36,7 @@ impl Site {
         if let Some((user, secret)) = asked.basic() {
             return self.by_password(&user, &secret);
         }
-        let Some(text) = asked.bearer() else { return Err(refused().blamed("nobody asks")) };
+        let Some(text) = asked.bearer() else { return Err(refused()) };
         self.by_token(text)
     }
 

@@ -9,7 +9,7 @@ use super::{Site, User};
 use crate::platforms::message::{Asked, Reply, strict};
 
 /// What reads people.
-const PEOPLE: [&str; 3] = ["read:workspace:bitbucket", "account", "read:user:bitbucket"];
+const PEOPLE: [&str; 2] = ["read:workspace:bitbucket", "account"];
 
 impl Site {
     /// `/workspaces/…`.
@@ -17,7 +17,7 @@ impl Site {
         let Some((name, rest)) = rest.split_first() else {
             return Err(removed().blamed("it is gone since April 2026"));
         };
-        caller.needs(&PEOPLE[..2])?;
+        caller.needs(&PEOPLE)?;
         let found = self.directory.workspace(name).filter(|id| self.is_in(caller, *id, false));
         let id = found.ok_or_else(|| absent("Workspace"))?;
         match (asked.method.as_str(), rest) {
@@ -41,7 +41,7 @@ impl Site {
                 }
                 self.page(asked, &["q", "sort"], &self.rights(one))
             }
-            (_, ["hooks", rest @ ..]) => self.hooks_of(asked, caller, (super::hooks::Place::Workspace(id), id), rest),
+            (_, ["hooks", rest @ ..]) => self.hooks_of(asked, caller, super::hooks::Place::Workspace(id), rest),
             _ => Err(absent("Resource").blamed("there is no such address")),
         }
     }
