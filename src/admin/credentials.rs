@@ -160,6 +160,10 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
     let (host, port) = parse_host(kind, new.host.as_deref().unwrap_or(&usual))?;
     let username = username(kind, new.username)?;
     let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, name.as_str(), new.secret).await?;
+    let username = match kind {
+        Kind::BitbucketCloudToken => bitbucket::username_of(username, &secret)?,
+        _ => username,
+    };
     let installation = match kind {
         Kind::GithubApp => Some(platform::installation(appliance, (&host, port), username.as_deref(), &secret)?),
         _ => None,

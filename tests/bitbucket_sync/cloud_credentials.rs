@@ -16,8 +16,9 @@ fn world() -> (World, u64) {
 fn an_api_token_goes_with_the_e_mail_address() {
     let (mut world, _) = world();
     let token = world.bitbucket.token(Reach::Person(world.keeper), SCOPES);
-    world.credential_as("named", "bitbucket-cloud-token", "keeper", &token);
-    assert!(world.tested("named").contains("e-mail address"), "{}", world.tested("named"));
+    let said = world.refused("named", "bitbucket-cloud-token", "keeper", &token);
+    assert!(said.contains("e-mail address") && !said.contains(&token), "{said}");
+    world.refused("named", "bitbucket-cloud-token", EMAIL, "ATBBabcdefgh");
     world.credential_as("own", "bitbucket-cloud-token", EMAIL, &token);
     world.follow_with("acme", "own");
     world.log_in();

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
 use crate::followed::Followed;
+use crate::installation::Said;
 use crate::platforms::bitbucket_cloud::BitbucketCloud;
-use crate::platforms::bitbucket_cloud::directory::Reach;
+use crate::platforms::bitbucket_cloud::directory::{Manifest, Reach};
 use crate::platforms::bitbucket_cloud::hooks::Hook;
 use crate::platforms::pushed::Pushed;
 
@@ -76,12 +77,21 @@ impl World {
         self.credential_of(name, "bitbucket-cloud-token", &self.bitbucket.url(), token);
     }
 
-    /// The same of any type with a user name, which may be refused.
-    pub fn credential_as(&self, name: &str, kind: &str, username: &str, secret: &str) {
+    fn add(&self, name: &str, kind: &str, username: &str, secret: &str) -> Said {
         let url = self.bitbucket.url();
         let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
         let words = format!("credential add {name} --type {kind} --host {host} --username {username} --secret-stdin");
-        self.ours.command_with(&words, secret).done();
+        self.ours.command_with(&words, secret)
+    }
+
+    /// The same of any type with a user name.
+    pub fn credential_as(&self, name: &str, kind: &str, username: &str, secret: &str) {
+        self.add(name, kind, username, secret).done();
+    }
+
+    /// Why such a credential is refused.
+    pub fn refused(&self, name: &str, kind: &str, username: &str, secret: &str) -> String {
+        self.add(name, kind, username, secret).failed()
     }
 
     /// What a test of a credential says.
@@ -104,7 +114,6 @@ impl World {
 
     /// A repository without a package; its number.
     pub fn other(&mut self, project: u64, name: &str) -> u64 {
-        use crate::platforms::bitbucket_cloud::directory::Manifest;
         let id = self.bitbucket.repository(project, name);
         self.bitbucket.alter(id, |one| one.manifest = Manifest::None);
         self.packages.insert(id, None);

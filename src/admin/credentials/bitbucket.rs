@@ -8,6 +8,8 @@ use super::Kind;
 
 /// How API tokens of people begin.
 const API_TOKEN: &str = "ATATT";
+/// How app passwords begin.
+const APP_PASSWORD: &str = "ATBB";
 /// How access tokens of workspaces, projects and repositories begin.
 const ACCESS_TOKEN: &str = "ATCTT";
 
@@ -33,10 +35,8 @@ pub(super) fn becomes(
     if text.starts_with(ACCESS_TOKEN) {
         return Ok(Some((Kind::BitbucketCloudToken, None)));
     }
-    if kind == Kind::BitbucketCloudAppPassword && !text.starts_with(API_TOKEN) {
-        return Err(Error::invalid(
-            "Bitbucket has not accepted app passwords since 28 July 2026: make an API token with scopes, and give that with the e-mail address of its Atlassian account",
-        ));
+    if text.starts_with(APP_PASSWORD) || (kind == Kind::BitbucketCloudAppPassword && !text.starts_with(API_TOKEN)) {
+        return Err(ended());
     }
     match email {
         Some(email) => {
@@ -50,10 +50,25 @@ pub(super) fn becomes(
     }
 }
 
+/// The user name of a new token: the e-mail address of an API token's account, and none of an access token.
+///
+/// # Errors
+/// If there is none where one is needed, or the secret is an app password.
+pub(super) fn username_of(username: Option<String>, secret: &SecretString) -> Result<Option<String>> {
+    let becomes = becomes((Kind::BitbucketCloudToken, None), secret, username.as_deref())?;
+    Ok(becomes.map_or(username, |(_, own)| own))
+}
+
+fn ended() -> Error {
+    Error::invalid(
+        "Bitbucket has not accepted app passwords since 28 July 2026: make an API token with scopes, and give that with the e-mail address of its Atlassian account",
+    )
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 mod tests {
-    use super::becomes;
+    use super::{becomes, username_of};
     use crate::admin::credentials::Kind;
 
     #[test]
@@ -69,6 +84,20 @@ mod tests {
         assert_eq!(of(Some("ada"), "ATCTTx", None), Ok(token(None)));
         assert!(of(Some("ada"), "ATATTx", None).unwrap_err().contains("e-mail"));
         assert!(of(Some("ada"), "ATBBx", email).unwrap_err().contains("28 July 2026"));
+    }
+
+    #[test]
+    fn a_new_token_has_the_name_that_it_needs() {
+        let of = |username: Option<&str>, secret: &str| {
+            username_of(username.map(str::to_owned), &secret.into()).map_err(|error| error.to_string())
+        };
+        let email = Some("ada@example.com");
+        assert_eq!(of(email, "ATATTx"), Ok(email.map(str::to_owned)));
+        assert_eq!(of(email, "ATCTTx"), Ok(None));
+        assert_eq!(of(None, "x"), Ok(None));
+        for (username, secret) in [(None, "ATATTx"), (Some("ada"), "ATATTx"), (email, "ATBBx")] {
+            assert!(of(username, secret).unwrap_err().contains("e-mail"), "{secret}");
+        }
     }
 
     #[test]

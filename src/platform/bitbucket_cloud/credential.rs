@@ -120,6 +120,29 @@ pub(super) fn refused(name: &str, key: &Key, said: &str) -> String {
     )
 }
 
+/// Refuses a credential that a workspace cannot be read with.
+///
+/// # Errors
+/// [`HubError`] with what is missing.
+pub(super) async fn admits(hub: &Hub, key: &Key, workspace: &str) -> Result<(), HubError> {
+    let api = Api::new(hub, key);
+    let what = format!("read the workspace {workspace}");
+    let found: Workspace = api.read(&format!("/workspaces/{}", part(workspace)), &what).await?;
+    for (path, what) in needed(&part(&found.uuid)) {
+        let what = format!("{what} of {workspace}");
+        api.answered(&Ask::get(api.url(&path)), &what).await?;
+    }
+    Ok(())
+}
+
+/// Without what no workspace can be read.
+fn needed(workspace: &str) -> [(String, &'static str); 2] {
+    [
+        (format!("/repositories/{workspace}?pagelen=1"), "list the repositories"),
+        (format!("/workspaces/{workspace}/permissions?pagelen=1"), "list the members"),
+    ]
+}
+
 /// Tests a credential.
 pub(super) async fn diagnose(hub: &Hub, key: &Key, organization: Option<&str>, _now: Timestamp) -> Diagnosis {
     let api = Api::new(hub, key);
@@ -157,10 +180,7 @@ async fn examine(api: &Api<'_>, workspace: Option<&str>, diagnosis: &mut Diagnos
     diagnosis.accepted = Some(true);
     diagnosis.findings.push(Finding::ok(format!("It sees the workspace {}.", printable(&found.slug, 100))));
     let (at, name) = (part(&found.uuid), printable(&found.slug, 100));
-    for (path, what) in [
-        (format!("/repositories/{at}?pagelen=1"), "list the repositories"),
-        (format!("/workspaces/{at}/permissions?pagelen=1"), "list the members"),
-    ] {
+    for (path, what) in needed(&at) {
         match ask(api, &path, &format!("{what} of {name}")).await? {
             None => diagnosis.findings.push(Finding::ok(format!("It may {what} of {name}."))),
             Some(error) => diagnosis.findings.push(Finding::fail(error.to_string())),

@@ -50,6 +50,7 @@ fn team(group: Group) -> RemoteTeam {
         id: group.slug.clone(),
         slug: group.slug,
         parent: None,
+        inherits: true,
         members: members.map(|id| (id, None)).collect::<BTreeMap<_, _>>(),
         // What a group may read stands with each of its people already.
         repositories: BTreeSet::new(),

@@ -59,9 +59,11 @@ impl<'a> At<'a> {
     }
 
     fn without_events(api: &'a Api<'a>, place: &'a HookPlace) -> Self {
-        let (base, name) = match &place.repository {
-            Some(path) => (format!("/repositories/{}/hooks", parts(path)), path.as_str()),
-            None => (format!("/workspaces/{}/hooks", part(&place.organization)), place.organization.as_str()),
+        let organization = part(&place.organization);
+        let (base, name) = match (&place.repository, &place.repository_id) {
+            (Some(path), Some(id)) => (format!("/repositories/{organization}/{}/hooks", part(id)), path.as_str()),
+            (Some(path), None) => (format!("/repositories/{}/hooks", parts(path)), path.as_str()),
+            (None, _) => (format!("/workspaces/{organization}/hooks"), place.organization.as_str()),
         };
         Self { api, place, base, name, events: BTreeSet::new() }
     }
@@ -151,7 +153,8 @@ impl<'a> At<'a> {
 
     /// Makes a hook what it should be.
     async fn set(&self, hook: &Hook) -> Result<(), HubError> {
-        let ask = Ask::change(Method::PUT, self.api.url(&self.one(&hook.uuid)), Some(self.body(hook.skip_cert_verification)));
+        let ask =
+            Ask::change(Method::PUT, self.api.url(&self.one(&hook.uuid)), Some(self.body(hook.skip_cert_verification)));
         self.asked(&ask, "mend the webhook").await.map(drop)
     }
 

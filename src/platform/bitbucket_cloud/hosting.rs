@@ -32,6 +32,15 @@ impl Hosting for BitbucketCloud {
         workspace::read(at, key, wanted, pages).boxed()
     }
 
+    fn admits<'a>(&'a self, at: &'a Hub, key: &'a Key, organization: &'a str) -> BoxFuture<'a, Result<(), HubError>> {
+        credential::admits(at, key, organization).boxed()
+    }
+
+    fn announces_every_push(&self) -> bool {
+        // What is too long for it is not delivered, and nobody is told.
+        false
+    }
+
     fn is_member<'a>(
         &'a self,
         at: &'a Hub,

@@ -38,8 +38,12 @@ pub(super) async fn read(
         let bulk = everywhere(reader, workspace).await?;
         let one = packages.iter().map(|repository| of(reader, workspace, bulk.as_ref(), repository));
         let all = try_join_all(one).await?;
-        let denied: Vec<&str> =
-            packages.iter().zip(&all).filter(|(_, rights)| rights.is_none()).map(|(one, _)| one.path.as_str()).collect();
+        let denied: Vec<&str> = packages
+            .iter()
+            .zip(&all)
+            .filter(|(_, rights)| rights.is_none())
+            .map(|(one, _)| one.path.as_str())
+            .collect();
         say_denied(reader, &denied, packages.len());
         let sight = Sight::of(members);
         for (repository, rights) in packages.iter().zip(&all) {
@@ -186,11 +190,8 @@ fn by_visibility<'a>(
 /// [`HubError`] where Bitbucket does not say.
 pub(super) async fn asked(api: &Api<'_>, (path, id): (&str, &str), account: &str) -> Result<bool, HubError> {
     let workspace = path.split('/').next().unwrap_or_default();
-    let list = format!(
-        "/workspaces/{}/permissions/repositories/{}?pagelen=100&fields={FIELDS}",
-        part(workspace),
-        part(id)
-    );
+    let list =
+        format!("/workspaces/{}/permissions/repositories/{}?pagelen=100&fields={FIELDS}", part(workspace), part(id));
     let rights: Vec<Right> = api.list(&list, &format!("list who reads {path}")).await?;
     let readers: BTreeSet<String> = rights
         .iter()

@@ -84,7 +84,7 @@ impl Site {
     fn rights(&self, repository: u64) -> Vec<Value> {
         let one = &self.directory.repositories[&repository];
         let owners = &self.directory.workspaces[&one.workspace].members;
-        let people = self.users.iter().filter(|(id, _)| owners.get(id) != Some(&true));
+        let people = self.users.iter().filter(|(id, _)| owners.get(*id) != Some(&true));
         people
             .filter_map(|(id, user)| {
                 let level = self.directory.effective(*id, repository)?;
