@@ -192,8 +192,7 @@ impl Corp {
         self.world.bitbucket.admit(created, rob, Some(Level::Read));
         let refs = self.world.fill(created, "newborn");
         self.world.bitbucket.pushed(created, &refs);
-        // Of the first push into a repository that was none of ours only a comparison finds the package.
-        self.untold("a package was made and pushed");
+        self.told("a package was made and pushed");
         let tag = self.world.tag(created, "2.0.0");
         self.world.bitbucket.pushed(created, &[tag]);
         if self.by == By::Comparison {

@@ -1,7 +1,7 @@
 //! What credentials can do: API tokens with an e-mail address, access tokens of all reaches, and app passwords, which end.
 
 use crate::cloud_world::{EMAIL, SCOPES, World};
-use crate::platforms::bitbucket_cloud::directory::{Level, Reach};
+use crate::platforms::bitbucket_cloud::directory::{Level, Reach, Secret};
 
 /// A world in which ada may read one package.
 fn world() -> (World, u64) {
@@ -51,11 +51,21 @@ fn a_test_says_what_is_missing() {
     assert!(!whole.contains("scope"), "{whole}");
     let weak = world.bitbucket.token(Reach::Workspace(world.workspace), "read:repository:bitbucket");
     world.credential("weak", &weak);
-    // Only what is followed says which workspace is meant.
-    world.ours.command("sync add --integration cloud --remote acme --credential weak --primary").done();
-    let said = world.tested("weak");
-    assert!(said.contains("read:workspace:bitbucket"), "{said}");
-    assert!(!said.contains(&weak), "the token is told: {said}");
-    world.bitbucket.revoke(&weak);
-    assert!(world.tested("weak").contains("does not accept the token"));
+    let follow = |name: &str| {
+        let words = format!("sync add --integration cloud --remote acme --credential {name} --primary");
+        world.ours.command(&words)
+    };
+    let said = follow("weak").failed();
+    assert!(said.contains("read:workspace:bitbucket") && !said.contains(&weak), "{said}");
+    follow("main").done();
+    let whole = world.tested("main");
+    assert!(whole.contains("list who reads what") && whole.contains("webhooks") && !whole.contains("scope"), "{whole}");
+    let set = |change: &dyn Fn(&mut Secret)| {
+        change(world.bitbucket.stage.world().directory.secrets.get_mut(&world.token).unwrap());
+    };
+    set(&|own| own.scopes.retain(|scope| scope != "read:workspace:bitbucket"));
+    let said = world.tested("main");
+    assert!(said.contains("read:workspace:bitbucket") && !said.contains(&world.token), "{said}");
+    set(&|own| own.revoked = true);
+    assert!(world.tested("main").contains("does not accept the token"));
 }

@@ -162,8 +162,8 @@ impl<'a> Api<'a> {
             answer = self.line.send(self.request(ask, &other)?).await?;
         }
         self.line.heed(&answer, wish(&answer))?;
-        // What is said of a wrong secret, and of what was removed from the API, may be plain text or a page.
-        let is_plain = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::GONE);
+        // What is said of a wrong secret, and of what was removed from the API, may be plain text; a page is somebody else's.
+        let is_plain = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::GONE) && !is_page(&answer);
         if is_plain || answer.status.is_redirection() {
             return Ok(answer);
         }
@@ -243,6 +243,11 @@ impl Lists for Api<'_> {
     fn is_whole(&self, _answer: &Answer) -> bool {
         true
     }
+}
+
+fn is_page(answer: &Answer) -> bool {
+    let stated = answer.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    stated.is_some_and(|stated| stated.contains("html")) || answer.body.trim_ascii_start().starts_with(b"<")
 }
 
 /// What an answer says about being asked again.
