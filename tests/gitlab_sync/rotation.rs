@@ -204,7 +204,7 @@ async fn an_answer_that_is_lost_is_one_alert_and_nobody_shows_the_old_token() {
 
     let other = here.gitlab.group_token(here.root, OWNER, "api");
     let secret = NewSecret::Given(SecretString::from(other.clone()));
-    credentials::rotate(&here.appliance, &Actor::Command, ORG, "main", secret).await.unwrap();
+    credentials::rotate(&here.appliance, &Actor::Command, ORG, "main", (secret, None)).await.unwrap();
     assert_eq!(here.token().await.unwrap(), other);
     let row = here.row().await;
     assert!(row.self_rotate && row.lost_at.is_none() && credentials::trouble(&row).is_none(), "{row:?}");
@@ -233,7 +233,7 @@ async fn a_secret_that_somebody_gives_meanwhile_counts() {
     assert!(matches!(here.rotate().await, Rotation::Open(_)));
     let other = here.gitlab.group_token(here.root, OWNER, "read_api read_repository");
     let secret = NewSecret::Given(SecretString::from(other.clone()));
-    credentials::rotate(&here.appliance, &Actor::Command, ORG, "main", secret).await.unwrap();
+    credentials::rotate(&here.appliance, &Actor::Command, ORG, "main", (secret, None)).await.unwrap();
     assert_eq!(here.token().await.unwrap(), other);
     // It may not replace itself, which is said once, and no loop.
     here.gitlab.stage.take_log();

@@ -115,7 +115,7 @@ impl Site {
         };
         match manifest {
             Manifest::None => Err(absent("No such file or directory")),
-            Manifest::Large if given.get("format").is_none() => {
+            Manifest::Large if !given.contains_key("format") => {
                 Ok(Reply { status: 301, ..Reply::redirect("https://media.elsewhere.example/1") })
             }
             found => {
