@@ -44,7 +44,8 @@ pub enum Command {
         /// The integration, as config.toml names it
         #[arg(long, value_name = "ID")]
         integration: String,
-        /// A GitHub organization, the path of a GitLab group, a Bitbucket workspace, or the key of a Data Center project
+        /// A GitHub organization, the path of a GitLab group, a Bitbucket workspace, or the key of a Data Center project, with
+        /// `~` before the name for a person's own
         #[arg(long, value_name = "NAME")]
         remote: String,
         /// The credential that it reads with

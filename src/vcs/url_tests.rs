@@ -21,6 +21,7 @@ fn accepted_forms() {
         ("http://git.example.com/r", "http://git.example.com/r", Scheme::Http),
         ("git://git.example.com/r", "git://git.example.com/r", Scheme::Git),
         ("ssh://git@git.example.com:2222/a/b.git", "ssh://git@git.example.com:2222/a/b.git", Scheme::Ssh),
+        ("ssh://git@bitbucket.corp:7999/~jdoe/lib.git", "ssh://git@bitbucket.corp:7999/~jdoe/lib.git", Scheme::Ssh),
         ("git+ssh://git@H.example/r", "ssh://git@h.example/r", Scheme::Ssh),
         ("git@github.com:a/b.git", "git@github.com:a/b.git", Scheme::Ssh),
         ("host.example:a/b", "host.example:a/b", Scheme::Ssh),

@@ -4,7 +4,7 @@
 use crate::datacenter_world::World;
 use crate::platforms::bitbucket_datacenter::directory::Level;
 
-/// Repositories, of which four in five are packages, groups at the project and at repositories, and nine people.
+/// Repositories, of which two in five are packages, groups at the project and at repositories, and nine people.
 struct Corp {
     world: World,
     /// Packages, in the order in which they were made.
@@ -22,8 +22,8 @@ impl Corp {
         let mut packages = Vec::new();
         for at in 0..count {
             match at % 5 {
-                4 => drop(world.other(&format!("site-{at}"))),
-                _ => packages.push(world.package(&format!("lib-{at}"))),
+                0 | 2 => packages.push(world.package(&format!("lib-{at}"))),
+                _ => drop(world.other(&format!("site-{at}"))),
             }
         }
         let names = ["olga", "tom", "uma", "vic", "wes", "xena", "yuri", "jane@corp.io", "zoe"];
@@ -163,7 +163,7 @@ fn everybody_sees_what_a_current_bitbucket_shows_them() {
 
 #[test]
 fn everybody_sees_what_an_old_bitbucket_shows_them() {
-    everything("7.21.0", 25, false);
+    everything("7.21.0", 30, false);
 }
 
 #[test]
@@ -208,10 +208,20 @@ fn repositories_that_are_not_ready_are_packages_once_they_are() {
     assert_eq!(world.status()["packages"], 1);
     let told = world.ours.command(&format!("sync repositories {}", world.sync)).done();
     assert!(told.contains("still being imported") && told.contains("failed on the platform"), "{told}");
+    let site = world.other("site");
+    world.run().done();
+    let asked = |world: &World| {
+        world.run().done();
+        let log = world.bitbucket.stage.take_log();
+        log.iter().filter(|asked| asked.path.contains("/repos/site/")).count()
+    };
+    world.bitbucket.stage.take_log();
+    assert_eq!(asked(&world), 1, "one question tells that there is still no composer.json");
+    world.fill(site, "site");
     world.bitbucket.alter(slow, |one| one.state = "AVAILABLE");
     world.fill(empty, "empty");
     world.run().done();
-    assert_eq!(world.status()["packages"], 3);
+    assert_eq!(world.status()["packages"], 4);
 }
 
 #[test]

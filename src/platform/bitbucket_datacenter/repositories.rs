@@ -56,9 +56,24 @@ async fn with_manifest(reader: &Reader<'_>, project: &Project, one: Repository) 
             let (branch, manifest) = known.map_or((None, None), |(_, branch, known)| (branch.clone(), Some(*known)));
             Found { branch, manifest, is_empty: false }
         }
+        Some((_, Some(branch), false)) => {
+            // Nobody pushes to what is archived.
+            let is_same = one.archived == Some(true) || !has_manifest(reader, &one).await?;
+            match is_same {
+                true => Found { branch: Some(branch.clone()), manifest: Some(false), is_empty: false },
+                false => look(reader, &one).await?,
+            }
+        }
         _ => look(reader, &one).await?,
     };
     Ok(remote(reader, project, one, found))
+}
+
+/// Whether there may be one by now in what had none, by one question: without the name of a branch, the one that counts is
+/// looked at.
+async fn has_manifest(reader: &Reader<'_>, one: &Repository) -> Result<bool, HubError> {
+    let url = reader.api.url(&format!("{}/browse/composer.json?type=true", of_repository(&one.path())));
+    Ok(reader.api.ask(&Ask::get(url)).await?.status != StatusCode::NOT_FOUND)
 }
 
 /// Looks at the branch that counts.
