@@ -82,6 +82,12 @@ impl Vcs {
         Self { settings: Arc::new(settings), spares: Spares::default(), memory: Memory::default() }
     }
 
+    /// How this instance reaches others.
+    #[must_use]
+    pub fn outbound(&self) -> &outbound::Settings {
+        &self.settings.outbound
+    }
+
     /// Whether the disk has room for mirrors and archives below `directory`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod bare_repository;
 #[path = "support/certificates.rs"]
 mod certificates;
 #[path = "support/forward_proxy.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod forward_proxy;
 #[path = "support/git_server.rs"]
 mod git_server;
@@ -13,6 +14,8 @@ mod git_server;
 mod answers;
 #[path = "git_worker/archives.rs"]
 mod archives;
+#[path = "git_worker/azure.rs"]
+mod azure;
 #[path = "git_worker/daemon.rs"]
 mod daemon;
 #[path = "git_worker/failures.rs"]

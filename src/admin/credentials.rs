@@ -159,7 +159,8 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
     let usual = platform::default_host(appliance, kind).unwrap_or_default();
     let (host, port) = parse_host(kind, new.host.as_deref().unwrap_or(&usual))?;
     let username = username(kind, new.username)?;
-    let Prepared { secret, public_key } = ssh_key::prepare(appliance, kind, name.as_str(), new.secret).await?;
+    let Prepared { secret, public_key } =
+        ssh_key::prepare(appliance, kind, name.as_str(), new.secret.fit_for(&host)).await?;
     let username = match kind {
         Kind::BitbucketCloudToken => bitbucket::username_of(username, &secret)?,
         _ => username,
@@ -396,6 +397,12 @@ pub(super) fn require_fit(credential: &Credential, url: &SourceUrl) -> Result<()
         ));
         let command = format!("`credential add NAME --type {} --host {host}:{port}`", credential.kind);
         return Err(refused.by_command(command));
+    }
+    if url.lacks_key_id() && credential.username.is_none() {
+        return Err(Error::invalid(format!(
+            "AWS CodeCommit knows an SSH key by its id, which IAM shows beside it (APKA…): write it into the address, as in ssh://APKA…@{host}{}",
+            url.path()
+        )));
     }
     Ok(())
 }

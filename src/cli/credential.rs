@@ -136,7 +136,7 @@ pub enum SelfRotation {
 /// How a private key is made.
 #[derive(Debug, Args)]
 pub struct KeyArguments {
-    /// The kind of key that is made; AWS CodeCommit and Azure DevOps take rsa only [default: ed25519, or the old key's]
+    /// The kind of key that is made [default: the old key's; rsa for AWS CodeCommit and Azure DevOps, else ed25519]
     #[arg(long, value_name = "KIND", value_parser = ["ed25519", "rsa"], requires = "generate",
         conflicts_with_all = ["secret_stdin", "secret_file"])]
     key_type: Option<String>,

@@ -105,7 +105,9 @@ pub async fn update(
         let status = match &read {
             Ok(_) => "ok",
             Err(_) if is_minted => "",
-            Err(VcsError::AuthFailed { .. } | VcsError::SshDenied { .. }) => "refused",
+            Err(VcsError::AuthFailed { .. } | VcsError::CredentialRefused { .. } | VcsError::SshDenied { .. }) => {
+                "refused"
+            }
             Err(VcsError::Forbidden { .. }) if !by_platform => "refused",
             // What else went wrong says nothing about the credential.
             Err(_) => "",

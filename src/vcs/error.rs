@@ -15,6 +15,16 @@ pub enum VcsError {
         /// The server's host and port.
         host: String,
     },
+    /// The server refused the credential in a way of its own.
+    #[error("{host} did not accept the credential: {how}. {remedy}")]
+    CredentialRefused {
+        /// The server's host and port.
+        host: String,
+        /// What it did instead of saying so.
+        how: String,
+        /// What to do: whole sentences.
+        remedy: String,
+    },
     /// The server wants a credential and none was sent.
     #[error(
         "{host} asks for a credential, and the package has none for exactly this host. Remove the package and add it again \
@@ -261,6 +271,7 @@ impl VcsError {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::AuthFailed { .. }
+            | Self::CredentialRefused { .. }
             | Self::AuthRequired { .. }
             | Self::Forbidden { .. }
             | Self::NotFoundOrNoAccess { .. }

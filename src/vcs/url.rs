@@ -3,6 +3,7 @@
 //! Everything downstream (a network connection, a child process, `source.url` in metadata) takes a [`SourceUrl`], so
 //! that nothing hostile gets past this file. The forms are those of `git help fetch`, section "GIT URLS".
 
+pub(super) mod hosts;
 mod parts;
 
 use std::fmt;
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use parts::percent_decoded;
 use parts::{
-    check_characters, check_decoded, check_host, check_path, check_user, codecommit, is_local, is_scheme,
-    looks_like_token, split_port, word,
+    check_characters, check_decoded, check_host, check_path, check_user, is_local, is_scheme, looks_like_token,
+    split_port, word,
 };
 
 /// Longest address that is accepted, in bytes.
@@ -127,10 +128,10 @@ pub enum InvalidUrl {
     /// A path of this machine where nothing is, or that cannot be read.
     #[error("There is no directory that can be read at this path.")]
     NoSuchDirectory,
-    /// CodeCommit's remote helper, which has an ordinary address too: this one.
+    /// An address for CodeCommit's remote helper from which the ordinary one cannot be told: it is like this one.
     #[error(
-        "`codecommit:` needs a helper program of Git's. Use {0} with a credential of type http-basic (the Git credentials \
-         that IAM makes)."
+        "`codecommit:` addresses are for a helper program of Git's, and this one does not say where the repository is. Use \
+         {0} with a credential of type http-basic (the Git credentials that IAM makes)."
     )]
     CodeCommit(String),
 }
@@ -158,7 +159,8 @@ impl SourceUrl {
             return Err(InvalidUrl::Ipv6);
         }
         if let Some(rest) = text.strip_prefix("codecommit:") {
-            return Err(InvalidUrl::CodeCommit(codecommit(rest)));
+            let address = hosts::codecommit(rest).map_err(InvalidUrl::CodeCommit)?;
+            return Self::http(&address, Scheme::Https);
         }
         if let Some((helper, _)) = before_slash.split_once("::") {
             return Err(InvalidUrl::Scheme(format!("{}::", word(helper))));
@@ -207,6 +209,15 @@ impl SourceUrl {
         Some((self.host.clone()?, self.port.or_else(|| self.scheme.default_port())?))
     }
 
+    /// Whether it is an ssh address of AWS CodeCommit without a user: there, the user is the id of the SSH key, and no other
+    /// gets in.
+    #[must_use]
+    pub fn lacks_key_id(&self) -> bool {
+        let host = self.host.as_deref().unwrap_or_default();
+        let is_there = self.scheme == Scheme::Ssh && hosts::Service::of(host, "") == hosts::Service::CodeCommit;
+        is_there && !self.text.contains('@')
+    }
+
     /// The path on its host, or of this machine, as it is given to the other side.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -228,13 +239,19 @@ impl SourceUrl {
             Ok(plain) if !plain.contains('/') => plain,
             _ => part.to_owned(),
         };
-        let mut path = self.path.split('/').filter(|part| !part.is_empty()).map(decoded).collect::<Vec<_>>().join("/");
+        let parts: Vec<_> = self.path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
+        let port = self.port.filter(|port| Some(*port) != self.scheme.default_port());
+        if let Some(host) = &self.host
+            && let Some(key) = hosts::key(host, port, &parts.iter().map(String::as_str).collect::<Vec<_>>())
+        {
+            return key;
+        }
+        let mut path = parts.join("/");
         if path.len() > 4 && path.to_ascii_lowercase().ends_with(".git") {
             path.truncate(path.len() - 4);
         }
         // `a/.git` is the repository of the work tree `a`.
         path.truncate(path.trim_end_matches('/').len());
-        let port = self.port.filter(|port| Some(*port) != self.scheme.default_port());
         match (&self.host, port) {
             (Some(host), Some(port)) => format!("{host}:{port}/{path}"),
             (Some(host), None) => format!("{host}/{path}"),
@@ -252,6 +269,10 @@ impl SourceUrl {
         }
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(InvalidUrl::Host);
+        }
+        if hosts::Service::of(url.host_str().unwrap_or_default(), url.path()) == hosts::Service::AzureDevOps {
+            // What browsers show there is the repository's address and which branch or file is looked at.
+            url.set_query(None);
         }
         if url.query().is_some() || url.fragment().is_some() || url.path().trim_matches('/').is_empty() {
             return Err(InvalidUrl::Path);

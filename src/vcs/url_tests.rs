@@ -160,17 +160,83 @@ fn a_refusal_never_repeats_the_secret() {
 #[test]
 fn codecommits_helper_has_an_ordinary_address() {
     let host = "https://git-codecommit";
-    for (text, offer) in [
+    for (text, address) in [
         ("codecommit::eu-west-1://Repo", format!("{host}.eu-west-1.amazonaws.com/v1/repos/Repo")),
         ("codecommit::eu-west-1://ci@my.repo_1", format!("{host}.eu-west-1.amazonaws.com/v1/repos/my.repo_1")),
         ("codecommit::cn-north-1://Repo", format!("{host}.cn-north-1.amazonaws.com.cn/v1/repos/Repo")),
+        ("codecommit::us-gov-west-1://Repo", format!("{host}.us-gov-west-1.amazonaws.com/v1/repos/Repo")),
+        ("codecommit::us-iso-east-1://Repo", format!("{host}.us-iso-east-1.c2s.ic.gov/v1/repos/Repo")),
+        ("codecommit::us-isob-east-1://Repo", format!("{host}.us-isob-east-1.sc2s.sgov.gov/v1/repos/Repo")),
+    ] {
+        assert_eq!(parse(text).unwrap().as_str(), address, "{text}");
+    }
+    for (text, offer) in [
         ("codecommit://ci@Repo", format!("{host}.<region>.amazonaws.com/v1/repos/Repo")),
         ("codecommit::eu-west-1://a/b", format!("{host}.eu-west-1.amazonaws.com/v1/repos/<repository>")),
+        ("codecommit::evil.com/x?://Repo", format!("{host}.<region>.amazonaws.com/v1/repos/Repo")),
+        ("codecommit:", format!("{host}.<region>.amazonaws.com/v1/repos/<repository>")),
     ] {
         let refused = parse(text).unwrap_err();
         assert_eq!(refused, InvalidUrl::CodeCommit(offer.clone()), "{text}");
         assert!(refused.to_string().contains(&offer));
     }
+}
+
+#[test]
+fn a_repository_of_codecommit_has_one_key() {
+    for text in [
+        "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo",
+        "https://git-codecommit-fips.us-east-2.amazonaws.com/v1/repos/My.Repo",
+        "ssh://APKAEXAMPLE@git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo",
+        "codecommit::us-east-2://profile@My.Repo",
+    ] {
+        let key = parse(text).unwrap().key();
+        assert_eq!(key, "git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo", "{text}");
+    }
+    for (text, lacks) in [
+        ("ssh://git-codecommit.us-east-2.amazonaws.com/v1/repos/R", true),
+        ("ssh://APKAEXAMPLE@git-codecommit.us-east-2.amazonaws.com/v1/repos/R", false),
+        ("https://git-codecommit.us-east-2.amazonaws.com/v1/repos/R", false),
+        ("ssh://git.example.com/v1/repos/R", false),
+    ] {
+        assert_eq!(parse(text).unwrap().lacks_key_id(), lacks, "{text}");
+    }
+    let elsewhere = parse("https://git-codecommit-fips.us-east-2.example.com/v1/repos/R").unwrap().key();
+    assert_eq!(elsewhere, "git-codecommit-fips.us-east-2.example.com/v1/repos/R");
+}
+
+#[test]
+fn a_repository_of_azure_devops_has_one_key() {
+    for text in [
+        "https://dev.azure.com/Org/My%20Project/_git/Repo",
+        "https://Org@dev.azure.com/Org/My%20Project/_git/Repo?version=GBmain",
+        "https://dev.azure.com/org/My%20Project/_git/_full/repo",
+        "https://org.visualstudio.com/DefaultCollection/My%20Project/_git/Repo",
+        "https://org.visualstudio.com/My%20Project/_git/_optimized/Repo",
+        "git@ssh.dev.azure.com:v3/Org/My%20Project/Repo",
+        "ssh://git@ssh.dev.azure.com/v3/Org/My%20Project/Repo",
+        "org@vs-ssh.visualstudio.com:v3/org/My%20Project/Repo",
+    ] {
+        assert_eq!(parse(text).unwrap().key(), "dev.azure.com/org/my project/repo", "{text}");
+    }
+    for text in [
+        "https://dev.azure.com/org/_git/Lib",
+        "https://org.visualstudio.com/_git/lib",
+        "https://dev.azure.com/org/lib/_git/lib",
+    ] {
+        assert_eq!(parse(text).unwrap().key(), "dev.azure.com/org/lib/lib", "{text}");
+    }
+    for text in [
+        "https://tfs.example.com:8443/tfs/Collection/Project/_git/Repo",
+        "https://tfs.example.com:8443/TFS/collection/project/_git/_full/repo?path=/",
+    ] {
+        assert_eq!(parse(text).unwrap().key(), "tfs.example.com:8443/tfs/collection/project/_git/repo", "{text}");
+    }
+    let over_ssh = parse("ssh://tfs.example.com:22/tfs/Collection/Project/_git/Repo").unwrap().key();
+    assert_eq!(over_ssh, "tfs.example.com/tfs/collection/project/_git/repo");
+    let kept = parse("https://org@dev.azure.com/org/p/_git/r?version=GBmain&path=/x").unwrap();
+    assert_eq!(kept.as_str(), "https://dev.azure.com/org/p/_git/r");
+    assert!(parse("https://h.example/r?version=GBmain").is_err());
 }
 
 #[test]

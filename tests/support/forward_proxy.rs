@@ -1,6 +1,7 @@
 //! A real forwarding proxy for tests: `CONNECT` and absolute-form requests, Basic authentication, and a log of what it saw.
 //! It takes every name for one of this machine, as a proxy that knows another network's names does.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -38,6 +39,8 @@ struct State {
     account: Option<String>,
     refusal: Mutex<Option<Refusal>>,
     log: Mutex<Vec<Asked>>,
+    /// Where what is for a port of others goes instead.
+    diverted: Mutex<HashMap<u16, u16>>,
 }
 
 /// A running proxy; it stops when dropped.
@@ -61,7 +64,8 @@ impl ForwardProxy {
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
             format!("Basic {pair}")
         });
-        let state = Arc::new(State { account, refusal: Mutex::new(None), log: Mutex::new(Vec::new()) });
+        let state =
+            Arc::new(State { account, refusal: Mutex::default(), log: Mutex::default(), diverted: Mutex::default() });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("an address");
@@ -95,6 +99,11 @@ impl ForwardProxy {
     /// Refuses from now on, or works again.
     pub fn refuse(&self, refusal: impl Into<Option<Refusal>>) {
         *self.state.refusal.lock().expect("no panic") = refusal.into();
+    }
+
+    /// Leads what is for the port of a host to another one of this machine.
+    pub fn divert(&self, port: u16, to: u16) {
+        self.state.diverted.lock().expect("no panic").insert(port, to);
     }
 
     /// The requests since the last call.
@@ -142,14 +151,14 @@ async fn pass<S: AsyncRead + AsyncWrite + Unpin>(mut client: S, state: &State) -
     }
     let (method, target) = asked.split_once(' ').expect("a method and a target");
     if method == "CONNECT" {
-        let mut server = connect(target).await?;
+        let mut server = connect(target, state).await?;
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
         copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
     }
     let rest = target.strip_prefix("http://").expect("an absolute address");
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut server = connect(authority).await?;
+    let mut server = connect(authority, state).await?;
     let kept = headers.lines().filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("proxy-"));
     let head =
         kept.fold(format!("{method} /{path} HTTP/1.1\r\nConnection: close\r\n"), |head, line| head + line + "\r\n");
@@ -159,9 +168,11 @@ async fn pass<S: AsyncRead + AsyncWrite + Unpin>(mut client: S, state: &State) -
 }
 
 /// Every name is one of this machine.
-async fn connect(authority: &str) -> std::io::Result<TcpStream> {
+async fn connect(authority: &str, state: &State) -> std::io::Result<TcpStream> {
     let port = authority.rsplit_once(':').map_or("80", |(_, port)| port);
-    TcpStream::connect(format!("127.0.0.1:{port}")).await
+    let port = port.parse().expect("a port");
+    let port = state.diverted.lock().expect("no panic").get(&port).copied().unwrap_or(port);
+    TcpStream::connect(("127.0.0.1", port)).await
 }
 
 async fn answer<S: AsyncWrite + Unpin>(client: &mut S, status: u16, headers: &str, body: &str) -> std::io::Result<()> {

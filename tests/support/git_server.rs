@@ -53,6 +53,9 @@ pub enum Fault {
     Trickle,
     /// A pack without objects, whatever was asked for.
     EmptyPack,
+    /// What Azure DevOps does: the first version of the protocol with fewer capabilities, and a sign-in page for whoever shows
+    /// a wrong token.
+    AzureDevOps,
 }
 
 /// One request as the server saw it.
@@ -177,11 +180,17 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<State>)
     if let Some(response) = misbehave(fault.as_ref(), &request).await {
         return response;
     }
+    let is_azure = matches!(fault, Some(Fault::AzureDevOps));
     if !may_read(&state.account.lock().expect("no panic"), authorization.as_deref()) {
+        if is_azure && authorization.is_some() {
+            let page = "<html><body>Azure DevOps Services | Sign In</body></html>";
+            return HttpResponse::NonAuthoritativeInformation().content_type("text/html; charset=utf-8").body(page);
+        }
         return HttpResponse::Unauthorized().insert_header((WWW_AUTHENTICATE, "Basic realm=\"git\"")).finish();
     }
-    let response = backend(&request, &body, &state.root).await;
+    let response = backend(&request, &body, &state.root, !is_azure).await;
     match fault {
+        Some(Fault::AzureDevOps) => as_azure(response),
         Some(Fault::StalledPack) if fetches => stall(response),
         Some(Fault::CutPack) if fetches => cut(response),
         Some(Fault::EmptyPack) if fetches => empty_pack(response),
@@ -218,7 +227,7 @@ async fn misbehave(fault: Option<&Fault>, request: &HttpRequest) -> Option<HttpR
                 stream::iter([Ok(web::Bytes::from_static(b"001e# service=git-upload-pack\n0000000eversion 2\nfff0"))]);
             HttpResponse::Ok().content_type(listing).streaming(first.chain(pieces))
         }
-        Fault::StalledPack | Fault::CutPack | Fault::EmptyPack => return None,
+        Fault::StalledPack | Fault::CutPack | Fault::EmptyPack | Fault::AzureDevOps => return None,
     })
 }
 
@@ -277,8 +286,25 @@ fn empty_pack(said: Said) -> HttpResponse {
     said.builder().body(body)
 }
 
+/// A listing that offers what Azure DevOps offers; what else Git can do, it does not say.
+fn as_azure(said: Said) -> HttpResponse {
+    const CAPABILITIES: &str = "multi_ack thin-pack side-band side-band-64k no-progress multi_ack_detailed no-done shallow allow-tip-sha1-in-want filter";
+    let Some(zero) = said.body.iter().position(|byte| *byte == 0).filter(|_| said.body.starts_with(b"001e# service"))
+    else {
+        return said.into_http();
+    };
+    let start = said.body[..zero].iter().rposition(|byte| *byte == b' ').expect("a ref's name") - 44;
+    let end = zero + said.body[zero..].iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    let offered = String::from_utf8_lossy(&said.body[zero + 1..end - 1]).into_owned();
+    let head = offered.split(' ').find(|word| word.starts_with("symref=")).unwrap_or_default();
+    let line = [&said.body[start + 4..zero], format!("\0{CAPABILITIES} {head}\n").as_bytes()].concat();
+    let length = format!("{:04x}", line.len() + 4).into_bytes();
+    let body = [&said.body[..start], &length, &line, &said.body[end..]].concat();
+    said.builder().body(body)
+}
+
 /// Runs `git http-backend` as a CGI program (RFC 3875, git-http-backend(1)).
-async fn backend(request: &HttpRequest, body: &[u8], root: &Path) -> Said {
+async fn backend(request: &HttpRequest, body: &[u8], root: &Path, is_current: bool) -> Said {
     let header =
         |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let mut child = tokio::process::Command::new("git")
@@ -297,7 +323,7 @@ async fn backend(request: &HttpRequest, body: &[u8], root: &Path) -> Said {
         .env("CONTENT_TYPE", header("content-type"))
         .env("CONTENT_LENGTH", body.len().to_string())
         .env("HTTP_ACCEPT", header(ACCEPT.as_str()))
-        .env("GIT_PROTOCOL", header("git-protocol"))
+        .env("GIT_PROTOCOL", if is_current { header("git-protocol") } else { String::new() })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())

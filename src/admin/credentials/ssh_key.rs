@@ -18,6 +18,14 @@ pub enum NewSecret {
 }
 
 impl NewSecret {
+    /// Makes a key of the type that its host takes, unless another was asked for.
+    pub(super) fn fit_for(self, host: &str) -> Self {
+        match self {
+            Self::Generate(None) => Self::Generate(Some(KeyType::for_host(host))),
+            other => other,
+        }
+    }
+
     /// Makes a key of the type of the one that it replaces, unless another was asked for.
     pub(super) fn like(self, old: Option<&str>) -> Self {
         match (self, old) {

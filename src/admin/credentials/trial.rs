@@ -147,7 +147,9 @@ impl Verdict {
         self.asked += 1;
         match answer {
             Ok(_) => self.opened = true,
-            Err(UpdateError::Vcs(VcsError::AuthFailed { .. } | VcsError::SshDenied { .. })) => self.refused = true,
+            Err(UpdateError::Vcs(
+                VcsError::AuthFailed { .. } | VcsError::CredentialRefused { .. } | VcsError::SshDenied { .. },
+            )) => self.refused = true,
             Err(UpdateError::Vcs(VcsError::Forbidden { .. })) => self.forbidden = true,
             // What else went wrong says nothing about the credential.
             Err(_) => {}

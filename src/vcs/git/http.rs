@@ -117,7 +117,11 @@ impl Git {
             let Some(location) = location(&response) else { return Ok(response) };
             let target = match redirect(&url, &location) {
                 Ok(target) => target,
-                Err(error) => return Err(self.shared.failure.set(error)),
+                Err(error) => {
+                    let signed_out = is_sign_in_at(&url, &location);
+                    let known = self.shared.signed_out(&url, "it redirects to its sign-in page").filter(|_| signed_out);
+                    return Err(self.shared.failure.set(known.unwrap_or(error)));
+                }
             };
             self.follow(&url, &target)?;
             self.base = target.as_str().trim_end_matches(LISTING).to_owned();
@@ -181,6 +185,11 @@ fn redirect(from: &Url, location: &str) -> Result<Url, VcsError> {
         return Ok(target);
     }
     Err(refused(format!("it redirects to {whereto}, which is no repository")))
+}
+
+/// Whether a redirect leads to where people say who they are.
+fn is_sign_in_at(from: &Url, location: &str) -> bool {
+    from.join(location).is_ok_and(|target| is_sign_in(&target))
 }
 
 /// Whether an address looks like the place where people say who they are.

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use super::super::error::VcsError;
+use super::super::url::hosts::Service;
 use super::memory::MemoryFile;
 use super::program::not_started;
 
@@ -23,6 +24,17 @@ pub enum KeyType {
     Ed25519,
     /// RSA with 4,096 bits: AWS CodeCommit and Azure DevOps take no other.
     Rsa,
+}
+
+impl KeyType {
+    /// What is made for this host where nobody says which.
+    #[must_use]
+    pub fn for_host(host: &str) -> Self {
+        match Service::of(&host.to_ascii_lowercase(), "") {
+            Service::CodeCommit | Service::AzureDevOps => Self::Rsa,
+            Service::Other => Self::Ed25519,
+        }
+    }
 }
 
 /// A private key as somebody pasted it, as OpenSSH reads it: lines end in a line feed, also the last one, and nothing
@@ -196,6 +208,14 @@ mod tests {
             assert!(HostKey::parse(&public).unwrap().fingerprint().starts_with("SHA256:"));
             assert!(normalize(key.expose_secret()).unwrap().expose_secret() == key.expose_secret());
         }
+    }
+
+    #[test]
+    fn hosts_that_take_rsa_only_get_it() {
+        for host in ["ssh.dev.azure.com", "vs-ssh.visualstudio.com", "git-codecommit.us-east-2.amazonaws.com"] {
+            assert_eq!(KeyType::for_host(host), KeyType::Rsa, "{host}");
+        }
+        assert_eq!(KeyType::for_host("git.example.com"), KeyType::Ed25519);
     }
 
     #[test]

@@ -124,19 +124,3 @@ pub(super) fn is_local(text: &str) -> bool {
     let drive = text.as_bytes().get(1) == Some(&b':');
     drive || text == "." || text == ".." || ["./", "../", "~"].iter().any(|start| text.starts_with(start))
 }
-
-/// The ordinary address of what follows `codecommit:`, that is `:region://[profile@]repository` or
-/// `//[profile@]repository`, with placeholders for what it does not say.
-pub(super) fn codecommit(rest: &str) -> String {
-    let plain = |text: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        !text.is_empty() && text.len() <= 100 && text.bytes().all(fits)
-    };
-    let (region, repository) = rest.split_once("//").unwrap_or((rest, ""));
-    let region = region.trim_matches(':');
-    let region = if plain(region) { region } else { "<region>" };
-    let repository = repository.rsplit('@').next().unwrap_or_default();
-    let repository = if plain(repository) { repository } else { "<repository>" };
-    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-    format!("https://git-codecommit.{region}.amazonaws.com{suffix}/v1/repos/{repository}")
-}

@@ -3,13 +3,14 @@
 use std::io;
 
 use reqwest::blocking::Response;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{StatusCode, Url};
 
 use super::{Shared, endpoint, origin, policy, printable, shown};
 use crate::clock::{Clock, Timestamp};
 use crate::outbound::{Failed, explain};
 use crate::vcs::error::VcsError;
+use crate::vcs::url::hosts::Service;
 
 impl Shared {
     /// Checks status and content type.
@@ -21,8 +22,12 @@ impl Shared {
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
         let essence = found.split(';').next().unwrap_or_default().trim();
         if essence != expected {
+            let is_page = matches!(essence, "text/html" | "application/xhtml+xml");
+            if let Some(error) = self.signed_out(response.url(), "it sent its sign-in page").filter(|_| is_page) {
+                return Err(self.failure.set(error));
+            }
             let reason = match essence {
-                "text/html" | "application/xhtml+xml" => {
+                _ if is_page => {
                     format!("it sent a web page{}, as sign-in pages and captive portals do", self.way())
                 }
                 _ => format!("it sent {}{}", printable(essence), self.way()),
@@ -43,8 +48,15 @@ impl Shared {
         let retry_after = retry_after(response.headers(), Clock::system().now());
         Some(match response.status() {
             StatusCode::OK => return None,
-            StatusCode::UNAUTHORIZED => self.unauthorized(url),
+            StatusCode::UNAUTHORIZED => self.unauthorized(url, response.headers()),
             StatusCode::FORBIDDEN if is_rate_limited(response.headers()) => VcsError::RateLimited { host, retry_after },
+            StatusCode::FORBIDDEN if self.is_own(url) && service(url) == Service::CodeCommit => {
+                VcsError::CredentialRefused {
+                    host,
+                    how: "it answered with HTTP 403".to_owned(),
+                    remedy: CODECOMMIT.to_owned(),
+                }
+            }
             StatusCode::FORBIDDEN => VcsError::Forbidden { host: format!("{host}{}", self.way()) },
             StatusCode::NOT_FOUND | StatusCode::GONE => VcsError::NotFoundOrNoAccess { url: endpoint(url) },
             StatusCode::TOO_MANY_REQUESTS => VcsError::RateLimited { host, retry_after },
@@ -55,8 +67,11 @@ impl Shared {
             StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
                 self.stranger(url, "a captive portal of this network answered instead (HTTP 511)")
             }
-            StatusCode::NON_AUTHORITATIVE_INFORMATION => self
-                .stranger(url, "it answered with HTTP 203, as sign-in pages do, perhaps because the token has expired"),
+            StatusCode::NON_AUTHORITATIVE_INFORMATION => {
+                let how = "it sent its sign-in page (HTTP 203)";
+                let expired = "it answered with HTTP 203, as sign-in pages do, perhaps because the token has expired";
+                self.signed_out(url, how).unwrap_or_else(|| self.stranger(url, expired))
+            }
             status if status.is_server_error() => {
                 VcsError::Unavailable { host: format!("{host}{}", self.way()), status: status.as_u16(), retry_after }
             }
@@ -64,12 +79,44 @@ impl Shared {
         })
     }
 
+    /// Whether our credential is for whoever answered.
+    fn is_own(&self, url: &Url) -> bool {
+        self.credential.as_ref().is_some_and(|own| own.origin == origin(url))
+    }
+
+    /// What it means that Azure DevOps shows its sign-in page, which it does instead of saying that a token is wrong; none
+    /// of what others show.
+    pub(super) fn signed_out(&self, url: &Url, how: &str) -> Option<VcsError> {
+        if service(url) != Service::AzureDevOps {
+            return None;
+        }
+        let host = shown(url);
+        Some(match self.is_own(url) {
+            true => VcsError::CredentialRefused { host, how: how.to_owned(), remedy: AZURE.to_owned() },
+            false => VcsError::AuthRequired { host },
+        })
+    }
+
     /// Which of our credentials was refused, or why none was sent.
-    fn unauthorized(&self, url: &Url) -> VcsError {
+    fn unauthorized(&self, url: &Url, headers: &HeaderMap) -> VcsError {
         let host = shown(url);
         let Some(own) = &self.credential else { return VcsError::AuthRequired { host } };
         if own.origin == origin(url) {
-            return VcsError::AuthFailed { host };
+            let windows_only = takes_windows_only(headers);
+            return match service(url) {
+                _ if windows_only => VcsError::CredentialRefused {
+                    host,
+                    how: "it takes no passwords and tokens, only what Windows sends by itself (NTLM, Negotiate)"
+                        .to_owned(),
+                    remedy: WINDOWS.to_owned(),
+                },
+                Service::AzureDevOps => VcsError::CredentialRefused {
+                    host,
+                    how: "it answered with HTTP 401".to_owned(),
+                    remedy: AZURE.to_owned(),
+                },
+                Service::CodeCommit | Service::Other => VcsError::AuthFailed { host },
+            };
         }
         match own.left.borrow().clone() {
             Some(from) => VcsError::Redirected { from, to: endpoint(url) },
@@ -101,6 +148,33 @@ impl Shared {
             }
         }
     }
+}
+
+/// What helps where Azure DevOps takes no token.
+const AZURE: &str = "The personal access token is wrong, has expired, was revoked, or lacks the scope Code (Read). Make one \
+     that is for this organization, and give it with `credential rotate NAME`.";
+/// What helps where AWS CodeCommit takes no password.
+const CODECOMMIT: &str = "The user name and password have to be the HTTPS Git credentials that IAM made for a user (not its \
+     access key), and the user needs codecommit:GitPull for this repository. Give another password with `credential rotate \
+     NAME`.";
+/// What helps where a server only lets Windows in.
+const WINDOWS: &str = "Switch on Basic authentication, over HTTPS, for the server's Git, which personal access tokens need; or use \
+     the repository's ssh address.";
+
+fn service(url: &Url) -> Service {
+    Service::of(url.host_str().unwrap_or_default(), url.path())
+}
+
+/// Whether a server names ways to say who one is, and no password or token is among them.
+fn takes_windows_only(headers: &HeaderMap) -> bool {
+    let challenges: Vec<String> = headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let names = |scheme: &str| challenges.iter().any(|challenge| challenge.trim_start().starts_with(scheme));
+    (names("ntlm") || names("negotiate")) && !names("basic") && !names("bearer")
 }
 
 /// For how many seconds the server wants to be left alone: it says a number, or a date (RFC 9110, section 10.2.3).
