@@ -13,6 +13,7 @@ mod error;
 pub mod files;
 pub mod github_apps;
 pub mod grants;
+pub mod hook_calls;
 pub mod hooks;
 pub mod host_keys;
 pub mod jobs;

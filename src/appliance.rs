@@ -27,6 +27,7 @@ pub use rotations::{By, Rotation, SETTLED, due_at};
 
 use crate::catalog::{Catalog, Updater};
 use crate::clock::{Clock, Timestamp};
+use crate::platform::generic::sns::Notary;
 use crate::secrets::keyring::KeyRing;
 use crate::storage::Storage;
 use crate::store::database::{Change, Observer};
@@ -72,6 +73,8 @@ pub struct Appliance {
     pub vcs: Vcs,
     /// The platforms that organizations can follow; none until [`Self::with_hubs`].
     pub hubs: Hubs,
+    /// Tells genuine messages of Amazon SNS from others.
+    pub notary: Notary,
     /// Whose tokens are renewed, and what that left to do.
     grants: grants::Grants,
     /// Who uses credentials whose tokens may be replaced.
@@ -150,6 +153,7 @@ impl Appliance {
             database,
             catalog,
             storage,
+            notary: Notary::new(vcs.outbound().clone()),
             vcs,
             hubs: Hubs::default(),
             grants: grants::Grants::default(),

@@ -151,6 +151,7 @@ impl Managed {
         match self {
             Self::User(command) => command.input(),
             Self::Credential(command) => command.input(),
+            Self::Package(command) => command.input(),
             Self::HostKey(command) => command.input(),
             _ => None,
         }

@@ -5,6 +5,7 @@
 
 pub mod build_dist;
 
+mod confirm_topic;
 mod endings;
 mod ensure_hooks;
 mod lines;

@@ -20,6 +20,7 @@ pub mod entries;
 pub mod figures;
 pub mod github_apps;
 pub mod grants;
+pub mod hook_topics;
 pub mod hooks;
 pub mod host_keys;
 pub mod ids;

@@ -1,9 +1,12 @@
 //! `package`: source repositories.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 
 use super::args::{ListFormat, OrgArgument};
 use super::failure::Failure;
+use super::input::Source;
 use super::package_view;
 use super::session::{ACTOR, Session, Workforce};
 use super::wait::{self, Waiting};
@@ -89,8 +92,36 @@ pub enum Command {
         #[arg(long)]
         rotate: bool,
         #[command(flatten)]
+        signing: SigningArguments,
+        #[command(flatten)]
         org: OrgArgument,
     },
+}
+
+/// The options that say what calls to a webhook are signed with.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct SigningArguments {
+    /// Take only calls that are signed with, or show, the secret on standard input
+    #[arg(long)]
+    secret_stdin: bool,
+    /// The same, with the secret in a file
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Take calls without a signature again: the address is enough
+    #[arg(long)]
+    no_secret: bool,
+}
+
+impl Command {
+    /// Where the secret is that it needs.
+    pub fn input(&self) -> Option<Source> {
+        let Self::Hook { signing, .. } = self else { return None };
+        match &signing.secret_file {
+            Some(file) => Some(Source::File(file.clone())),
+            None => signing.secret_stdin.then_some(Source::Stdin),
+        }
+    }
 }
 
 /// Does one of them.
@@ -125,10 +156,15 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let org = session.organization(&org).await?;
             forget(session, &org, &name, &reference).await
         }
-        Command::Hook { name, rotate, org } => {
+        Command::Hook { name, rotate, signing, org } => {
             let org = session.organization(&org).await?;
             let found = find(session, &org, &name).await?;
             let address = hooks::address(&session.appliance, &ACTOR, org.id, &found, rotate).await?;
+            let is_given = signing.secret_stdin || signing.secret_file.is_some();
+            if is_given || signing.no_secret {
+                let secret = if is_given { Some(session.secret()?) } else { None };
+                hooks::set_signing(&session.appliance, &ACTOR, org.id, &found, secret).await?;
+            }
             if address.replaced {
                 session
                     .output

@@ -1,9 +1,10 @@
 //! Webhooks: whoever knows the address may cause its package to be read again, and nothing else.
 //!
-//! A body never chooses anything; it only says which commits to wait for. So nothing in it can make a call fail:
-//! after `202` the work is stored and happens, whatever crashes.
+//! A body never chooses anything; it only says which commits to wait for, and which package of ours is meant. So nothing in
+//! it can make a call fail: after `202` the work is stored and happens, whatever crashes.
 
 mod body;
+mod package;
 mod platform;
 pub(super) mod rate;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
@@ -21,11 +22,9 @@ use super::cache::Cache;
 use super::error::JSON;
 use super::{Error, State};
 use crate::access::token;
-use crate::appliance::PackageKey;
 use crate::clock::Timestamp;
 use crate::platform::generic::{self, Delivery};
-use crate::publish::request::{self, Reason};
-use crate::store::hooks::{self, Address};
+use crate::store::hooks::Address;
 use crate::telemetry::names;
 
 /// How long a replaced address still works.
@@ -65,36 +64,7 @@ async fn deliver(
             if is_address(text) { platform::find(state, token::digest_of(text.as_bytes()), now).await? } else { None };
         return platform::deliver(request, payload, state, address.ok_or(unknown)?).await;
     };
-    if hook.removed_at.is_some() {
-        return Ok((StatusCode::OK, "removed"));
-    }
-    if delivery.is_ping {
-        return Ok((StatusCode::OK, "ping"));
-    }
-    let mut body = body::read(payload).await;
-    let announced = body.announced().await;
-    let reason = if state.rates.admits(hook.id, now) { Reason::Hook } else { Reason::HookOverRate };
-    let (provider, event) = (delivery.provider, delivery.event.clone());
-    let stored = state
-        .appliance
-        .database
-        .write_hook(move |tx| {
-            let size = i64::try_from(body.size).unwrap_or(i64::MAX);
-            let key = PackageKey { org: hook.org, package: hook.package };
-            let job = request::update(tx, key, reason, &announced, now)?;
-            hooks::record_delivery(hook.org, tx, hook.id, (provider, event.as_deref(), size), job, now)
-        })
-        .await;
-    match stored {
-        Ok(_) => Ok((StatusCode::ACCEPTED, "queued")),
-        Err(error) => {
-            // The trouble itself has been said, and hooks may come by the hundred.
-            if state.appliance.database.trouble().is_none() {
-                tracing::error!(error = %error, hook.id = hook.id.0, "A webhook could not be stored; it is refused, so that it is sent again.");
-            }
-            Err(Error::Busy(RETRY_AFTER, "The webhook could not be stored."))
-        }
-    }
+    package::deliver(request, payload, state, hook, delivery.clone()).await
 }
 
 /// The address, if it is or was one of ours and still answers. All that are not take the same way out.
@@ -122,7 +92,12 @@ fn count(provider: &'static str, answer: Result<&'static str, &Error>) {
 }
 
 fn said(status: StatusCode, word: &str) -> HttpResponse {
-    HttpResponse::build(status)
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::UNAUTHORIZED {
+        // Amazon SNS shows the password that its subscription has only when it is asked for one.
+        response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"webhook\""));
+    }
+    response
         .insert_header((CONTENT_TYPE, JSON))
         .insert_header((CACHE_CONTROL, Cache::Never.header()))
         .body(json!({ "status": word }).to_string())

@@ -11,7 +11,8 @@ use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{ensure_hooks, lines, prune, schedule, sync_organization, update_package};
+use super::{confirm_topic, ensure_hooks, lines, prune, schedule, sync_organization, update_package};
+use crate::admin::hook_calls;
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::publish::log::Log;
@@ -241,6 +242,7 @@ async fn perform(appliance: &Appliance, job: &Job, log: &Log) -> Outcome {
         request::KIND => update_package::run(appliance, job, log).await,
         hooks::KIND => ensure_hooks::run(appliance, job, log).await,
         sync::request::KIND => sync_organization::run(appliance, job, log).await,
+        hook_calls::CONFIRM_TOPIC => confirm_topic::run(appliance, job, log).await,
         other => Outcome::GiveUp(format!("this release knows no work called {other}")),
     }
 }

@@ -62,13 +62,31 @@ impl PlatformClient {
         let hosts = addresses.iter().filter_map(Url::host_str);
         settings.guard.allow.extend(hosts.filter_map(|host| host.parse::<HostRule>().ok()));
         let port = addresses.first().and_then(Url::port_or_known_default).unwrap_or_default();
+        let origins = addresses.iter().map(Url::origin).collect();
+        Self::of(settings, port, origins, LONGEST_CALL)
+    }
+
+    /// A client for the host of an address that somebody else named: guarded as any other, and reaching no other host.
+    ///
+    /// # Errors
+    /// [`SetupFailed`] when certificates or proxy of the settings are unusable.
+    pub fn for_stranger(settings: &Settings, address: &Url, longest_call: Duration) -> Result<Self, SetupFailed> {
+        let port = address.port_or_known_default().unwrap_or_default();
+        Self::of(settings.clone(), port, vec![address.origin()], longest_call)
+    }
+
+    fn of(
+        settings: Settings,
+        port: u16,
+        origins: Vec<url::Origin>,
+        longest_call: Duration,
+    ) -> Result<Self, SetupFailed> {
         let resolver = settings.guard.resolver(proxy::host(&settings), port);
         let client = client::bare(&settings)?
-            .timeout(settings.timeout.min(LONGEST_CALL))
+            .timeout(settings.timeout.min(longest_call))
             .dns_resolver(Arc::new(resolver))
             .redirect(Policy::none())
             .build()?;
-        let origins = addresses.iter().map(Url::origin).collect();
         Ok(Self { client, settings, origins, longest: LONGEST_ANSWER })
     }
 

@@ -3,6 +3,8 @@
 //! An address is known by the digest of its random part. It outlives its package for a while,
 //! because platforms go on calling and would show an error that nobody can mend.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::database::Change;
@@ -28,6 +30,10 @@ pub struct Address {
     pub retired_at: Option<Timestamp>,
     /// When its package was removed.
     pub removed_at: Option<Timestamp>,
+    /// The sealed secret that calls are signed with; none where the address alone is enough.
+    pub signing: Option<Arc<[u8]>>,
+    /// Whether a call was signed, so that none is taken any more that only shows the secret.
+    pub was_signed: bool,
 }
 
 /// Every address of the instance.
@@ -36,7 +42,9 @@ pub struct Address {
 /// If the database cannot be read.
 pub fn addresses(connection: &Connection) -> Result<Vec<Address>> {
     connection
-        .prepare_cached("SELECT id, org_id, package_id, digest, retired_at, removed_at FROM hook")?
+        .prepare_cached(
+            "SELECT id, org_id, package_id, digest, retired_at, removed_at, signing, signed_at IS NOT NULL FROM hook",
+        )?
         .query_map([], |row| {
             Ok(Address {
                 id: row.get(0)?,
@@ -45,6 +53,8 @@ pub fn addresses(connection: &Connection) -> Result<Vec<Address>> {
                 digest: row.get(3)?,
                 retired_at: row.get(4)?,
                 removed_at: row.get(5)?,
+                signing: row.get::<_, Option<Vec<u8>>>(6)?.map(Into::into),
+                was_signed: row.get(7)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()
@@ -73,6 +83,43 @@ pub fn set_secret(org: OrgId, tx: &Tx<'_>, id: HookId, sealed: &[u8]) -> Result<
     Ok(())
 }
 
+/// Stores the sealed secret that calls have to be signed with, or that none is needed. How they were signed before counts no
+/// more.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_signing(org: OrgId, tx: &Tx<'_>, id: HookId, sealed: Option<&[u8]>) -> Result<()> {
+    tx.execute("UPDATE hook SET signing = ?3, signed_at = NULL WHERE org_id = ?1 AND id = ?2", (org, id, sealed))?;
+    tx.changed(Change::Hooks);
+    Ok(())
+}
+
+/// The sealed secret that calls have to be signed with.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn signing(org: OrgId, connection: &Connection, id: HookId) -> Result<Option<Vec<u8>>> {
+    let found: Option<Option<Vec<u8>>> = connection
+        .prepare_cached("SELECT signing FROM hook WHERE org_id = ?1 AND id = ?2")?
+        .query_row((org, id), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Notes that a call was signed, if none was before.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn note_signed(org: OrgId, tx: &Tx<'_>, id: HookId, now: Timestamp) -> Result<()> {
+    let noted = tx
+        .prepare_cached("UPDATE hook SET signed_at = ?3 WHERE org_id = ?1 AND id = ?2 AND signed_at IS NULL")?
+        .execute((org, id, now))?;
+    if noted > 0 {
+        tx.changed(Change::Hooks);
+    }
+    Ok(())
+}
+
 /// The package's address: its row and its sealed random part.
 ///
 /// # Errors
@@ -86,6 +133,18 @@ pub fn current(org: OrgId, connection: &Connection, package: PackageId) -> Resul
         )?
         .query_row((org, package), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?)
+}
+
+/// The package's addresses that answer: its own, and replaced ones until they are forgotten.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn answering(org: OrgId, connection: &Connection, package: PackageId) -> Result<Vec<HookId>> {
+    connection
+        .prepare_cached("SELECT id FROM hook WHERE org_id = ?1 AND package_id = ?2 AND removed_at IS NULL")?
+        .query_map((org, package), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
 }
 
 /// Retires the package's address: it works for a day more.
@@ -117,6 +176,10 @@ pub struct Delivery {
     pub retired: bool,
     /// What it caused.
     pub job: Option<JobId>,
+    /// What it was answered: `queued`, `ping`, ….
+    pub outcome: String,
+    /// What was understood of it: JSON.
+    pub told: Option<String>,
 }
 
 /// The package's newest deliveries, newest first.
@@ -126,7 +189,7 @@ pub struct Delivery {
 pub fn deliveries(org: OrgId, connection: &Connection, package: PackageId, limit: i64) -> Result<Vec<Delivery>> {
     connection
         .prepare_cached(
-            "SELECT d.received_at, d.provider, d.event, d.size, h.retired_at IS NOT NULL, d.job_id
+            "SELECT d.received_at, d.provider, d.event, d.size, h.retired_at IS NOT NULL, d.job_id, d.outcome, d.told
              FROM hook h JOIN delivery d ON d.hook_id = h.id
              WHERE h.org_id = ?1 AND h.package_id = ?2 ORDER BY d.received_at DESC, d.id DESC LIMIT ?3",
         )?
@@ -138,41 +201,72 @@ pub fn deliveries(org: OrgId, connection: &Connection, package: PackageId, limit
                 size: row.get(3)?,
                 retired: row.get(4)?,
                 job: row.get(5)?,
+                outcome: row.get(6)?,
+                told: row.get(7)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
 }
 
-/// Records a delivery and the work that it caused; the hook's oldest go.
+/// What is recorded of a delivery.
+#[derive(Clone, Debug)]
+pub struct New<'a> {
+    /// Who sent it.
+    pub provider: &'a str,
+    /// What it says that happened.
+    pub event: Option<&'a str>,
+    /// Bytes of its body.
+    pub size: i64,
+    /// What names it, also when it is sent again.
+    pub guid: Option<&'a str>,
+    /// What it is answered.
+    pub outcome: &'a str,
+    /// What was understood of it: JSON.
+    pub told: Option<&'a str>,
+    /// What it caused.
+    pub job: Option<JobId>,
+}
+
+/// Records a delivery; the hook's oldest go.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn record_delivery(
-    org: OrgId,
-    tx: &Tx<'_>,
-    hook: HookId,
-    delivery: (&str, Option<&str>, i64),
-    job: JobId,
-    now: Timestamp,
-) -> Result<()> {
-    let (provider, event, size) = delivery;
+pub fn record_delivery(org: OrgId, tx: &Tx<'_>, hook: HookId, new: &New<'_>, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO delivery (org_id, hook_id, received_at, provider, event, size, job_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO delivery (org_id, hook_id, received_at, provider, event, size, job_id, guid, outcome, told)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
-    .execute((org, hook, now, provider, event, size, job))?;
-    tx.prepare_cached(
-        "UPDATE package SET hook_called_at = ?3
-         WHERE org_id = ?1 AND id = (SELECT package_id FROM hook WHERE org_id = ?1 AND id = ?2)",
-    )?
-    .execute((org, hook, now))?;
+    .execute((org, hook, now, new.provider, new.event, new.size, new.job, new.guid, new.outcome, new.told))?;
     tx.prepare_cached(
         "DELETE FROM delivery WHERE hook_id = ?1 AND id <=
              (SELECT id FROM delivery WHERE hook_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
     )?
     .execute((hook, DELIVERIES))?;
     Ok(())
+}
+
+/// Notes that somebody who may called the package's hook.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn note_call(org: OrgId, tx: &Tx<'_>, package: PackageId, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE package SET hook_called_at = ?3 WHERE org_id = ?1 AND id = ?2")?
+        .execute((org, package, now))?;
+    Ok(())
+}
+
+/// Whether a delivery of this name caused work since an instant.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn is_known(org: OrgId, connection: &Connection, hook: HookId, guid: &str, since: Timestamp) -> Result<bool> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM delivery
+                 WHERE org_id = ?1 AND hook_id = ?2 AND guid = ?3 AND outcome = 'queued' AND received_at >= ?4)",
+        )?
+        .query_row((org, hook, guid, since), |row| row.get(0))?)
 }
 
 /// Forgets addresses that were removed or retired before these instants.

@@ -62,6 +62,10 @@ id!(
     HookId
 );
 id!(
+    /// A topic of Amazon SNS that is subscribed to a webhook.
+    TopicId
+);
+id!(
     /// A piece of queued work.
     JobId
 );

@@ -189,6 +189,17 @@ pub fn by_url_key(org: OrgId, connection: &Connection, key: &str) -> Result<Opti
         .optional()?)
 }
 
+/// The canonical address of a package's source.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn url_key(org: OrgId, connection: &Connection, id: PackageId) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached("SELECT url_key FROM package WHERE org_id = ?1 AND id = ?2")?
+        .query_row((org, id), |row| row.get(0))
+        .optional()?)
+}
+
 /// The packages that use a credential.
 ///
 /// # Errors

@@ -158,3 +158,22 @@ fn every_change_is_in_the_audit_log_without_secrets() {
         assert!(!detail.contains("s3cret") && !detail.contains(&token), "{detail}");
     }
 }
+
+#[test]
+fn a_webhook_can_ask_for_a_secret() {
+    let world = World::with_organization();
+    let (url, _) = world.repository("foo", &json!({ "name": "acme/foo" }));
+    let server = world.serve();
+    world.run("vendor add acme").done();
+    world.run(&format!("package add {url} --wait")).done();
+    let hook = world.run_with_input("package hook acme/foo --secret-stdin", "hunter2-of-the-hook\n").line();
+    let path = hook.split_once("/hooks/").map(|(_, secret)| format!("/hooks/{secret}")).unwrap();
+    assert_eq!(server.post(&path).0, 401);
+    let short = world.run_with_input("package hook acme/foo --secret-stdin", "short");
+    short.refused(1, "12 to 255 characters");
+    world.run("package hook acme/foo --secret-stdin --no-secret").refused(2, "cannot be used with");
+    assert_eq!(world.run("package hook acme/foo --no-secret").line(), hook);
+    assert_eq!(server.post(&path).0, 202);
+    let log = server.stop();
+    assert!(!log.contains("hunter2") && !contains(&bytes_below(&world.data()), "hunter2"), "{log}");
+}

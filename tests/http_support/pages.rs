@@ -51,6 +51,7 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/accept", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/forget", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/webhook/secret", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", Opens::Admins),
     ("/orgs/{org}/syncs", Opens::Admins),

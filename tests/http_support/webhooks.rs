@@ -5,6 +5,8 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
+use futures_util::StreamExt;
 use packagist_selfhosted::access::token::TokenKind;
 use packagist_selfhosted::admin::{self, Actor};
 use packagist_selfhosted::clock::Timestamp;
@@ -12,7 +14,7 @@ use packagist_selfhosted::store::{hooks, organizations, packages};
 use serde_json::json;
 
 use crate::client::Response;
-use crate::world::{START, World, token, world};
+use crate::world::{START, World, basic, token, world};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -63,7 +65,7 @@ async fn no_content_makes_a_call_fail() {
         (vec![], &b""[..]),
         (vec![("Content-Type", "application/json")], b"{"),
         (vec![("Content-Type", "text/plain")], b"\xff\xfe\x00"),
-        (vec![("X-GitHub-Event", "star")], b"[]"),
+        (vec![("X-GitHub-Event", "push")], b"[]"),
         (vec![("Content-Type", "multipart/form-data")], b"payload=%7B"),
     ] {
         assert_eq!(post(&world, &hook, &headers, body).await.status, 202, "{headers:?}");
@@ -110,6 +112,191 @@ async fn a_ping_queues_nothing() {
         assert_eq!((answer.status, answer.json()), (200, json!({ "status": "ping" })));
     }
     assert!(stored(&world).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_changes_no_branch_or_tag_queues_nothing() {
+    let world = world().await;
+    let (hook, _) = world.hook().await;
+    let azure = br#"{"publisherId":"tfs","eventType":"build.complete","resource":{}}"#;
+    for (headers, body) in [
+        (vec![("X-GitHub-Event", "star")], &b"{}"[..]),
+        (vec![("X-Gitea-Event", "issues"), ("X-GitHub-Event", "push")], b"{}"),
+        (vec![("X-Gitlab-Event", "Note Hook")], b"{}"),
+        (vec![("X-Gitlab-Event", "System Hook")], b"{\"event_name\":\"user_create\"}"),
+        (vec![], azure),
+    ] {
+        let answer = post(&world, &hook, &headers, body).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({ "status": "ignored" })), "{headers:?}");
+    }
+    let (jobs, deliveries) = stored(&world).await;
+    assert_eq!((jobs.len(), deliveries.len()), (0, 5), "people see that it came");
+}
+
+#[tokio::test]
+async fn a_body_that_names_another_package_of_ours_updates_that_one() {
+    let world = world().await;
+    let (hook, _) = world.hook().await;
+    let (lib, other) = (world.lib, world.secret);
+    for (address, package) in [
+        ("https://git.example.com/acme/secret-lib.git", other),
+        ("git@GIT.example.com:acme/Lib.git", lib),
+        ("https://git.example.com/acme/renamed.git", lib),
+        ("file:///etc/passwd", lib),
+    ] {
+        let body = json!({ "repository": { "clone_url": address } }).to_string();
+        assert_eq!(post(&world, &hook, &[("X-Gitea-Event", "push")], body.as_bytes()).await.status, 202);
+        let updated: Vec<i64> = world
+            .read(|db| {
+                let mut jobs = db.prepare("SELECT package_id FROM job WHERE state = 'ready'")?;
+                let rows = jobs.query_map([], |row| row.get(0))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await;
+        assert_eq!(updated, [package.0], "{address}");
+        world.write(|tx| Ok(tx.execute("UPDATE job SET state = 'done'", [])?)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hook_with_a_secret_takes_only_what_shows_it() {
+    let world = world().await;
+    let (hook, _) = world.hook().await;
+    let package = package(&world).await;
+    let set = |secret: Option<&'static str>| {
+        admin::hooks::set_signing(&world.appliance, &Actor::System, world.acme, &package, secret.map(Into::into))
+    };
+    assert!(set(Some("short")).await.is_err());
+    set(Some("a secret of ours")).await.expect("it is long enough");
+    for headers in [vec![], vec![("X-GitHub-Event", "ping")], vec![("X-Gitlab-Token", "another")]] {
+        let answer = post(&world, &hook, &headers, b"{}").await;
+        assert_eq!((answer.status, answer.json()), (401, json!({ "status": "signature" })), "{headers:?}");
+        assert_eq!(answer.header("www-authenticate").as_deref(), Some("Basic realm=\"webhook\""));
+    }
+    assert_eq!(stored(&world).await.1.len(), 1, "who floods us is noted once");
+    let basic = basic("azure", "a secret of ours");
+    for headers in [[("X-Gitlab-Token", "a secret of ours")], [("Authorization", basic.as_str())]] {
+        assert_eq!(post(&world, &hook, &headers, b"{}").await.status, 202, "{headers:?}");
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"a secret of ours");
+    let mac = packagist_selfhosted::secrets::random::to_hex(hmac::sign(&key, b"{}").as_ref());
+    let signed = [("X-Gitea-Event", "push"), ("X-Gitea-Signature", mac.as_str())];
+    assert_eq!(post(&world, &hook, &signed, b"{}").await.status, 202);
+    assert_eq!(post(&world, &hook, &signed, b"{ }").await.status, 401);
+    let shown = [("X-Gitlab-Token", "a secret of ours")];
+    assert_eq!(post(&world, &hook, &shown, b"{}").await.status, 401, "what once signed has to go on signing");
+    let rotated = admin::hooks::address(&world.appliance, &Actor::System, world.acme, &package, true).await;
+    let rotated = rotated.expect("a new address").url;
+    let new = rotated.rsplit('/').next().expect("a path");
+    assert_eq!(post(&world, new, &[], b"{}").await.status, 401, "the new address needs the secret too");
+    assert_eq!(post(&world, new, &signed, b"{}").await.status, 202);
+    set(None).await.expect("it can be taken away");
+    for hook in [hook.as_str(), new] {
+        assert_eq!(post(&world, hook, &[], b"{}").await.status, 202);
+    }
+}
+
+async fn package(world: &World) -> packages::Package {
+    let (org, lib) = (world.acme, world.lib);
+    world.read(move |db| packages::by_id(org, db, lib)).await.expect("the package is there")
+}
+
+/// Junk that resembles what platforms send: pieces of it, shuffled and broken.
+fn junk(number: usize) -> (Vec<(&'static str, &'static str)>, Vec<u8>) {
+    const HEADERS: [&[(&str, &str)]; 9] = [
+        &[],
+        &[("X-GitHub-Event", "push"), ("Content-Type", "application/json")],
+        &[("X-Gitlab-Event", "System Hook")],
+        &[("X-Event-Key", "repo:refs_changed")],
+        &[("X-Gitea-Event", "push"), ("X-Gitea-Signature", "00")],
+        &[("x-amz-sns-message-type", "Notification"), ("Content-Type", "text/plain")],
+        &[("x-amz-sns-message-type", "SubscriptionConfirmation")],
+        &[("X-Vss-ActivityId", "1"), ("Content-Type", "application/x-www-form-urlencoded")],
+        &[("X-GitHub-Event", "star"), ("Content-Type", "multipart/form-data; boundary=x")],
+    ];
+    const PIECES: [&str; 24] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "null",
+        "-1e999",
+        "\"ref\":\"refs/heads/main\",",
+        "\"push\":{\"changes\":[",
+        "payload=",
+        "%7B%22",
+        "\"Type\":\"Notification\",\"TopicArn\":\"arn:aws:sns:us-east-2:111122223333:x\",",
+        "\"Message\":\"{}\",",
+        "\"SigningCertURL\":\"http://127.0.0.1/\",",
+        "\"publisherId\":\"tfs\",",
+        "\u{0}",
+        "\u{202e}",
+        "\\ud800",
+        "\"repository\":",
+        "\"Records\":[{\"codecommit\":{\"references\":[",
+        "<html>",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
+    let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let headers = HEADERS[next(HEADERS.len())].to_vec();
+    let mut body: Vec<u8> = (0..next(60)).flat_map(|_| PIECES[next(PIECES.len())].bytes()).collect();
+    if next(4) == 0 && !body.is_empty() {
+        let at = next(body.len());
+        body[at] = 0xff;
+    }
+    if next(200) == 0 {
+        body = body.repeat(1 + next(200));
+    }
+    (headers, body)
+}
+
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("this is Linux");
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
+}
+
+#[tokio::test]
+async fn ten_thousand_junk_bodies_do_no_harm() {
+    const BODIES: usize = 10_000;
+    const AT_ONCE: usize = 32;
+    let world = world().await;
+    let (hook, id) = world.hook().await;
+    let before = resident();
+    let answers = futures_util::stream::iter(0..BODIES)
+        .map(|number| {
+            let (headers, body) = junk(number);
+            let (world, hook) = (&world, hook.as_str());
+            async move { (number, post(world, hook, &headers, &body).await) }
+        })
+        .buffer_unordered(AT_ONCE);
+    let mut answers = std::pin::pin!(answers);
+    let mut counts = std::collections::BTreeMap::<u16, usize>::new();
+    while let Some((number, answer)) = answers.next().await {
+        assert!(matches!(answer.status, 200 | 202), "{number}: {} {}", answer.status, answer.text());
+        *counts.entry(answer.status).or_default() += 1;
+    }
+    assert!(counts.values().sum::<usize>() == BODIES && counts[&202] > BODIES / 2, "{counts:?}");
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 200 << 20, "it holds {} MiB more", grown >> 20);
+    let (jobs, deliveries) = stored(&world).await;
+    assert_eq!(
+        (jobs.len(), deliveries.len()),
+        (1, 50),
+        "all of it is one piece of work, and the last fifty are remembered"
+    );
+    let (org, lib) = (world.acme, world.lib);
+    let shown = world.read(move |db| hooks::deliveries(org, db, lib, 50)).await;
+    assert!(shown.iter().all(|delivery| delivery.told.as_ref().is_none_or(|told| told.len() < 20_000)));
+    assert_eq!(world.read(move |db| hooks::signing(org, db, id)).await, None);
 }
 
 #[tokio::test]

@@ -10,6 +10,11 @@ use packagist_selfhosted::vcs::{self, UrlPolicy, Vcs};
 
 /// Opens a data directory, or makes it.
 pub async fn open(data_dir: &Path, clock: Clock) -> Result<Appliance, OpenError> {
+    open_with(data_dir, clock, outbound::Settings::default()).await
+}
+
+/// The same, reaching others in this way.
+pub async fn open_with(data_dir: &Path, clock: Clock, outbound: outbound::Settings) -> Result<Appliance, OpenError> {
     let settings = Settings {
         data_dir: data_dir.to_owned(),
         public_url: "https://packages.example.com".to_owned(),
@@ -21,7 +26,7 @@ pub async fn open(data_dir: &Path, clock: Clock) -> Result<Appliance, OpenError>
     };
     let vcs = Vcs::new(vcs::Settings {
         executable: PathBuf::from("/nonexistent"),
-        outbound: outbound::Settings::default(),
+        outbound,
         policy: UrlPolicy::default(),
         deadline: Duration::from_secs(10),
         archive_deadline: Duration::from_secs(10),

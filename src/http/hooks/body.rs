@@ -8,8 +8,6 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::platform::generic;
-
 /// Bodies above this are read and dropped: GitHub's limit.
 const LARGEST: usize = 25 << 20;
 /// What is not read any more: the call is answered and its connection closed.
@@ -38,15 +36,6 @@ impl Body {
     /// The bytes, once.
     pub(super) fn take(&mut self) -> Option<BytesMut> {
         self.content.take()
-    }
-
-    /// The commits that it announces; a long one is looked through off the threads that answer.
-    pub(super) async fn announced(&mut self) -> Vec<String> {
-        match self.content.take() {
-            None => Vec::new(),
-            Some(content) if content.len() <= SHORT => generic::announced_commits(&content),
-            Some(content) => web::block(move || generic::announced_commits(&content)).await.unwrap_or_default(),
-        }
     }
 }
 

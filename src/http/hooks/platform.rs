@@ -162,14 +162,14 @@ async fn note_unsigned(state: &State, address: &Address, refused: Refused) {
     }
 }
 
-fn unstored(state: &State, error: &crate::store::Error) -> Error {
+pub(super) fn unstored(state: &State, error: &crate::store::Error) -> Error {
     if state.appliance.database.trouble().is_none() {
         tracing::error!(%error, "A webhook could not be stored; it is refused, so that it is sent again.");
     }
     Error::Busy(RETRY_AFTER, "The webhook could not be stored.")
 }
 
-fn headers(request: &HttpRequest) -> Headers {
+pub(super) fn headers(request: &HttpRequest) -> Headers {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     Headers::of(request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes()))))
 }

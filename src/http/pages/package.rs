@@ -37,7 +37,7 @@ pub use activity::{events, log};
 pub use settings::{accept, forget, remove, save, settings};
 pub use show::{dependents, show};
 pub use versions::versions;
-pub use webhook::{rotate, webhook};
+pub use webhook::{rotate, secret as webhook_secret, webhook};
 
 pub(in crate::http) use readme::Readmes;
 

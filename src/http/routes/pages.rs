@@ -116,6 +116,9 @@ pub static PAGES: &[Page] = &[
         || web::to(pages::package::webhook),
         || web::to(pages::package::rotate),
     ),
+    action("/orgs/{org}/packages/{vendor}/{name}/webhook/secret", Opens::Admins, || {
+        web::to(pages::package::webhook_secret)
+    }),
     form(
         "/orgs/{org}/packages/{vendor}/{name}/settings",
         Opens::Admins,

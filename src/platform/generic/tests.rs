@@ -1,4 +1,4 @@
-use super::{announced_commits, recognise};
+use super::{Content, Fate, announced_commits, recognise, tells_of_refs};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -96,4 +96,129 @@ fn there_are_at_most_twenty() {
     assert_eq!(commits(&serde_json::json!({ "changes": changes }).to_string()).len(), 20);
     let twice = serde_json::json!({ "changes": [{ "toHash": A }, { "toHash": A }] });
     assert_eq!(commits(&twice.to_string()), [A]);
+}
+
+/// What became of branches and tags, as `+`, `*` or `-` before the name.
+fn changes(body: &str, event: Option<&str>) -> Vec<String> {
+    let sign = |fate| match fate {
+        Fate::Made => '+',
+        Fate::Moved => '*',
+        Fate::Removed => '-',
+    };
+    let changes = Content::read(body.as_bytes(), event).told.changes;
+    changes.into_iter().map(|change| format!("{}{}", sign(change.fate), change.name)).collect()
+}
+
+#[test]
+fn what_became_of_branches_and_tags_is_understood() {
+    let push =
+        |name: &str, before: &str, after: &str| format!(r#"{{"ref":"{name}","before":"{before}","after":"{after}"}}"#);
+    assert_eq!(changes(&push("refs/heads/main", A, B), None), ["*refs/heads/main"]);
+    assert_eq!(changes(&push("refs/tags/v1", ZERO, B), None), ["+refs/tags/v1"]);
+    assert_eq!(changes(&push("refs/heads/x", A, ZERO), None), ["-refs/heads/x"]);
+    assert_eq!(changes(&push("refs/pull/1/head", A, B), None), [""; 0]);
+    let short = r#"{"ref":"v1","ref_type":"tag","sha":"x"}"#;
+    assert_eq!(changes(short, Some("create")), ["+refs/tags/v1"]);
+    assert_eq!(changes(&short.replace("tag", "branch"), Some("delete")), ["-refs/heads/v1"]);
+    let cloud = format!(
+        r#"{{"push":{{"changes":[
+            {{"old":{{"type":"branch","name":"a"}},"new":{{"type":"branch","name":"a","target":{{"hash":"{A}"}}}}}},
+            {{"old":null,"new":{{"type":"tag","name":"v1","target":{{"hash":"{B}"}}}}}},
+            {{"old":{{"type":"branch","name":"b"}},"new":null}}]}}}}"#
+    );
+    assert_eq!(changes(&cloud, None), ["*refs/heads/a", "+refs/tags/v1", "-refs/heads/b"]);
+    let center = format!(
+        r#"{{"changes":[{{"ref":{{"id":"refs/heads/a","type":"BRANCH"}},"fromHash":"{A}","toHash":"{B}","type":"UPDATE"}},
+            {{"ref":{{"id":"refs/tags/v1","type":"TAG"}},"fromHash":"{ZERO}","toHash":"{B}","type":"ADD"}}]}}"#
+    );
+    assert_eq!(changes(&center, None), ["*refs/heads/a", "+refs/tags/v1"]);
+    let system = format!(
+        r#"{{"event_name":"repository_update","changes":[{{"before":"{A}","after":"{ZERO}","ref":"refs/heads/a"}}]}}"#
+    );
+    assert_eq!(changes(&system, None), ["-refs/heads/a"]);
+    let codecommit = format!(
+        r#"{{"Records":[{{"codecommit":{{"references":[{{"commit":"{A}","ref":"refs/heads/a"}},
+            {{"commit":"{A}","ref":"refs/tags/v1","created":true}},{{"commit":"{B}","ref":"refs/heads/b","deleted":true}}]}},
+            "eventSourceARN":"arn:aws:codecommit:us-east-2:111122223333:My.Repo"}}]}}"#
+    );
+    assert_eq!(changes(&codecommit, None), ["*refs/heads/a", "+refs/tags/v1", "-refs/heads/b"]);
+    let content = Content::read(codecommit.as_bytes(), None);
+    assert_eq!(content.commits, [A], "what was deleted is not waited for");
+    assert_eq!((content.provider, content.told.repository.as_deref()), (Some("codecommit"), Some("My.Repo")));
+    assert_eq!(content.addresses, ["codecommit::us-east-2://My.Repo"]);
+    let bridge = format!(
+        r#"{{"region":"eu-west-1","detail":{{"event":"referenceCreated","repositoryName":"r","referenceFullName":"refs/tags/v1","commitId":"{A}"}}}}"#
+    );
+    assert_eq!(changes(&bridge, None), ["+refs/tags/v1"]);
+    let beanstalk = format!(r#"{{"trigger":"push","payload":{}}}"#, push("refs/heads/main", A, B));
+    assert_eq!(changes(&beanstalk, None), ["*refs/heads/main"]);
+    let many: Vec<_> = (0..50).map(|n| serde_json::json!({ "ref": { "id": format!("refs/heads/{n}") } })).collect();
+    let told = Content::read(serde_json::json!({ "changes": many }).to_string().as_bytes(), None).told;
+    assert_eq!((told.changes.len(), told.more), (20, 30));
+}
+
+#[test]
+fn azure_devops_says_everything_in_the_body() {
+    let body = |resource: &str| {
+        format!(
+            r#"{{"subscriptionId":"00000000-0000-0000-0000-000000000000","notificationId":1,
+                "id":"03c164c2-8912-4d5e-8009-3707d5f83734","eventType":"git.push","publisherId":"tfs",
+                "resource":{resource},"resourceVersion":"1.0"}}"#
+        )
+    };
+    let whole = body(&format!(
+        r#"{{"commits":[],"refUpdates":[{{"name":"refs/heads/master","oldObjectId":"{A}","newObjectId":"{B}"}}],
+            "repository":{{"id":"278d5cd2","name":"Fabrikam","remoteUrl":"https://dev.azure.com/fabrikam/DefaultCollection/_git/Fabrikam"}}}}"#
+    ));
+    let content = Content::read(whole.as_bytes(), None);
+    assert_eq!((content.provider, content.event.as_deref(), content.is_test), (Some("azure"), Some("git.push"), true));
+    assert_eq!(content.id.as_deref(), Some("03c164c2-8912-4d5e-8009-3707d5f83734"));
+    assert_eq!(content.addresses, ["https://dev.azure.com/fabrikam/DefaultCollection/_git/Fabrikam"]);
+    assert_eq!((content.told.changes.len(), content.commits.as_slice()), (1, [B.to_owned()].as_slice()));
+    for trimmed in ["null", "{}", r#"{"url":"x","pushId":14}"#] {
+        let content = Content::read(body(trimmed).as_bytes(), None);
+        assert_eq!((content.provider, content.commits.len()), (Some("azure"), 0), "{trimmed}");
+        assert!(tells_of_refs("azure", content.event.as_deref(), &content));
+    }
+    let other = whole.replace("git.push", "workitem.created");
+    let content = Content::read(other.as_bytes(), None);
+    assert!(!tells_of_refs("azure", content.event.as_deref(), &content));
+}
+
+#[test]
+fn events_that_change_no_refs_are_known() {
+    let nothing = Content::default();
+    let tells = |provider, event: Option<&str>| tells_of_refs(provider, event, &nothing);
+    for (provider, telling, other) in [
+        ("github", "push", "star"),
+        ("gitea", "create", "issues"),
+        ("forgejo", "delete", "pull_request"),
+        ("gogs", "release", "fork"),
+        ("gitlab", "Tag Push Hook", "Note Hook"),
+        ("bitbucket", "repo:refs_changed", "pr:opened"),
+    ] {
+        assert!(tells(provider, Some(telling)) && !tells(provider, Some(other)), "{provider}");
+        assert!(tells(provider, None), "{provider}");
+    }
+    assert!(tells("generic", Some("whatever")) && tells("codecommit", Some("ReferenceChanges")));
+    let system = |name: &str| Content { event: Some(name.to_owned()), ..Content::default() };
+    assert!(tells_of_refs("gitlab", Some("System Hook"), &system("repository_update")));
+    assert!(!tells_of_refs("gitlab", Some("System Hook"), &system("user_create")));
+}
+
+#[test]
+fn repositories_are_named_in_many_ways() {
+    let addresses = |body: serde_json::Value| Content::read(body.to_string().as_bytes(), None).addresses;
+    let github = serde_json::json!({ "repository": { "full_name": "a/b", "clone_url": "https://h/a/b.git", "ssh_url": "git@h:a/b.git" } });
+    assert_eq!(addresses(github), ["https://h/a/b.git", "git@h:a/b.git"]);
+    let gitlab = serde_json::json!({ "project": { "git_http_url": "https://h/a/b.git", "web_url": "https://h/a/b" } });
+    assert_eq!(addresses(gitlab), ["https://h/a/b.git", "https://h/a/b"]);
+    let cloud = serde_json::json!({ "repository": { "links": { "html": { "href": "https://bitbucket.org/a/b" } } } });
+    assert_eq!(addresses(cloud), ["https://bitbucket.org/a/b"]);
+    let center =
+        serde_json::json!({ "repository": { "links": { "clone": [{ "href": "ssh://git@h:7999/a/b.git" }, {}] } } });
+    assert_eq!(addresses(center), ["ssh://git@h:7999/a/b.git"]);
+    let long =
+        serde_json::json!({ "repository": { "clone_url": format!("https://h/{}", "x".repeat(1000)), "name": 5 } });
+    assert_eq!(addresses(long), [""; 0]);
 }

@@ -1,10 +1,16 @@
-//! The address that platforms call, for admins: whoever knows it can have the package updated. And what came of the calls.
+//! The address that platforms call, for admins: whoever knows it can have the package updated. How it is entered there, by
+//! which secret calls are signed, and what came of the calls.
+
+mod deliveries;
+mod secret;
+mod setup;
+mod topics;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::super::components::{Flash, Tone, ago, badge, bytes, snippet_line, status};
+use super::super::components::{Flash, Tone, ago, snippet_line, status};
 use super::super::layout::{self, Confirmation, Here, csrf};
 use super::super::respond::see_other;
 use super::{At, Path, Seen, nothing_here};
@@ -15,8 +21,11 @@ use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Manages;
 use crate::store;
+use crate::store::hook_topics;
 use crate::store::hooks::{self, Delivery};
-use crate::store::runs::{self, Run};
+use crate::store::runs;
+
+pub use secret::secret;
 
 /// How many deliveries are shown.
 const SHOWN: i64 = 20;
@@ -26,25 +35,41 @@ const RUNS: i64 = 30;
 /// Answers `…/webhook`.
 pub async fn webhook(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find((*manager).clone(), &state, &path.1, &path.2).await?;
-    let (org, id, now) = (manager.org(), seen.package.id, state.appliance.now());
+    page(&seen, &state, None).await
+}
+
+/// The page; `made`: a secret that was just made, for the only time that it is shown.
+async fn page(seen: &Seen, state: &State, made: Option<&str>) -> Result<HttpResponse, PageError> {
+    let (org, id, now) = (seen.reader.org(), seen.package.id, state.appliance.now());
     let address = use_hooks::existing(&state.appliance, org, &seen.package).await?;
-    let (deliveries, runs) = state
+    let is_signed = use_hooks::is_signed(&state.appliance, org, &seen.package).await?;
+    let (deliveries, runs, topics) = state
         .appliance
         .database
         .read(move |db| {
-            Ok::<_, store::Error>((hooks::deliveries(org, db, id, SHOWN)?, runs::of_package(org, db, id, RUNS)?))
+            let deliveries = hooks::deliveries(org, db, id, SHOWN)?;
+            Ok::<_, store::Error>((
+                deliveries,
+                runs::of_package(org, db, id, RUNS)?,
+                hook_topics::of_package(org, db, id)?,
+            ))
         })
         .await?;
     let content = html! {
         div class="sections" {
-            (address_section(&seen, address.as_deref(), deliveries.first(), now))
+            (address_section(seen, address.as_deref(), deliveries.first(), now))
+            (topics::section(&topics, now))
             section aria-labelledby="h-y" {
                 h2 id="h-y" { "Last deliveries" }
                 @if deliveries.is_empty() {
                     (nothing_here("Nobody has called yet. Without a webhook, changes are found by looking from time to time."))
                 } @else {
-                    (table(&deliveries, &runs, now))
+                    (deliveries::table(&deliveries, &runs, now))
                 }
+            }
+            @if let Some(address) = &address {
+                (secret::section(seen, is_signed, made))
+                (setup::section(address, &seen.package.url, is_signed))
             }
         }
     };
@@ -87,63 +112,6 @@ fn address_section(seen: &Seen, address: Option<&str>, last: Option<&Delivery>, 
                 }
             }
         }
-    }
-}
-
-fn table(deliveries: &[Delivery], runs: &[Run], now: Timestamp) -> Markup {
-    html! {
-        table class="table" {
-            caption class="sr" { "Deliveries, newest first" }
-            thead {
-                tr {
-                    th scope="col" class="nowrap" { "Received" }
-                    th scope="col" { "From" }
-                    th scope="col" { "Event" }
-                    th scope="col" class="num" { "Size" }
-                    th scope="col" { "What came of it" }
-                }
-            }
-            tbody {
-                @for delivery in deliveries {
-                    tr {
-                        th scope="row" class="nowrap" { (ago(delivery.received_at, now)) }
-                        td data-label="From" class="nowrap" {
-                            (provider(&delivery.provider))
-                            @if delivery.retired { " " (badge(Tone::Warn, "former address")) }
-                        }
-                        td data-label="Event" { span class="mono" { (delivery.event.as_deref().unwrap_or("push")) } }
-                        td data-label="Size" class="num" { (bytes(delivery.size.unsigned_abs())) }
-                        td data-label="What came of it" class="wide" { (consequence(delivery, runs)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn provider(word: &str) -> &str {
-    match word {
-        "github" => "GitHub",
-        "gitlab" => "GitLab",
-        "bitbucket" | "bitbucket-cloud" => "Bitbucket",
-        "bitbucket-datacenter" | "bitbucket-server" => "Bitbucket Data Center",
-        "gitea" => "Gitea",
-        "azure" | "azure-devops" => "Azure DevOps",
-        "generic" => "a program",
-        other => other,
-    }
-}
-
-/// What the update did that a delivery caused; later tries of the same work count.
-fn consequence(delivery: &Delivery, runs: &[Run]) -> Markup {
-    let Some(run) = delivery.job.and_then(|job| runs.iter().find(|run| run.job == job)) else {
-        return html! { span class="muted" { "Waits, or is too long ago" } };
-    };
-    let took = super::super::components::duration(run.ended_at.since(delivery.received_at));
-    match run.outcome.as_str() {
-        "changed" => html! { (status(Tone::Ok, "Served")) " after " (took) ". " (super::activity::what_came(run)) },
-        "unchanged" => html! { (status(Tone::Ok, "Nothing new")) },
-        _ => html! { (status(Tone::Fail, "Failed")) " " (super::activity::what_came(run)) },
     }
 }
 

@@ -1,0 +1,194 @@
+//! What is called at the webhook of a package. A call grants nothing: it queues that the package is read again, in one
+//! transaction with the record of what was understood.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::appliance::{Appliance, PackageKey};
+use crate::clock::Timestamp;
+use crate::platform::generic::Told;
+use crate::publish::request::{self, Reason};
+use crate::store::hooks::{self, Address, New};
+use crate::store::ids::{JobId, OrgId, PackageId, TopicId};
+use crate::store::{self, Tx, hook_topics, jobs, packages};
+
+/// The verb of the job that confirms a topic's subscription.
+pub const CONFIRM_TOPIC: &str = "confirm_topic";
+
+/// How long a message that comes again is known.
+const KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Who sends the same message until it arrives, under the same name. What the others send twice, somebody asked for.
+const REPEATING: [&str; 3] = ["sns", "codecommit", "azure"];
+
+/// A call, understood.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who called.
+    pub provider: &'static str,
+    /// What the caller names the event.
+    pub event: Option<String>,
+    /// Bytes of its body.
+    pub size: u64,
+    /// What names it, also when it is sent again.
+    pub guid: Option<String>,
+    /// Whether it was signed with the hook's secret.
+    pub signed: bool,
+    /// What it told, for people.
+    pub told: Told,
+    /// What is done about it.
+    pub what: What,
+}
+
+/// What is done about a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Something was pushed, as far as anybody knows.
+    News {
+        /// The commits that are to be seen then.
+        commits: Vec<String>,
+        /// The canonical addresses of the repository that it speaks of, if it does.
+        repositories: Vec<String>,
+        /// Whether the hook is called more often than is worked on at once.
+        over_rate: bool,
+    },
+    /// A topic of SNS asks for its subscription to be confirmed.
+    Subscription {
+        /// The topic.
+        arn: String,
+        /// The message.
+        message: String,
+        /// The address that confirms it.
+        confirm_url: String,
+    },
+    /// SNS says that the hook is subscribed to a topic no more.
+    Unsubscription {
+        /// The topic.
+        arn: String,
+    },
+    /// Nothing, for a reason that this word says.
+    Nothing(&'static str),
+    /// It is not believed, for a reason that this word says.
+    Refused(&'static str),
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Work is queued, or merged into work that waits.
+    Queued,
+    /// It came before.
+    Known,
+    /// It is recorded, and that is all.
+    Noted,
+}
+
+/// The arguments of [`CONFIRM_TOPIC`].
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ConfirmTopic {
+    /// Which.
+    pub topic: TopicId,
+}
+
+/// Takes a call. After this, its work happens, whatever crashes.
+///
+/// # Errors
+/// If it could not be stored.
+pub async fn take(appliance: &Appliance, hook: Address, call: Call) -> store::Result<Taken> {
+    let now = appliance.now();
+    if let What::Refused(outcome) = call.what {
+        // Who floods us with what is not believed must not push out what was.
+        let (org, id) = (hook.org, hook.package);
+        let last = appliance.database.read(move |db| hooks::deliveries(org, db, id, 1)).await?;
+        if last.first().is_some_and(|last| last.outcome == outcome) {
+            return Ok(Taken::Noted);
+        }
+    }
+    appliance.database.write_hook(move |tx| taken(tx, &hook, &call, now)).await
+}
+
+fn taken(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Result<Taken> {
+    let (outcome, job) = work(tx, hook, call, now)?;
+    if call.signed {
+        hooks::note_signed(hook.org, tx, hook.id, now)?;
+    }
+    if !matches!(call.what, What::Refused(_)) {
+        hooks::note_call(hook.org, tx, hook.package, now)?;
+    }
+    let told = serde_json::to_string(&call.told).ok().filter(|told| told != "{}");
+    let new = New {
+        provider: call.provider,
+        event: call.event.as_deref(),
+        size: i64::try_from(call.size).unwrap_or(i64::MAX),
+        guid: call.guid.as_deref(),
+        outcome,
+        told: told.as_deref(),
+        job,
+    };
+    hooks::record_delivery(hook.org, tx, hook.id, &new, now)?;
+    Ok(match outcome {
+        "known" => Taken::Known,
+        _ if job.is_some() => Taken::Queued,
+        _ => Taken::Noted,
+    })
+}
+
+/// Queues what a call is worth: a word for it, and the job that is watched to know whether it came to anything.
+fn work(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Result<(&'static str, Option<JobId>)> {
+    let org = hook.org;
+    match &call.what {
+        What::News { commits, repositories, over_rate } => {
+            if let Some(guid) =
+                call.guid.as_deref().filter(|_| REPEATING.contains(&call.provider) && !call.told.is_test)
+                && hooks::is_known(org, tx, hook.id, guid, now - KNOWN)?
+            {
+                return Ok(("known", None));
+            }
+            let reason = if *over_rate { Reason::HookOverRate } else { Reason::Hook };
+            let package = meant(tx, hook, repositories)?;
+            // The commits of another repository than the package's would be waited for in vain.
+            let job = request::update(tx, PackageKey { org, package }, reason, commits, now)?;
+            Ok(("queued", Some(job)))
+        }
+        What::Subscription { arn, message, confirm_url } => {
+            let topic = hook_topics::ask(org, tx, hook.id, (arn, message, confirm_url), now)?;
+            let Some(topic) = topic else { return Ok(("ignored", None)) };
+            Ok(("queued", Some(confirm(org, tx, topic, now)?)))
+        }
+        What::Unsubscription { arn } => {
+            hook_topics::set_ended(org, tx, hook.id, arn, now)?;
+            Ok(("unsubscribed", None))
+        }
+        What::Nothing(word) | What::Refused(word) => Ok((*word, None)),
+    }
+}
+
+/// The package that a call means: the hook's own, unless it names the repository of another one of the same organization, as
+/// a webhook of a whole organization does. One that is not known here may be the hook's under a former or a new name.
+fn meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<PackageId> {
+    let own = packages::url_key(hook.org, tx, hook.package)?;
+    if own.is_none_or(|own| repositories.iter().any(|key| key.eq_ignore_ascii_case(&own))) {
+        return Ok(hook.package);
+    }
+    for key in repositories {
+        if let Some(other) = packages::by_url_key(hook.org, tx, key)?.filter(|other| other.retired_at.is_none()) {
+            return Ok(other.id);
+        }
+    }
+    Ok(hook.package)
+}
+
+fn confirm(org: OrgId, tx: &Tx<'_>, topic: TopicId, now: Timestamp) -> store::Result<JobId> {
+    let payload = serde_json::to_string(&ConfirmTopic { topic });
+    let job = jobs::New {
+        org: Some(org),
+        package: None,
+        kind: CONFIRM_TOPIC,
+        payload: payload.map_err(|error| store::Error::Corrupt(error.to_string()))?,
+        dedupe_key: format!("{CONFIRM_TOPIC}:{topic}"),
+        lane: "prompt",
+        run_at: now,
+    };
+    jobs::enqueue(tx, &job, now)
+}

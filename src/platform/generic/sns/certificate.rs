@@ -1,0 +1,56 @@
+//! The certificate whose key signs messages. That it is SNS's own is told by the host it came from, over TLS.
+
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+};
+use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
+use x509_parser::pem::parse_x509_pem;
+
+use crate::clock::Timestamp;
+
+/// A certificate that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The RSA key as PKCS#1 has it (RFC 8017, A.1.1).
+    key: Vec<u8>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Certificate {
+    /// Reads one in PEM; none if it is none, or its key is not RSA's.
+    #[must_use]
+    pub fn parse(pem: &[u8]) -> Option<Self> {
+        let (_, block) = parse_x509_pem(pem).ok()?;
+        if block.label != "CERTIFICATE" {
+            return None;
+        }
+        let certificate = block.parse_x509().ok()?;
+        let key = certificate.public_key();
+        if key.algorithm.algorithm != OID_PKCS1_RSAENCRYPTION {
+            return None;
+        }
+        let validity = certificate.validity();
+        Some(Self {
+            key: key.subject_public_key.data.to_vec(),
+            from: Timestamp::from_seconds(validity.not_before.timestamp()),
+            until: Timestamp::from_seconds(validity.not_after.timestamp()),
+        })
+    }
+
+    /// Whether it holds at this time.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now <= self.until
+    }
+
+    /// Whether the signature is of its key, with SHA-1 (`is_old`) or SHA-256. A key below 2,048 bits signs nothing.
+    #[must_use]
+    pub fn verifies(&self, is_old: bool, text: &[u8], signature: &[u8]) -> bool {
+        // SNS signs so unless a topic is told otherwise. What SHA-1 has lost is that two texts can be made alike by whoever
+        // makes both, and only SNS makes these.
+        let algorithm =
+            if is_old { &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY } else { &RSA_PKCS1_2048_8192_SHA256 };
+        UnparsedPublicKey::new(algorithm, &self.key).verify(text, signature).is_ok()
+    }
+}
