@@ -30,6 +30,7 @@ pub mod sessions;
 pub mod setup;
 pub mod status;
 pub mod syncs;
+pub mod system_hooks;
 pub mod teams;
 pub mod tokens;
 pub mod users;

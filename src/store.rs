@@ -54,6 +54,7 @@ pub mod sync_pages;
 pub mod sync_people;
 pub mod sync_runs;
 pub mod syncs;
+pub mod system_hooks;
 pub mod team_members;
 pub mod teams;
 pub mod tokens;

@@ -189,6 +189,7 @@ const SPANNING: &[&str] = &[
     "jobs.rs",
     "recovery_codes.rs",
     "sessions.rs",
+    "system_hooks.rs",
     "user_lists.rs",
     "users.rs",
 ];

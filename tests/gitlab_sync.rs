@@ -34,5 +34,7 @@ mod platforms;
 mod rotation;
 #[path = "gitlab_sync/simulator.rs"]
 mod simulator;
+#[path = "gitlab_sync/system_hooks.rs"]
+mod system_hooks;
 #[path = "gitlab_sync/world.rs"]
 mod world;

@@ -115,7 +115,10 @@ fn note_suspension(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, now: T
 }
 
 /// Queues what a delivery is worth to one synchronization; the job that is watched to know whether it came to anything.
-fn queue(tx: &Tx<'_>, key: SyncKey, delivery: &Delivery, now: Timestamp) -> store::Result<Option<JobId>> {
+///
+/// # Errors
+/// If the database cannot be written.
+pub(super) fn queue(tx: &Tx<'_>, key: SyncKey, delivery: &Delivery, now: Timestamp) -> store::Result<Option<JobId>> {
     let SyncKey { org, sync } = key;
     let mut touched = delivery.touched.clone();
     if delivery.installation.as_ref().is_some_and(|installation| installation.change.is_some()) {

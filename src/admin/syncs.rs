@@ -72,6 +72,8 @@ pub struct Terms {
     pub packages: Packages,
     /// Whether what the platform shows to everybody counts for members.
     pub follow_visibility: bool,
+    /// Whether planners of GitLab read code; none: as it was.
+    pub planners: Option<bool>,
 }
 
 /// A synchronization with what it brought.
@@ -327,16 +329,20 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId
             let credential = use_credentials::find(org, tx, &name)?;
             use_credentials::require_platform(&credential, &site)?;
             syncs::set_terms(org, tx, id, credential.id, (terms.packages.as_str(), terms.follow_visibility))?;
+            let planners = terms.planners.unwrap_or(sync.planners);
+            syncs::set_planners(org, tx, id, planners)?;
             request::run(tx, SyncKey { org, sync: id }, Reason::Credential, None, now)?;
             let detail = json!({
                 "before": {
                     "credential": sync.credential_name,
                     "packages": sync.packages,
                     "follow_visibility": sync.follow_visibility,
+                    "planners": sync.planners,
                 },
                 "credential": credential.name,
                 "packages": terms.packages.as_str(),
                 "follow_visibility": terms.follow_visibility,
+                "planners": planners,
             });
             actor.record(tx, Some(org), "sync.change", &title(&sync), detail, now)?;
             Ok::<_, Error>(credential.kind)

@@ -1,6 +1,7 @@
 //! `hook`: the webhooks that synchronizations installed on platforms.
 
 use clap::Subcommand;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::args::{ListFormat, OrgArgument};
@@ -9,6 +10,7 @@ use super::session::{ACTOR, Session};
 use super::table::show;
 use super::wait::{self, Waiting};
 use crate::admin::platform_hooks::{self, Listed};
+use crate::admin::system_hooks;
 use crate::store::ids::SyncId;
 
 /// Commands about webhooks on platforms.
@@ -28,6 +30,17 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    /// Make the webhook that an administrator of a self-managed GitLab enters there for all of it, and print what to enter
+    System {
+        /// The integration, as config.toml names it
+        integration: String,
+        /// Make another one in the place of the one that there is
+        #[arg(long, conflicts_with = "remove")]
+        replace: bool,
+        /// Forget it
+        #[arg(long)]
+        remove: bool,
+    },
 }
 
 /// Does one of them.
@@ -44,7 +57,35 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             wait::all(session, work.into_iter().map(|(title, job)| Waiting { title, job }).collect()).await?;
             refuse_troubles(session, &platform_hooks::list(&session.appliance, org.id, sync.map(SyncId)).await?)
         }
+        Command::System { integration, remove: true, .. } => {
+            Ok(system_hooks::remove(&session.appliance, &ACTOR, &integration).await?)
+        }
+        Command::System { integration, replace, .. } => system(session, &integration, replace).await,
     }
+}
+
+/// What is to be entered is said until somebody has entered it.
+async fn system(session: &Session, integration: &str, replace: bool) -> Result<(), Failure> {
+    let before = if replace { None } else { system_hooks::standing(&session.appliance, integration).await? };
+    if let Some(entered) = before.as_ref().filter(|one| one.is_entered()) {
+        let last = entered.hook.last_delivery_at.map(|at| at.floor_to_second().rfc3339()).unwrap_or_default();
+        session.output.line(format!("It is entered, and called last at {last}."));
+        session.output.note("`--replace` makes another one, and says what to enter.");
+        return Ok(());
+    }
+    if before.is_none() {
+        system_hooks::make(&session.appliance, &ACTOR, integration).await?;
+    }
+    let Some(made) = system_hooks::standing(&session.appliance, integration).await? else { return Ok(()) };
+    for (label, value) in [
+        ("URL", &made.address),
+        ("Secret token", &made.entered.token),
+        ("Signing token", &made.entered.signing_token),
+    ] {
+        session.output.line(format!("{label}: {}", value.expose_secret()));
+    }
+    session.output.note("Tick push events, tag push events and repository update events. The signing token is for GitLab 19 and later, where the form asks for one.");
+    Ok(())
 }
 
 fn list(session: &Session, all: &[Listed], format: &ListFormat) -> Result<(), Failure> {

@@ -253,6 +253,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             "stale_at": one.sync.stale_at,
             "paused_at": one.sync.paused_at,
             "follow_visibility": one.sync.follow_visibility,
+            "planners": one.sync.planners,
             "suspended_at": one.sync.suspended_at,
             "next_run_at": one.sync.next_run_at,
             "resumes_at": one.sync.resumes_at(now),

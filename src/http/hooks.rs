@@ -7,6 +7,7 @@ mod body;
 mod package;
 mod platform;
 pub(super) mod rate;
+mod system;
 
 pub use platform::app;
 
@@ -59,10 +60,13 @@ async fn deliver(
     let now = state.appliance.now();
     let text = request.match_info().query("hook");
     let Some(hook) = find(state, text, now) else {
-        let unknown = Error::NotFound("There is no webhook at this address: copy it again from the package's page.");
-        let address =
-            if is_address(text) { platform::find(state, token::digest_of(text.as_bytes()), now).await? } else { None };
-        return platform::deliver(request, payload, state, address.ok_or(unknown)?).await;
+        let unknown = || Error::NotFound("There is no webhook at this address: copy it again from the package's page.");
+        let digest = is_address(text).then(|| token::digest_of(text.as_bytes())).ok_or_else(unknown)?;
+        if let Some(address) = platform::find(state, digest, now).await? {
+            return platform::deliver(request, payload, state, address).await;
+        }
+        let hook = system::find(state, digest, now).await?.ok_or_else(unknown)?;
+        return system::deliver(request, payload, state, hook).await;
     };
     package::deliver(request, payload, state, hook, delivery.clone()).await
 }

@@ -90,6 +90,7 @@ pub(super) fn of_hub_error(error: &HubError, now: Timestamp) -> Outcome {
         | HubError::Forbidden { .. }
         | HubError::Suspended(_)
         | HubError::NotFound(_)
-        | HubError::Unsupported(_) => Outcome::GiveUp(reason),
+        | HubError::Unsupported(_)
+        | HubError::Unwanted(_) => Outcome::GiveUp(reason),
     }
 }

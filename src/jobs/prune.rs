@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::admin::sessions::{ABSOLUTE, IDLE};
 use crate::appliance::Appliance;
-use crate::store::{self, changes, hooks, installs, jobs, platform_deliveries, platform_hooks, sessions, tokens};
+use crate::store::{self, changes, hooks, installs, jobs, platform_deliveries, platform_hooks, sessions, system_hooks, tokens};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,6 +34,7 @@ async fn prune(appliance: &Appliance) -> store::Result<()> {
             // GitHub Enterprise Server sends again what is seven days old.
             platform_deliveries::prune(tx, now - 9 * DAY)?;
             platform_hooks::prune(tx, now - 90 * DAY)?;
+            system_hooks::prune(tx, now - 90 * DAY)?;
             installs::count_recent(tx, (now - 30 * DAY).as_seconds().div_euclid(86_400))?;
             jobs::prune(tx, now - DAY, now - 30 * DAY)
         })

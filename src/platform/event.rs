@@ -1,5 +1,7 @@
 //! Webhooks of platforms: what a delivery is and says. A delivery names what to read again, and grants nothing.
 
+use secrecy::SecretString;
+
 use super::remote::Touch;
 
 /// The headers of a delivery.
@@ -46,6 +48,32 @@ pub struct Delivery {
     pub signed: bool,
     /// Of a GitHub App: which installation, and what happened to it.
     pub installation: Option<Installation>,
+    /// Of a hook of a whole platform: what it is about, by which those are found whom it concerns.
+    pub about: About,
+}
+
+/// What a delivery is about. Whoever knows any part of it is concerned; where there is none, everybody may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Paths of repositories and teams, now and before.
+    pub paths: Vec<String>,
+    /// The platform's id of a repository.
+    pub repository: Option<String>,
+    /// The platform's id of a team.
+    pub team: Option<String>,
+    /// What stands in the addresses at which the platform tells of that team's people: they may read in others, too.
+    pub page: Option<String>,
+    /// The platform's id of an account.
+    pub account: Option<String>,
+}
+
+/// What an administrator of a platform enters there, so that the deliveries of a hook made by hand can be believed.
+#[derive(Clone, Debug)]
+pub struct EnteredSecrets {
+    /// What deliveries show.
+    pub token: SecretString,
+    /// What they are signed with, where the platform does that.
+    pub signing_token: SecretString,
 }
 
 /// Of a GitHub App.

@@ -17,6 +17,7 @@ mod group;
 mod hooks;
 mod hosting;
 mod identity;
+mod invited;
 mod levels;
 mod people;
 mod projects;

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use url::Url;
 
-use super::event::{Delivery, Headers, Refused};
+use super::event::{Delivery, EnteredSecrets, Headers, Refused};
 use super::kind::PlatformKind;
 use super::lifetime::{self, Life, Successor};
 use super::login::Finding;
@@ -187,6 +187,9 @@ pub enum HubError {
     /// This platform cannot do that.
     #[error("{0}")]
     Unsupported(String),
+    /// The platform does not want to call this server, at whatever place it is asked to.
+    #[error("{0}")]
+    Unwanted(String),
 }
 
 /// What every platform can do. Implementations hold no state; whoever calls goes through [`Hub`].
@@ -313,6 +316,11 @@ pub trait Hosting: Send + Sync {
         secret: &HookSecret,
         now: Timestamp,
     ) -> Result<Delivery, Refused>;
+
+    /// As [`Hub::entered_secrets`].
+    fn entered_secrets(&self, _secret: &SecretString) -> Option<EnteredSecrets> {
+        None
+    }
 
     /// As [`Hub::delivery_name`]: the headers that may have it, the best first.
     fn delivery_names(&self) -> &'static [&'static str];
@@ -546,6 +554,15 @@ impl Hub {
     /// [`Refused`].
     pub fn read_webhook(&self, headers: &Headers, body: &[u8], secret: &HookSecret) -> Result<Delivery, Refused> {
         self.0.hosting.read_webhook(headers, body, secret, self.now())
+    }
+
+    /// What an administrator of the platform enters for a hook that tells of all of it and has this secret; none where there
+    /// are no such hooks.
+    #[must_use]
+    pub fn entered_secrets(&self, secret: &SecretString) -> Option<EnteredSecrets> {
+        let own = self.site().url.as_str().trim_end_matches('/');
+        let is_public = self.site().platform.public_url() == Some(own);
+        self.0.hosting.entered_secrets(secret).filter(|_| !is_public)
     }
 
     /// What a delivery is called by its headers, whether or not its body can be read.

@@ -20,15 +20,38 @@ const BETWEEN_CHANGES: Duration = Duration::from_secs(1);
 /// One request in so many of what is granted is left to those for whom somebody waits.
 const RESERVE: u32 = 10;
 
-/// The lanes of all credentials. Written by whoever is first to use a credential; a lock, because look-ups are rare.
-#[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<HashMap<i64, Arc<Lane>>>);
+/// How many requests are under way at once at a platform, whoever sends them: several organizations share one host.
+const AT_ONCE: usize = 4;
+
+/// The lanes of all credentials, and what they share.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Written by whoever is first to use a credential; a lock, because look-ups are rare.
+    lanes: Mutex<HashMap<i64, Arc<Lane>>>,
+    /// The turns of all lanes. Whoever waits for one has one of the lane already, so that no lane has more than its few in
+    /// the queue, however much work it has.
+    host: Arc<Semaphore>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { lanes: Mutex::default(), host: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+/// That a request may be under way, for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    _lane: SemaphorePermit<'a>,
+    _host: SemaphorePermit<'a>,
+}
 
 /// What all requests of one credential share.
 #[derive(Debug)]
 pub(super) struct Lane {
     generation: i64,
     turns: Semaphore,
+    host: Arc<Semaphore>,
     /// Written and read by the requests, never held while one is under way.
     pause: Mutex<Pause>,
     /// When something was changed last; held while the next one waits.
@@ -58,13 +81,17 @@ pub(super) struct Budget {
 impl Pace {
     /// The lane of a credential, which lets so many requests through at once. A new secret begins anew.
     pub(super) fn lane(&self, key: &Key, at_once: usize) -> Arc<Lane> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get(&key.credential).filter(|lane| lane.generation == key.generation) {
             return Arc::clone(lane);
         }
-        let turns = Semaphore::new(at_once);
-        let lane =
-            Arc::new(Lane { generation: key.generation, turns, pause: Mutex::default(), changed: Queue::default() });
+        let lane = Arc::new(Lane {
+            generation: key.generation,
+            turns: Semaphore::new(at_once),
+            host: Arc::clone(&self.host),
+            pause: Mutex::default(),
+            changed: Queue::default(),
+        });
         lanes.insert(key.credential, Arc::clone(&lane));
         lane
     }
@@ -72,8 +99,10 @@ impl Pace {
 
 impl Lane {
     /// Waits for one's turn; it lasts as long as the permit.
-    pub(super) async fn turn(&self) -> SemaphorePermit<'_> {
-        self.turns.acquire().await.expect("nobody closes it")
+    pub(super) async fn turn(&self) -> Turn<'_> {
+        let lane = self.turns.acquire().await.expect("nobody closes it");
+        let host = self.host.acquire().await.expect("nobody closes it");
+        Turn { _lane: lane, _host: host }
     }
 
     /// Waits until something may be changed.
@@ -145,13 +174,19 @@ impl Lane {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::FutureExt;
+
     use super::{Budget, Key, Pace};
     use crate::clock::Timestamp;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn key(generation: i64) -> Key {
-        Key { credential: 7, generation, kind: "github-token".to_owned(), username: None, secret: "x".into() }
+        key_of(7, generation)
+    }
+
+    fn key_of(credential: i64, generation: i64) -> Key {
+        Key { credential, generation, kind: "github-token".to_owned(), username: None, secret: "x".into() }
     }
 
     #[test]
@@ -180,6 +215,19 @@ mod tests {
         lane.told(Budget { remaining: 499, limit: 5000, resets_at });
         assert_eq!(lane.reserved(now), Some(resets_at));
         assert_eq!(lane.reserved(resets_at), None);
+    }
+
+    #[tokio::test]
+    async fn a_host_has_four_requests_at_once_whoever_sends_them() {
+        let pace = Pace::default();
+        let (one, other) = (pace.lane(&key_of(1, 1), 4), pace.lane(&key_of(2, 1), 4));
+        let mut turns = vec![one.turn().await, one.turn().await, one.turn().await];
+        turns.push(other.turn().await);
+        let mut fifth = Box::pin(other.turn());
+        assert!(fifth.as_mut().now_or_never().is_none());
+        assert!(one.turn().now_or_never().is_none());
+        turns.remove(0);
+        assert!(fifth.as_mut().now_or_never().is_some(), "one that ended makes room for another credential's");
     }
 
     #[tokio::test]

@@ -82,6 +82,10 @@ id!(
     GithubAppId
 );
 id!(
+    /// A webhook that tells of a whole platform.
+    SystemHookId
+);
+id!(
     /// A team.
     TeamId
 );

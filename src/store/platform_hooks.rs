@@ -27,6 +27,8 @@ pub struct PlatformHook {
     pub state: String,
     /// What somebody should know about that.
     pub error: Option<String>,
+    /// Whether the platform does not want to call this server, so that it would refuse any other hook as well.
+    pub unwanted: bool,
     /// Since when calls come that are not signed with the secret.
     pub unsigned_since: Option<Timestamp>,
     /// When it was last looked after.
@@ -36,7 +38,7 @@ pub struct PlatformHook {
 }
 
 const SELECT: &str = "SELECT h.id, h.sync_id, h.repository, r.path, h.remote_id, h.address, h.secret, h.state, h.error,
-        h.unsigned_since, h.checked_at, h.last_delivery_at
+        h.unsigned_since, h.checked_at, h.last_delivery_at, h.unwanted
     FROM platform_hook h
     LEFT JOIN repository r ON r.org_id = h.org_id AND r.sync_id = h.sync_id AND r.remote_id = h.repository
     WHERE h.org_id = ?1 AND h.removed_at IS NULL";
@@ -55,6 +57,7 @@ fn hook(row: &Row<'_>) -> rusqlite::Result<PlatformHook> {
         unsigned_since: row.get(9)?,
         checked_at: row.get(10)?,
         last_delivery_at: row.get(11)?,
+        unwanted: row.get(12)?,
     })
 }
 
@@ -103,7 +106,20 @@ pub fn set_sealed(org: OrgId, tx: &Tx<'_>, id: HookId, address: &[u8], secret: &
     Ok(())
 }
 
-/// Records what looking after a hook showed. `remote_id`: the platform's id of it, where it has one now.
+/// What looking after a hook showed.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// `ok`, `failing` or `refused`.
+    pub state: &'static str,
+    /// What somebody should know.
+    pub error: Option<String>,
+    /// The platform's id of it, where it has one now.
+    pub remote_id: Option<String>,
+    /// Whether the platform does not want to call this server at all.
+    pub unwanted: bool,
+}
+
+/// Records what looking after a hook showed.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -111,15 +127,15 @@ pub fn set_state(
     org: OrgId,
     tx: &Tx<'_>,
     id: HookId,
-    (state, error, remote_id): (&str, Option<&str>, Option<&str>),
+    looked: &Looked,
     now: Timestamp,
 ) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE platform_hook SET state = ?3, error = ?4, remote_id = ?5, checked_at = ?6,
+        "UPDATE platform_hook SET state = ?3, error = ?4, remote_id = ?5, checked_at = ?6, unwanted = ?7,
              unsigned_since = CASE WHEN ?3 = 'ok' THEN NULL ELSE unsigned_since END
          WHERE org_id = ?1 AND id = ?2",
     )?
-    .execute((org, id, state, error, remote_id, now))?;
+    .execute((org, id, looked.state, &looked.error, &looked.remote_id, now, looked.unwanted))?;
     Ok(())
 }
 
@@ -176,6 +192,35 @@ pub fn of_package(org: OrgId, connection: &Connection, package: super::ids::Pack
         .query_map((org, package), hook)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().next())
+}
+
+/// What is wrong with the hooks of a synchronization that is not paused.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// The synchronization.
+    pub sync: SyncId,
+    /// How many hooks are failing, or wanted in vain because the platform does not want to call this server.
+    pub count: i64,
+    /// What one of them says.
+    pub error: Option<String>,
+}
+
+/// What somebody should do something about: hooks that the platform switched off, or does not want to call.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn troubles(org: OrgId, connection: &Connection) -> Result<Vec<Trouble>> {
+    connection
+        .prepare_cached(
+            "SELECT h.sync_id, count(*), min(h.error) FROM platform_hook h
+             JOIN sync s ON s.org_id = h.org_id AND s.id = h.sync_id AND s.paused_at IS NULL
+             WHERE h.org_id = ?1 AND h.removed_at IS NULL
+                 AND (h.state = 'failing' OR (h.state = 'refused' AND h.unwanted = 1))
+             GROUP BY h.sync_id ORDER BY h.sync_id",
+        )?
+        .query_map([org], |row| Ok(Trouble { sync: row.get(0)?, count: row.get(1)?, error: row.get(2)? }))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
 }
 
 /// Forgets hooks that were removed before an instant.

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::platform::{HookPlace, HookState, Hub, HubError, Key};
 use crate::secrets::{Context, SealedError, open, random, seal};
 use crate::store::ids::{HookId, JobId, SyncId};
-use crate::store::platform_hooks::{self, PlatformHook};
+use crate::store::platform_hooks::{self, Looked, PlatformHook};
 use crate::store::{self, Tx, jobs};
 
 /// The verb of the job.
@@ -90,6 +90,29 @@ pub struct Report {
     pub troubles: Vec<String>,
 }
 
+/// Whether a hook is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    There,
+    None,
+    /// There is none, and there will be no other: the platform does not want to call this server.
+    Unwanted,
+}
+
+impl Is {
+    const fn of(there: bool) -> Self {
+        if there { Self::There } else { Self::None }
+    }
+}
+
+/// Whether the platform says that this is not to be, which changes by nothing that is done here.
+const fn is_refusal(error: &HubError) -> bool {
+    matches!(
+        error,
+        HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_) | HubError::Unwanted(_)
+    )
+}
+
 impl Hooks<'_> {
     /// Installs what is missing, mends what changed, and removes what is not needed any more.
     ///
@@ -110,24 +133,25 @@ impl Hooks<'_> {
             self.remove(whole.iter().chain(&single).collect()).await?;
             return Ok(report);
         }
-        if self.ensure_whole(whole.first(), all, &mut report).await? {
-            self.remove(single.iter().collect()).await?;
-            return Ok(report);
+        match self.ensure_whole(whole.first(), all, &mut report).await? {
+            Is::There => self.remove(single.iter().collect()).await?,
+            Is::None => self.ensure_single(&single, &wanted, all, &mut report).await?,
+            // It would say so of each repository.
+            Is::Unwanted => {}
         }
-        self.ensure_single(&single, &wanted, all, &mut report).await?;
         Ok(report)
     }
 
-    /// Looks after the organization's own hook; whether there is one that works.
+    /// Looks after the organization's own hook.
     async fn ensure_whole(
         &self,
         hook: Option<&PlatformHook>,
         all: bool,
         report: &mut Report,
-    ) -> Result<bool, HooksError> {
+    ) -> Result<Is, HooksError> {
         if let Some(hook) = hook.filter(|hook| !all && self.is_recent(hook)) {
             report.well += usize::from(hook.state == "ok");
-            return Ok(hook.state != "refused");
+            return Ok(if hook.unwanted { Is::Unwanted } else { Is::of(hook.state != "refused") });
         }
         self.ensure_one(hook, None, report).await
     }
@@ -143,11 +167,18 @@ impl Hooks<'_> {
             hooks.iter().filter_map(|hook| Some((hook.repository.as_deref()?, hook))).collect();
         for (id, path) in wanted {
             let hook = known.remove(id.as_str());
+            if let Some(hook) = hook.filter(|hook| !all && hook.unwanted && self.is_recent(hook)) {
+                report.troubles.extend(hook.error.iter().map(|error| format!("{path}: {error}")));
+                break;
+            }
             if hook.is_some_and(|hook| !all && self.is_recent(hook)) {
                 report.well += usize::from(hook.is_some_and(|hook| hook.state == "ok"));
                 continue;
             }
-            self.ensure_one(hook, Some((id, path)), report).await?;
+            if self.ensure_one(hook, Some((id, path)), report).await? == Is::Unwanted {
+                // So it would say of all the others. Which one is asked about is tried again tomorrow.
+                break;
+            }
         }
         let wanted: HashSet<&str> = wanted.iter().map(|(id, _)| id.as_str()).collect();
         let is_left = |hook: &&PlatformHook| hook.repository.as_deref().is_some_and(|id| !wanted.contains(id));
@@ -164,39 +195,40 @@ impl Hooks<'_> {
         hook.checked_at.is_some_and(|checked| self.appliance.now().since(checked) < lasts)
     }
 
-    /// Looks after one hook, which is made if there is none; whether it is there now.
+    /// Looks after one hook, which is made if there is none.
     async fn ensure_one(
         &self,
         hook: Option<&PlatformHook>,
         repository: Option<(&str, &str)>,
         report: &mut Report,
-    ) -> Result<bool, HooksError> {
+    ) -> Result<Is, HooksError> {
         let name = repository.map_or(self.remote, |(_, path)| path);
         let (id, place) = match hook {
             Some(hook) => (hook.id, self.place(hook, repository.map(|(_, path)| path))?),
             None => self.add(repository).await?,
         };
-        let (state, error, remote_id) = match self.hub.ensure_hook(self.credential, &place).await {
+        let looked = match self.hub.ensure_hook(self.credential, &place).await {
             Ok(HookState { remote_id, mended, trouble }) => {
                 report.mended.extend(mended.map(|mended| format!("{name}: {mended}")));
                 report.troubles.extend(trouble.iter().map(|trouble| format!("{name}: {trouble}")));
                 report.well += usize::from(trouble.is_none());
-                (if trouble.is_some() { "failing" } else { "ok" }, trouble, Some(remote_id))
+                let state = if trouble.is_some() { "failing" } else { "ok" };
+                Looked { state, error: trouble, remote_id: Some(remote_id), unwanted: false }
             }
-            Err(error @ (HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_))) => {
-                if repository.is_some() {
+            Err(error) if is_refusal(&error) => {
+                let unwanted = matches!(error, HubError::Unwanted(_));
+                if repository.is_some() || unwanted {
                     report.troubles.push(format!("{name}: {error}"));
                 }
-                ("refused", Some(error.to_string()), None)
+                Looked { state: "refused", error: Some(error.to_string()), remote_id: None, unwanted }
             }
             Err(error) => return Err(error.into()),
         };
-        let (key, now, is_there) = (self.key, self.appliance.now(), state != "refused");
-        let write = self.appliance.database.write(move |tx| {
-            platform_hooks::set_state(key.org, tx, id, (state, error.as_deref(), remote_id.as_deref()), now)
-        });
+        let is = if looked.unwanted { Is::Unwanted } else { Is::of(looked.state != "refused") };
+        let (key, now) = (self.key, self.appliance.now());
+        let write = self.appliance.database.write(move |tx| platform_hooks::set_state(key.org, tx, id, &looked, now));
         write.await?;
-        Ok(is_there)
+        Ok(is)
     }
 
     /// Remembers a new hook before the platform knows it, so that its first call is not one to nowhere.
@@ -247,8 +279,8 @@ impl Hooks<'_> {
             if is_installed {
                 let place = self.place(hook, hook.path.as_deref())?;
                 match self.hub.remove_hook(self.credential, &place).await {
-                    Ok(()) | Err(HubError::NotFound(_) | HubError::Forbidden { .. } | HubError::Unsupported(_)) => {}
-                    Err(error) => return Err(error.into()),
+                    Err(error) if !is_refusal(&error) => return Err(error.into()),
+                    _ => {}
                 }
             }
             let (key, id, now) = (self.key, hook.id, self.appliance.now());

@@ -94,6 +94,7 @@ const VISITS: &[(&str, Visit)] = &[
     ("/admin/integrations/{integration}", At("/admin/integrations/old")),
     ("/admin/integrations/{integration}/app", At("/admin/integrations/ghes/app")),
     ("/admin/integrations/{integration}/app/created", NoPage),
+    ("/admin/integrations/{integration}/system-hook", At("/admin/integrations/gitlab/system-hook")),
     ("/admin/organizations", At("/admin/organizations")),
     ("/admin/organizations/new", At("/admin/organizations/new")),
     ("/admin/organizations/{organization}", From("/admin/organizations")),

@@ -11,9 +11,9 @@ use crate::platforms::pushed::Pushed;
 use crate::world::World;
 
 /// One package that is followed, with a hook.
-fn world_of(version: &'static str) -> (World, u64) {
+fn world_of(version: &'static str, licensed: bool) -> (World, u64) {
     let mut world = World::new();
-    world.gitlab.ways(|ways| ways.version = version);
+    world.gitlab.ways(|ways| (ways.version, ways.licensed) = (version, licensed));
     let id = world.package(world.root, "lib");
     world.follow();
     world.comes("there is a hook", || world.hooks().len() == 1);
@@ -22,7 +22,7 @@ fn world_of(version: &'static str) -> (World, u64) {
 }
 
 fn world() -> (World, u64) {
-    world_of("19.1.2-ee")
+    world_of("19.1.2-ee", true)
 }
 
 /// What was answered to a delivery that is sent now.
@@ -88,6 +88,27 @@ fn a_delivery_counts_once_whenever_it_comes() {
     let gone = Pushed { name: "refs/tags/1.2.0".to_owned(), before: Some(commit), after: None };
     world.gitlab.pushed(id, &[gone]);
     world.comes("a tag that was deleted is not served", || !served("1.2.0"));
+
+    // The instance's hook tells of the same push, twice more: that makes one update, and at most one that finds nothing.
+    let said = world.ours.command("hook system lab").done();
+    let entered = |label: &str| said.lines().find_map(|line| line.strip_prefix(label)).unwrap().to_owned();
+    let (url, token, key) = (entered("URL: "), entered("Secret token: "), entered("Signing token: "));
+    world.gitlab.system_hook(&url, &token, Some(&key));
+    updates(&world);
+    let refs = [world.tag(id, "1.4.0")];
+    let parcels = world.gitlab.parcels(|gitlab| gitlab.pushed(id, &refs));
+    assert_eq!(parcels.len(), 3, "the group's hook, and the instance's of the tag and of the push");
+    for parcel in parcels {
+        assert_eq!(answered(&world, parcel), 202);
+    }
+    world.comes("the tag is served", || served("1.4.0"));
+    world.comes("no work is left", || {
+        let jobs = world.ours.command("job list --json").done();
+        !jobs.contains("\"ready\"") && !jobs.contains("\"running\"")
+    });
+    let fetched = world.gitlab.stage.take_log();
+    let fetched = fetched.iter().filter(|asked| asked.method == "POST" && asked.path.ends_with("git-upload-pack"));
+    println!("{} requests of Git for a push that three deliveries tell of", fetched.count());
 }
 
 #[test]
@@ -121,7 +142,7 @@ fn who_once_signed_has_to_sign() {
 
 #[test]
 fn before_signatures_the_token_counts() {
-    let (world, id) = world_of("17.5.0-ee");
+    let (world, id) = world_of("17.5.0-ee", false);
     assert_eq!(answered(&world, push(&world, id, "1.1.0")), 202);
     world.comes("the tag is served", || world.versions(id).contains("1.1.0"));
     let mut parcel = push(&world, id, "1.2.0");
@@ -129,11 +150,34 @@ fn before_signatures_the_token_counts() {
     assert_eq!(answered(&world, parcel.clone()), 401);
     set(&mut parcel, "X-Gitlab-Token", None);
     assert_eq!(answered(&world, parcel), 401);
+
+    // Whoever has the secret of one project's hook has nothing to say of another project.
+    let other = world.gitlab.project(world.root, "other");
+    let mut parcel = push(&world, id, "1.3.0");
+    let text = String::from_utf8(parcel.body).unwrap();
+    let of = |text: &str, name: &str| text.replace(&format!("\"{name}\":{id}"), &format!("\"{name}\":{other}"));
+    parcel.body = of(&of(&text, "id"), "project_id").into_bytes();
+    assert_eq!(answered(&world, parcel), 200);
+    world.comes("the log tells of it", || world.ours.log().contains("speaks of another one"));
+    assert!(!world.versions(id).contains("1.3.0"));
+
+    // A branch comes and goes; in repositories of SHA-256, what is nothing has 64 digits.
+    let code = world.code_of(id);
+    let commit = code.package("refs/heads/feature", "acme/lib");
+    world.gitlab.pushed(id, &[Pushed { before: None, ..Pushed::new("refs/heads/feature", &commit) }]);
+    world.comes("the branch is served", || world.versions(id).contains("dev-feature"));
+    code.remove("refs/heads/feature");
+    let gone = Pushed { name: "refs/heads/feature".to_owned(), before: Some(commit), after: None };
+    let mut parcel = world.gitlab.parcels(|gitlab| gitlab.pushed(id, &[gone])).remove(0);
+    let (short, long) = ("0".repeat(40), "0".repeat(64));
+    parcel.body = String::from_utf8(parcel.body).unwrap().replace(&short, &long).into_bytes();
+    assert_eq!(answered(&world, parcel), 202);
+    world.comes("the branch is not served any more", || !world.versions(id).contains("dev-feature"));
 }
 
 #[test]
 fn what_does_not_concern_us_is_taken_and_ignored() {
-    let (world, id) = world_of("17.5.0-ee");
+    let (world, id) = world_of("17.5.0-ee", true);
     let stranger = world.gitlab.group("strangers", None);
     let project = world.gitlab.project(stranger, "theirs");
     updates(&world);

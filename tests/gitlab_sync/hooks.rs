@@ -114,10 +114,31 @@ fn an_address_that_gitlab_may_not_call_is_explained_and_we_look_ourselves() {
     let mut world = World::new();
     world.gitlab.ways(|ways| ways.local_requests = false);
     let id = world.package(world.root, "lib");
+    world.package(world.root, "tool");
     world.follow();
     let hooks = || world.ours.command("hook list --json").done();
     world.comes("it is said what an administrator of GitLab must change", || hooks().contains("local network"));
     assert!(world.hooks().is_empty());
+    let tried = || {
+        let log = world.gitlab.stage.take_log();
+        let all = log.into_iter().filter(|asked| asked.method == "POST" && asked.path.contains("/hooks"));
+        all.map(|asked| asked.path).collect::<Vec<_>>()
+    };
+    let idle = || !world.ours.command("job list --json").done().contains("\"running\"");
+    world.comes("all was tried", idle);
+    let all = tried();
+    assert!(all.len() == 1 && all[0].contains("/groups/"), "one refusal is enough: {all:?}");
+    assert!(world.page("keeper", "/orgs/acme").contains("does not want to call this server"), "it is a problem there");
+    world.gitlab.ways(|ways| ways.licensed = false);
+    world.ours.command("hook repair").failed();
+    let all = tried();
+    let projects = all.iter().filter(|path| path.contains("/projects/")).count();
+    assert_eq!(projects, 1, "one project speaks for all: {all:?}");
+    world.run().done();
+    world.ours.command("hook repair").failed();
+    let projects = tried().iter().filter(|path| path.contains("/projects/")).count();
+    assert_eq!(projects, 1);
+    world.gitlab.ways(|ways| ways.licensed = true);
     let refs = [world.tag(id, "2.0.0")];
     world.gitlab.pushed(id, &refs);
     world.run().done();
@@ -142,6 +163,16 @@ fn a_hook_that_gitlab_switched_off_is_tested_and_works_again() {
     let sent = world.gitlab.post().sent();
     assert!(sent.iter().rev().take(4).all(|sent| sent.status.is_none()), "nobody answered");
     world.ours.serve();
+    // As long as it is not to be had, somebody is told.
+    world.gitlab.stage.fail("/test/push_events", Fault::Answer(Reply::text(422, "Net::OpenTimeout")));
+    world.run().done();
+    world.comes("it is said that the hook is switched off", || {
+        world.ours.command("hook list --json").done().contains("switched the webhook off")
+    });
+    assert!(world.page("keeper", "/orgs/acme").contains("switched the webhook off"), "it is a problem there");
+    world.gitlab.stage.heal();
+    // A test is made once an hour.
+    world.kill();
     world.run().done();
     world.comes("what was pushed meanwhile is there", || world.versions(id).contains("2.4.0"));
     let status = || -> String {

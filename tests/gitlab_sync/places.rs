@@ -155,3 +155,46 @@ fn people_of_groups_that_the_token_does_not_see_are_listed_where_they_were_let_i
     world.run().done();
     world.agrees("they were not let in any more");
 }
+
+#[test]
+fn planners_read_where_somebody_says_so() {
+    let mut world = World::new();
+    let (pete, gus) = (world.person("pete"), world.person("gus"));
+    world.gitlab.enrol(world.root, pete, 15);
+    world.gitlab.enrol(world.root, gus, GUEST);
+    world.package(world.root, "lib");
+    world.follow();
+    world.log_in();
+    world.agrees("planners read nothing");
+    world.gitlab.ways(|ways| ways.planners_read = true);
+    let terms = format!("/orgs/acme/syncs/{}/terms", world.sync);
+    world.submit("keeper", &terms, &[("credential", "main"), ("packages", "all"), ("planners", "on")]);
+    assert_eq!(world.differences_that_stay(), Vec::<String>::new());
+    assert_eq!((world.shown_to("pete").len(), world.shown_to("gus").len()), (1, 0));
+    assert_eq!(world.status()["planners"], true);
+    world.gitlab.ways(|ways| ways.planners_read = false);
+    world.ours.command(&format!("sync planners {} no", world.sync)).done();
+    assert_eq!(world.differences_that_stay(), Vec::<String>::new());
+}
+
+#[test]
+fn people_who_are_in_a_project_no_more_are_asked_about_and_let_go() {
+    let mut world = World::new();
+    let ada = world.person("ada");
+    let id = world.package(world.root, "lib");
+    let others: Vec<u64> = (0..9).map(|at| world.gitlab.user(&format!("reader-{at}"))).collect();
+    for user in others.iter().chain([&ada]) {
+        world.gitlab.admit(id, *user, REPORTER);
+    }
+    world.follow();
+    world.log_in();
+    world.agrees("the first comparison");
+    assert_eq!(world.shown_to("ada").len(), 1);
+    world.gitlab.silence(true);
+    for user in others.iter().chain([&ada]) {
+        world.gitlab.removed(id, *user);
+    }
+    world.run().done();
+    assert_eq!(world.status()["status"], "ok", "{}", world.status());
+    world.agrees("all of them were removed");
+}

@@ -144,6 +144,8 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/admin/integrations/{integration}/app/created", Opens::Administrators),
     ("/admin/integrations/{integration}/app/use", Opens::Administrators),
     ("/admin/integrations/{integration}/app/forget", Opens::Administrators),
+    ("/admin/integrations/{integration}/system-hook", Opens::Administrators),
+    ("/admin/integrations/{integration}/system-hook/remove", Opens::Administrators),
     ("/admin/audit", Opens::Administrators),
     ("/admin/audit/export", Opens::Administrators),
 ];

@@ -151,6 +151,32 @@ impl Followed {
         body
     }
 
+    /// Fills in the form of a page in a browser of somebody who logged in here by the platform, and sends it there.
+    pub fn submit(&self, login: &str, path: &str, fields: &[(&str, &str)]) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let session = self.visit(login).await;
+            let policy = reqwest::redirect::Policy::none();
+            let browser = reqwest::Client::builder().redirect(policy).no_proxy().build().unwrap();
+            let page = browser.get(self.ours.url(path)).header("cookie", &session).send().await.unwrap();
+            let page = page.text().await.unwrap();
+            let (_, rest) = page.split_once("name=\"csrf\" value=\"").unwrap();
+            let (token, _) = rest.split_once('"').unwrap();
+            let fields = fields.iter().copied().chain([("csrf", token)]);
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let mut sent = browser.post(self.ours.url(path)).body(body);
+            for (name, value) in [
+                ("cookie", session.as_str()),
+                ("origin", &self.ours.url("")),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ] {
+                sent = sent.header(name, value);
+            }
+            let answer = sent.send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), 303, "{}", answer.text().await.unwrap());
+        });
+    }
+
     /// Logs somebody in; the cookies of the session.
     pub async fn visit(&self, login: &str) -> String {
         let browser =

@@ -18,7 +18,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 const LONGEST_GUID: usize = 100;
 
 /// What is answered: a status and a word.
-type Said = Result<(StatusCode, &'static str), Error>;
+pub(super) type Said = Result<(StatusCode, &'static str), Error>;
 
 /// Answers `POST /hooks/app/{integration}`, the one address of a GitHub App for all its installations.
 pub async fn app(request: HttpRequest, payload: web::Payload, state: web::Data<State>) -> HttpResponse {
@@ -115,7 +115,7 @@ pub(super) async fn deliver(request: &HttpRequest, payload: web::Payload, state:
 }
 
 /// Reads a delivery off the threads that answer, if it is long.
-async fn verify(
+pub(super) async fn verify(
     hub: &Hub,
     headers: Headers,
     content: bytes::BytesMut,
@@ -128,7 +128,7 @@ async fn verify(
     web::block(move || hub.read_webhook(&headers, &content, &secret)).await.unwrap_or(Err(Refused::Unreadable))
 }
 
-const fn refusal(refused: Refused) -> (StatusCode, &'static str) {
+pub(super) const fn refusal(refused: Refused) -> (StatusCode, &'static str) {
     match refused {
         Refused::Signature => (StatusCode::UNAUTHORIZED, "signature"),
         Refused::Unreadable => (StatusCode::OK, "unreadable"),

@@ -2,6 +2,7 @@
 
 pub(in crate::http) mod app;
 mod guide;
+pub(in crate::http) mod system_hook;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -150,6 +151,7 @@ fn render(
         div class="sections" {
             @if let Some(findings) = findings { (tested(findings)) }
             @if one.platform == PlatformKind::GitHub { (app::section(state, one)) }
+            (system_hook::section(state, one))
             section aria-labelledby="h-s" { h2 id="h-s" { "As it has to be there" } @if let Some(guide) = &guide { (steps(guide)) } }
         }
     };

@@ -26,7 +26,7 @@ use crate::store::ids::OrgId;
 use crate::store::package_lists::{self, Counts, Filter, Line, Place};
 use crate::store::releases::{self, Release};
 use crate::store::syncs::{self, Sync};
-use crate::store::{self, installs, version_lists};
+use crate::store::{self, installs, platform_hooks, version_lists};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// How many problems of a kind are told one by one.
@@ -58,6 +58,7 @@ struct Trouble {
     credentials: Vec<Credential>,
     archives: Vec<OfPackage>,
     syncs: Vec<Sync>,
+    hooks: Vec<platform_hooks::Trouble>,
 }
 
 /// The packages that a person may see, for the queries that ask: a JSON array of ids, or none for all.
@@ -114,6 +115,7 @@ fn read(
         trouble.credentials = credentials::all(org, db)?;
         trouble.archives = archive_failures::newest(org, db, TOLD)?;
         trouble.syncs = syncs::all(org, db)?;
+        trouble.hooks = platform_hooks::troubles(org, db)?;
     }
     let most = Place { by: package_lists::By::Installs, descending: true, limit: TOLD, ..Place::default() };
     Ok(Overview {
@@ -131,8 +133,9 @@ fn read(
 /// What needs somebody, worst first.
 fn told(reader: &Reads, state: &State, overview: &Overview, now: Timestamp) -> Vec<Problem> {
     let slug = &*reader.organization.slug;
-    let Trouble { failed, held, credentials, archives, syncs } = &overview.trouble;
+    let Trouble { failed, held, credentials, archives, syncs, hooks } = &overview.trouble;
     let mut told: Vec<Problem> = super::syncs::troubles(state, slug, syncs, now);
+    told.extend(super::syncs::hook_troubles(state, slug, syncs, hooks));
     told.extend(failed.iter().map(|line| failure(slug, line, now)));
     let more = overview.counts.failed - i64::try_from(failed.len()).unwrap_or(0);
     if more > 0 && !failed.is_empty() {

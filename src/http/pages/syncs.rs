@@ -10,7 +10,7 @@ mod show;
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
-use super::components::{Problem, Tone, ago, ago_or_never, badge, empty, head, nothing, number, running, status};
+use super::components::{Problem, Tone, ago, ago_or_never, badge, counted, empty, head, nothing, number, running, status};
 use super::forms::sentence;
 use super::layout::{self, Here};
 use crate::access::role::Role;
@@ -20,7 +20,9 @@ use crate::clock::Timestamp;
 use crate::http::State;
 use crate::http::page_error::PageError;
 use crate::http::visitor::{Manages, Reads};
+use crate::platform::PlatformKind;
 use crate::store::ids::SyncId;
+use crate::store::platform_hooks::Trouble as HookTrouble;
 use crate::store::sync_lists::Told;
 use crate::store::syncs::Sync;
 
@@ -55,6 +57,11 @@ impl Seen {
         })?;
         let title = title(state, &sync);
         Ok(Self { address: format!("{}/{}", base(reader), sync.id), sync, title })
+    }
+
+    /// Whether the platform has planners, of whom its releases differ in what they read.
+    fn has_planners(&self, state: &State) -> bool {
+        state.integration(&self.sync.integration).is_some_and(|one| one.platform == PlatformKind::GitLab)
     }
 
     /// The way back to it, above a page below it.
@@ -153,6 +160,21 @@ fn table(state: &State, all: &[Summary], base: &str, now: Timestamp) -> Markup {
 /// What of an organization's synchronizations needs somebody, for its overview.
 pub(super) fn troubles(state: &State, slug: &str, all: &[Sync], now: Timestamp) -> Vec<Problem> {
     all.iter().filter_map(|sync| trouble(state, slug, sync, now)).collect()
+}
+
+/// What of the webhooks that synchronizations installed needs somebody, for the organization's overview.
+pub(super) fn hook_troubles(state: &State, slug: &str, all: &[Sync], hooks: &[HookTrouble]) -> Vec<Problem> {
+    let problem = |of: &HookTrouble| {
+        let sync = all.iter().find(|sync| sync.id == of.sync)?;
+        let title = title(state, sync);
+        Some(Problem {
+            tone: Tone::Warn,
+            what: html! { (counted(of.count, "webhook", "webhooks")) " of " (title) (if of.count == 1 { " does not work" } else { " do not work" }) },
+            detail: html! { span dir="auto" { (sentence(of.error.as_deref().unwrap_or("The platform does not say why."))) } },
+            cure: Some((format!("/orgs/{slug}/syncs/{}", sync.id), "Open the synchronization".to_owned())),
+        })
+    };
+    hooks.iter().filter_map(problem).collect()
 }
 
 fn trouble(state: &State, slug: &str, sync: &Sync, now: Timestamp) -> Option<Problem> {

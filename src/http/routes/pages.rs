@@ -237,6 +237,15 @@ pub static PAGES: &[Page] = &[
     action("/admin/integrations/{integration}/app/forget", Opens::Administrators, || {
         web::to(integrations::app::forget)
     }),
+    form(
+        "/admin/integrations/{integration}/system-hook",
+        Opens::Administrators,
+        || web::to(integrations::system_hook::show),
+        || web::to(integrations::system_hook::make),
+    ),
+    action("/admin/integrations/{integration}/system-hook/remove", Opens::Administrators, || {
+        web::to(integrations::system_hook::remove)
+    }),
     page("/admin", Opens::Administrators, || web::to(admin::status::show)),
     page("/admin/organizations", Opens::Administrators, || web::to(admin::organizations::list)),
     form(

@@ -96,7 +96,8 @@ pub(super) async fn find(api: &Api<'_>, name: &str) -> Result<Group, HubError> {
     api.read(&at(&part(name)), &format!("read the group {name}")).await
 }
 
-fn at(group: &str) -> String {
+/// Where a group is asked for by itself.
+pub(super) fn at(group: &str) -> String {
     format!("/groups/{group}?with_projects=false")
 }
 

@@ -147,15 +147,12 @@ impl<'a> At<'a> {
         let what = format!("{what} of {}", self.name);
         match answer.status {
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST if is_about_address(&said) => {
-                HubError::Forbidden {
-                    text: format!(
-                        "{name} does not {what}, because it does not want to call this server: it says \"{said}\". Whoever \
+                HubError::Unwanted(format!(
+                    "{name} does not {what}, because it does not want to call this server: it says \"{said}\". Whoever \
                      administers it has to allow that under Admin → Settings → Network → Outbound requests (\"Allow requests \
                      to the local network from webhooks and integrations\", or this server on the list beside it). Until \
                      then changes are found at the interval."
-                    ),
-                    missing: Vec::new(),
-                }
+                ))
             }
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => HubError::Forbidden {
                 text: format!("{name} does not {what}: it says \"{said}\"."),

@@ -5,14 +5,16 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use oauth2::http::StatusCode;
+use secrecy::SecretString;
 use url::Url;
 
 use super::api::{Api, Ask};
-use super::levels::end_of;
+use super::levels::Rule;
+use super::people::standing;
 use super::wire::{Group, Member, Project};
-use super::{GitLab, credential, group, hooks, refusal, rotation, webhook};
+use super::{GitLab, credential, group, hooks, refusal, rotation, secrets, webhook};
 use crate::clock::Timestamp;
-use crate::platform::event::{Delivery, Headers, Refused};
+use crate::platform::event::{Delivery, EnteredSecrets, Headers, Refused};
 use crate::platform::hub::{
     Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site,
 };
@@ -56,6 +58,16 @@ impl Hosting for GitLab {
         id: &'a str,
     ) -> BoxFuture<'a, Result<bool, HubError>> {
         async move { is_member(&Api::new(at, key), organization, id).await }.boxed()
+    }
+
+    fn may_read<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        (path, repository): (&'a str, &'a str),
+        (_, account): (&'a str, &'a str),
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        async move { may_read(&Api::new(at, key), path, repository, account).await }.boxed()
     }
 
     fn fate<'a>(
@@ -123,6 +135,11 @@ impl Hosting for GitLab {
         false
     }
 
+    fn entered_secrets(&self, secret: &SecretString) -> Option<EnteredSecrets> {
+        let (token, signing_token) = (secrets::token_of(secret), secrets::signing_token_of(secret));
+        Some(EnteredSecrets { token, signing_token })
+    }
+
     fn delivery_names(&self) -> &'static [&'static str] {
         &["webhook-id", "idempotency-key", "x-gitlab-event-uuid"]
     }
@@ -149,8 +166,8 @@ async fn is_member(api: &Api<'_>, organization: &str, id: &str) -> Result<bool, 
         match answer.status {
             status if status.is_success() => {
                 let member: Member = api.line.json(&answer)?;
-                let lasts = end_of(member.expires_at.as_deref()).is_none_or(|end| end > api.hub.now());
-                if lasts && member.id.to_string() == id {
+                // By the same rule as whoever is listed.
+                if member.id.to_string() == id && standing(&member, api.hub.now()).is_some() {
                     return Ok(true);
                 }
             }
@@ -162,6 +179,26 @@ async fn is_member(api: &Api<'_>, organization: &str, id: &str) -> Result<bool, 
         }
     }
     Ok(false)
+}
+
+/// Whether an account reads the code of a private project by whatever way. In doubt it does: planners, and who is shut out.
+async fn may_read(api: &Api<'_>, path: &str, repository: &str, account: &str) -> Result<bool, HubError> {
+    let (project, person) = (super::api::part(repository), super::api::part(account));
+    let what = format!("read the members of {path}");
+    let answer = api.ask(&Ask::get(api.url(&format!("/projects/{project}/members/all/{person}")))).await?;
+    if answer.status.is_success() {
+        let member: Member = api.line.json(&answer)?;
+        let is_one = member.id.to_string() == account;
+        return Ok(is_one && standing(&member, api.hub.now()).is_some_and(|it| it.reads(Rule { planners: true })));
+    }
+    if answer.status == StatusCode::NOT_FOUND {
+        // It says so of the project, too.
+        let there = api.ask(&Ask::get(api.url(&format!("/projects/{project}")))).await?;
+        if there.status.is_success() {
+            return Ok(false);
+        }
+    }
+    Err(refusal::of(api.name(), &answer, &what))
 }
 
 /// What became of a project, which is asked for by its number. That there is none, GitLab says also of what the credential

@@ -168,6 +168,14 @@ async fn groups_that_were_let_in_have_their_limits() {
     let org = read(&gitlab).await.unwrap();
     let until = org.teams.iter().find(|team| team.id == "2").unwrap().members["90"].unwrap();
     assert_eq!(until.rfc3339(), "2999-02-03T00:00:00Z");
+    // Whoever came into that group as a guest is none that was let in as more, whatever its list says.
+    let inner = json!({ "group_id": 8, "group_access_level": 10, "expires_at": null });
+    gitlab.group(&json!({ "id": 9, "full_path": "guests", "parent_id": null, "shared_with_groups": [inner] }));
+    gitlab.get("/groups/9/members?per_page=100", &json!([member(93, "own", 30)]));
+    gitlab.get("/groups/9/members/all?per_page=100", &json!([member(90, "pat", 50), member(93, "own", 30)]));
+    gitlab.get(all, &json!([member(10, "olga", 50), member(90, "pat", 50), member(93, "own", 30)]));
+    gitlab.group(&shared(&share(30, None)));
+    assert_eq!(team(&read(&gitlab).await.unwrap(), "2").0, texts(&["10", "93"]));
     // Of a group that the token may not see, nobody gets more than the limit.
     gitlab.put("GET /groups/9/members/all?per_page=100", says(404, &json!({ "message": "404 Group Not Found" })));
     gitlab.group(&shared(&share(10, None)));
@@ -332,7 +340,18 @@ async fn people_and_projects_are_asked_about_directly() {
     assert!(hub.is_member(&token(), "acme", "sue", "13").await.unwrap());
     assert!(!hub.is_member(&token(), "acme", "eve", "99").await.unwrap());
     hub.is_member(&token(), "other", "sue", "13").await.unwrap_err();
+    // Whoever waits to be let in is no member, and keeps nothing.
+    gitlab.get("/groups/2/members/all/14", &with(member(14, "wendy", 30), &json!({ "membership_state": "awaiting" })));
+    assert!(!hub.is_member(&token(), "acme", "wendy", "14").await.unwrap());
+    for (id, level, reads) in [(30, 20, true), (31, 10, false), (32, 15, true)] {
+        gitlab.get(&format!("/projects/100/members/all/{id}"), &member(id, "kim", level));
+        let asked = hub.may_read(&token(), ("acme/p100", "100"), ("kim", &id.to_string())).await;
+        assert_eq!(asked.unwrap(), reads, "level {level}");
+    }
+    // Without the project, that somebody is not found in it says nothing.
+    hub.may_read(&token(), ("acme/p100", "100"), ("kim", "33")).await.unwrap_err();
     gitlab.get("/projects/100", &project(100, "acme", 1));
+    assert!(!hub.may_read(&token(), ("acme/p100", "100"), ("kim", "33")).await.unwrap());
     assert_eq!(hub.fate(&token(), "acme/p100", "100").await.unwrap(), Fate::There);
     assert_eq!(hub.fate(&token(), "acme/old", "100").await.unwrap(), Fate::Moved("acme/p100".to_owned()));
     assert_eq!(hub.fate(&token(), "acme/gone", "7").await.unwrap(), Fate::Gone);
@@ -413,7 +432,9 @@ async fn what_gitlab_does_not_let_us_install_says_why() {
     gitlab.get("/projects/100/hooks?per_page=100", &json!([]));
     gitlab
         .put("POST /projects/100/hooks", says(422, &json!({ "error": format!("Invalid url given {}", place_url()) })));
-    let error = gitlab.hub().ensure_hook(&token(), &place()).await.unwrap_err().to_string();
+    let error = gitlab.hub().ensure_hook(&token(), &place()).await.unwrap_err();
+    assert!(matches!(error, HubError::Unwanted(_)), "{error:?}");
+    let error = error.to_string();
     assert!(error.contains("Outbound requests") && !error.contains(place_url()), "{error}");
     // What is gone is removed.
     let gone = HookPlace { remote_id: Some("5".to_owned()), ..place() };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{try_join_all, try_join3};
 
 use super::group::{Reader, Tree};
+use super::invited;
 use super::levels::{self, OWNER, Rule, Standing, end_of};
 use super::wire::{Member, Share};
 use crate::access::facts::GrantKind;
@@ -54,13 +55,13 @@ pub(super) async fn read(reader: &Reader<'_>, tree: &Tree) -> Result<People, Hub
     others.extend(outer);
     let all = tree.groups.keys().map(|id| async { Ok((*id, members(reader, tree, *id, Which::All).await?)) });
     let direct = lines.iter().map(|id| async { Ok((*id, members(reader, tree, *id, Which::Direct).await?)) });
-    let others = others.iter().map(|id| async { Ok((*id, invited(reader, *id).await?)) });
+    let others = others.iter().map(|id| async { Ok((*id, invited::read(reader, tree, *id).await?)) });
     let (all, direct, others) = try_join3(try_join_all(all), try_join_all(direct), try_join_all(others)).await?;
     let mut people = People::default();
     let listed: BTreeMap<u64, Standings> = all.into_iter().map(|(id, list)| (id, people.add(&list, now))).collect();
     let direct: BTreeMap<u64, Standings> = direct.into_iter().map(|(id, list)| (id, people.add(&list, now))).collect();
-    for (id, list) in others {
-        let standings = list.map(|list| people.add(&list, now));
+    for (id, other) in others {
+        let standings = other.map(|other| other.standings(reader, &mut people, now));
         people.invited.insert(id, standings);
     }
     let ways = Ways { tree, direct: &direct, people: &people, outer, now };
@@ -190,7 +191,7 @@ impl People {
 }
 
 /// What a membership makes somebody; none where it is none: asked for and not accepted yet, over, or a bot's.
-fn standing(member: &Member, now: Timestamp) -> Option<Standing> {
+pub(super) fn standing(member: &Member, now: Timestamp) -> Option<Standing> {
     let until = end_of(member.expires_at.as_deref());
     let is_one = member.membership_state.as_deref().is_none_or(|state| state == "active")
         && until.is_none_or(|until| until > now)
@@ -243,20 +244,6 @@ pub(super) async fn listed(reader: &Reader<'_>, path: &str, again: bool, what: &
     let kept: Vec<Member> = reader.kept(path).unwrap_or_default();
     let again = again || reader.touched.names_gone(kept.iter().map(|member| member.id));
     reader.list(path, again, what).await
-}
-
-/// The members of another group; none where the credential may not see it.
-///
-/// # Errors
-/// [`HubError`].
-pub(super) async fn invited(reader: &Reader<'_>, id: u64) -> Result<Option<Vec<Member>>, HubError> {
-    let again = reader.touched.members() || reader.touched.teams();
-    let path = format!("/groups/{id}/members/all?per_page=100");
-    match listed(reader, &path, again, "list the members of a group that was let in").await {
-        Ok(list) => Ok(Some(list)),
-        Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use super::group::{Reader, Tree};
+use super::invited;
 use super::levels::{self, GUEST, Standing};
 use super::people::{self, People, Standings, by_shares, live, rule};
 use super::projects::visibility;
@@ -36,9 +37,9 @@ pub(super) async fn read(
     let now = reader.api.hub.now();
     let shares = packages.iter().flat_map(|one| live(&one.shared_with_groups, now)).map(|share| share.group_id);
     let unread: BTreeSet<u64> = shares.filter(|id| !people.invited.contains_key(id)).collect();
-    let unread = unread.iter().map(|id| async { Ok((*id, people::invited(reader, *id).await?)) });
-    for (id, list) in try_join_all(unread).await? {
-        let standings = list.map(|list| people.add(&list, now));
+    let unread = unread.iter().map(|id| async { Ok((*id, invited::read(reader, tree, *id).await?)) });
+    for (id, other) in try_join_all(unread).await? {
+        let standings = other.map(|other| other.standings(reader, people, now));
         people.invited.insert(id, standings);
     }
     let lists = try_join_all(packages.iter().map(|one| lists(reader, one))).await?;

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use super::secrets;
 use crate::clock::Timestamp;
 use crate::platform::answer::printable;
-use crate::platform::event::{Delivery, Headers, Refused};
+use crate::platform::event::{About, Delivery, Headers, Refused};
 use crate::platform::generic;
 use crate::platform::hub::HookSecret;
 use crate::platform::remote::Touch;
@@ -36,13 +36,17 @@ struct Payload {
     project_id: Option<u64>,
     project: Option<Project>,
     path_with_namespace: Option<String>,
+    old_path_with_namespace: Option<String>,
     project_path_with_namespace: Option<String>,
     group_id: Option<u64>,
     group_path: Option<String>,
     full_path: Option<String>,
+    old_full_path: Option<String>,
     user_id: Option<u64>,
     user_username: Option<String>,
     username: Option<String>,
+    /// Of a user.
+    state: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +76,7 @@ pub(super) fn read(headers: &Headers, body: &[u8], secret: &HookSecret, now: Tim
         event: printable(if kind.is_empty() { header } else { kind }, LONGEST),
         subject: subject(&payload),
         signed,
+        about: about(kind, &payload),
         ..Delivery::default()
     };
     tell(kind, &payload, body, &mut delivery);
@@ -136,6 +141,31 @@ fn subject(payload: &Payload) -> String {
     printable(&parts.join(", "), LONGEST)
 }
 
+/// By what is found whom an event of the whole instance concerns. Who is in a group matters wherever that was let in.
+fn about(kind: &str, payload: &Payload) -> About {
+    let inner = payload.project.as_ref().and_then(|project| project.path_with_namespace.as_ref());
+    let projects = [inner, payload.path_with_namespace.as_ref(), payload.project_path_with_namespace.as_ref()];
+    let before = [payload.old_path_with_namespace.as_ref(), payload.old_full_path.as_ref()];
+    let paths = projects.into_iter().chain(before).chain([payload.full_path.as_ref()]).flatten();
+    let group = payload.group_id.map(|id| id.to_string());
+    // Nobody knows the number of what is new; old releases do not tell where it is.
+    let team = group.filter(|_| !kind.ends_with("group_create"));
+    // Who pushed is not what a push is about, and who came somewhere was not known there.
+    let is_of_account = match kind {
+        "user_destroy" | "user_rename" | "user_failed_login" => true,
+        // The group may be one that was let in, and that the credential does not see.
+        "user_remove_from_group" | "user_update_for_group" => true,
+        _ => false,
+    };
+    About {
+        paths: paths.cloned().collect(),
+        repository: payload.project(),
+        page: team.as_ref().map(|id| format!("/groups/{id}/members")),
+        team,
+        account: payload.user_id.filter(|_| is_of_account).map(|id| id.to_string()),
+    }
+}
+
 /// Names what an event is about. What is unknown, and what changes nothing of ours, names nothing.
 fn tell(kind: &str, payload: &Payload, body: &[u8], delivery: &mut Delivery) {
     match kind {
@@ -171,6 +201,10 @@ fn of_change(kind: &str, payload: &Payload) -> Vec<Touch> {
         ("subgroup_destroy" | "group_destroy", _, Some(group), _) => vec![Touch::TeamGone(group), Touch::Repositories],
         ("group_rename", ..) => vec![Touch::Everything],
         ("user_destroy", _, _, Some(user)) => vec![Touch::MemberGone(user)],
+        // That somebody was blocked, GitLab tells only when they try to log in.
+        ("user_failed_login", _, _, Some(user)) if payload.state.as_deref().is_some_and(|state| state != "active") => {
+            vec![Touch::MemberGone(user)]
+        }
         ("user_rename", ..) => vec![Touch::Members],
         _ => Vec::new(),
     }

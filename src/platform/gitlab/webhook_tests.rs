@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{
-    Delivery, Headers, HookSecret, Refused, STANDARD, Timestamp, Touch, hmac, read, secrets, verify_signature,
+    About, Delivery, Headers, HookSecret, Refused, STANDARD, Timestamp, Touch, hmac, read, secrets, verify_signature,
 };
 use base64::Engine;
 
@@ -166,9 +166,37 @@ fn every_event_names_what_to_read_again() {
         (project("user_add_to_team"), vec![Touch::Readers(text("74"))]),
         (project("user_remove_from_team"), vec![Touch::ReaderGone(text("74"), text("41"))]),
         (json!({"event_name": "user_destroy", "user_id": 41}), vec![Touch::MemberGone(text("41"))]),
+        (json!({"event_name": "user_failed_login", "user_id": 41, "state": "blocked"}), vec![Touch::MemberGone(text("41"))]),
+        (json!({"event_name": "user_failed_login", "user_id": 41}), vec![]),
         (json!({"object_kind": "merge_request", "project": {"id": 74}}), vec![]),
         (json!({"event_name": "key_create", "user_id": 41}), vec![]),
     ] {
         assert_eq!(delivered("System Hook", &payload).touched, expected, "{payload}");
     }
+}
+
+#[test]
+fn what_an_event_is_about_finds_whom_it_concerns() {
+    let about = |payload: &Value| delivered("System Hook", payload).about;
+    let text = |text: &str| Some(text.to_owned());
+    let push = about(&json!({
+        "event_name": "repository_update", "project_id": 74, "user_id": 41,
+        "project": {"id": 74, "path_with_namespace": "acme/sub/lib"},
+    }));
+    assert_eq!(push, About { paths: vec!["acme/sub/lib".to_owned()], repository: text("74"), ..About::default() });
+    let moved = about(&json!({
+        "event_name": "project_transfer", "project_id": 74, "path_with_namespace": "b/lib", "old_path_with_namespace": "a/lib",
+    }));
+    assert_eq!(moved.paths, ["b/lib", "a/lib"]);
+    // The path in it is only the last part of one.
+    let member = json!({"event_name": "user_add_to_group", "group_id": 12, "group_path": "sub", "user_id": 41});
+    let expected = About { team: text("12"), page: text("/groups/12/members"), ..About::default() };
+    assert_eq!(about(&member), expected);
+    let left = json!({"event_name": "user_remove_from_group", "group_id": 12, "group_path": "sub", "user_id": 41});
+    assert_eq!(about(&left), About { account: text("41"), ..expected });
+    // Where a new group is, old releases do not tell: it may be anybody's.
+    assert_eq!(about(&json!({"event_name": "group_create", "group_id": 78, "path": "new"})), About::default());
+    let renamed = json!({"event_name": "group_rename", "group_id": 78, "full_path": "b", "old_full_path": "a"});
+    assert_eq!((about(&renamed).paths, about(&renamed).team), (vec!["a".to_owned(), "b".to_owned()], text("78")));
+    assert_eq!(about(&json!({"event_name": "user_destroy", "user_id": 41})).account, text("41"));
 }

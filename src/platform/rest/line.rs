@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use oauth2::http::{HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
-use tokio::sync::SemaphorePermit;
 
 use crate::clock::Timestamp;
 use crate::outbound::{Answer, CallFailed, Failed};
 use crate::platform::answer::{hide, trouble};
 use crate::platform::hub::{Hub, HubError, Key};
-use crate::platform::pace::{Budget, Lane};
+use crate::platform::pace::{Budget, Lane, Turn};
 use crate::platform::remote::Usage;
 
 /// Longest pause that is believed, in seconds.
@@ -85,7 +84,7 @@ impl<'a> Line<'a> {
     ///
     /// # Errors
     /// `RateLimited` while the platform wants to be left alone.
-    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, HubError> {
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, HubError> {
         self.require_unpaused()?;
         let turn = self.lane.turn().await;
         if let Some(until) = self.lane.reserved(self.hub.now()).filter(|_| self.spare) {

@@ -1,6 +1,8 @@
 //! What people do at GitLab, and what is told of it. Of much nothing is told but to hooks of the whole instance, as it is in
 //! life: shares, people of single projects, new names, moves, archives, accounts that are blocked, and dates that pass.
 
+use serde_json::json;
+
 use super::directory::{Membership, Visibility};
 use super::hooks::{Hook, Place, uuid};
 use super::{GitLab, Site};
@@ -57,6 +59,29 @@ impl GitLab {
         let mut site = self.stage.world();
         let own = site.group_mut(group).members.remove(&user).expect("a member");
         site.tell_of_member(group, user, own.level, "user_remove_from_group");
+    }
+
+    /// Somebody who was shut out tries to log in, of which the instance's hooks hear.
+    pub fn turned_away(&self, user: u64) {
+        let mut site = self.stage.world();
+        let person = site.users.get_mut(&user).expect("a user");
+        person.state = "blocked";
+        let payload = json!({
+            "event_name": "user_failed_login", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+            "name": person.name, "email": "", "user_id": user, "username": person.username, "state": "blocked",
+        });
+        site.tell_system(&payload);
+    }
+
+    /// An administrator of the instance enters a webhook of all of it.
+    pub fn system_hook(&self, url: &str, token: &str, signing_token: Option<&str>) -> u64 {
+        let id = self.foreign_hook(Place::System, url);
+        self.alter_hook(id, |hook| {
+            hook.token = Some(token.to_owned());
+            hook.signing_token = signing_token.map(str::to_owned);
+            hook.events = ["push_events", "tag_push_events", "repository_update_events"].map(|name| (name, true)).into();
+        });
+        id
     }
 
     /// Somebody is added to a project, or becomes something else there. Groups' hooks do not hear of it.

@@ -29,6 +29,7 @@ pub struct Fields {
     packages: String,
     primary: String,
     visibility: String,
+    planners: String,
 }
 
 impl Fields {
@@ -199,6 +200,16 @@ fn follow_visibility(fields: &Fields) -> Markup {
     )
 }
 
+fn planners(fields: &Fields) -> Markup {
+    checkbox(
+        "planners",
+        "on",
+        "Planners install packages",
+        "Releases of GitLab differ in whether planners read the code of private projects. Tick it if they do in yours; without it, somebody has to be at least a reporter.",
+        fields.planners == "on",
+    )
+}
+
 /// Answers `…/terms`.
 pub async fn terms(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(&manager, &state, path.1).await?;
@@ -206,6 +217,7 @@ pub async fn terms(manager: Manages, path: Path, state: web::Data<State>) -> Res
         credential: seen.sync.credential_name.clone().unwrap_or_default(),
         packages: seen.sync.packages.clone(),
         visibility: if seen.sync.follow_visibility { "on" } else { "" }.to_owned(),
+        planners: if seen.sync.planners { "on" } else { "" }.to_owned(),
         ..Fields::default()
     };
     terms_page(&manager, &state, &seen, &fields, &Faults::default(), StatusCode::OK).await
@@ -223,6 +235,7 @@ pub async fn save_terms(
         credential: fields.credential.clone(),
         packages: fields.packages(),
         follow_visibility: fields.visibility == "on",
+        planners: seen.has_planners(&state).then_some(fields.planners == "on"),
     };
     match syncs::change(&state.appliance, &manager.actor(), manager.org(), seen.sync.id, terms).await {
         Ok(()) => {
@@ -254,6 +267,7 @@ async fn terms_page(
             (select("credential", "Credential", &credentials, &fields.credential, "Everything is read again with another one.", faults))
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
             (follow_visibility(fields))
+            @if seen.has_planners(state) { (planners(fields)) }
             div class="row" {
                 button class="btn primary" { "Save" }
                 a class="btn" href=(seen.address) { "Back to the synchronization" }

@@ -84,7 +84,7 @@ pub async fn show(manager: Manages, path: Path, state: web::Data<State>) -> Resu
             (figures(&seen, &facts, now))
             (history(&seen, &facts, now))
             (hooks_section(&manager, &seen, &hooks, &facts.deliveries, now))
-            (terms(&manager, &seen))
+            (terms(&manager, &seen, &state))
         }
     };
     Ok(layout::page(&manager.chrome(), Here::Syncs, &seen.title, &content))
@@ -382,7 +382,7 @@ fn work_word(state: Option<&str>) -> Markup {
 }
 
 /// What it reads with, and the ways to change or end it.
-fn terms(manager: &Manages, seen: &Seen) -> Markup {
+fn terms(manager: &Manages, seen: &Seen, state: &State) -> Markup {
     let sync = &seen.sync;
     let new_ones =
         if sync.packages == "new" { "those that are made from now on" } else { "all that have a composer.json" };
@@ -399,6 +399,9 @@ fn terms(manager: &Manages, seen: &Seen) -> Markup {
                 }
                 dt { "Repositories that become packages" } dd { (new_ones) }
                 dt { "Public and internal repositories" } dd { (if sync.follow_visibility { "every member installs them" } else { "only who has a right in them" }) }
+                @if seen.has_planners(state) {
+                    dt { "Planners" } dd { (if sync.planners { "install packages" } else { "do not install packages: somebody has to be at least a reporter" }) }
+                }
                 dt { "Removals" } dd { "A run that would remove more than a fifth, and more than 5, of the packages, teams or members holds them and asks. What an event announced, or a direct question confirmed, goes at once." }
             }
             div class="row gap" {
