@@ -15,7 +15,7 @@ use crate::access::token;
 use crate::appliance::Appliance;
 use crate::clock::Timestamp;
 use crate::platform::event::{About, Delivery, EnteredSecrets};
-use crate::platform::{Hub, HookSecret};
+use crate::platform::{HookSecret, Hub};
 use crate::secrets::{Context, SealedError, open, random, seal};
 use crate::store::ids::SystemHookId;
 use crate::store::platform_deliveries::{self, New};
@@ -80,9 +80,8 @@ pub async fn standing(appliance: &Appliance, integration: &str) -> Result<Option
     let (hub, named) = (hub(appliance, integration)?, integration.to_owned());
     let Some(hook) = appliance.database.read(move |db| system_hooks::of(db, &named)).await? else { return Ok(None) };
     let unreadable = |_| {
-        Error::invalid("the secrets of the webhook cannot be opened with this server's keys: make another one").by_command(
-            "`hook system … --replace` does that",
-        )
+        Error::invalid("the secrets of the webhook cannot be opened with this server's keys: make another one")
+            .by_command("`hook system … --replace` does that")
     };
     let address: SecretString = open(&appliance.keys, of_address(hook.id), &hook.address).map_err(unreadable)?;
     let secret = open(&appliance.keys, of_secret(hook.id), &hook.secret).map_err(unreadable)?;

@@ -77,11 +77,9 @@ async fn system(session: &Session, integration: &str, replace: bool) -> Result<(
         system_hooks::make(&session.appliance, &ACTOR, integration).await?;
     }
     let Some(made) = system_hooks::standing(&session.appliance, integration).await? else { return Ok(()) };
-    for (label, value) in [
-        ("URL", &made.address),
-        ("Secret token", &made.entered.token),
-        ("Signing token", &made.entered.signing_token),
-    ] {
+    for (label, value) in
+        [("URL", &made.address), ("Secret token", &made.entered.token), ("Signing token", &made.entered.signing_token)]
+    {
         session.output.line(format!("{label}: {}", value.expose_secret()));
     }
     session.output.note("Tick push events, tag push events and repository update events. The signing token is for GitLab 19 and later, where the form asks for one.");

@@ -6,7 +6,9 @@ use tokio::sync::watch;
 
 use crate::admin::sessions::{ABSOLUTE, IDLE};
 use crate::appliance::Appliance;
-use crate::store::{self, changes, hooks, installs, jobs, platform_deliveries, platform_hooks, sessions, system_hooks, tokens};
+use crate::store::{
+    self, changes, hooks, installs, jobs, platform_deliveries, platform_hooks, sessions, system_hooks, tokens,
+};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

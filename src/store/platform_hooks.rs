@@ -123,13 +123,7 @@ pub struct Looked {
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_state(
-    org: OrgId,
-    tx: &Tx<'_>,
-    id: HookId,
-    looked: &Looked,
-    now: Timestamp,
-) -> Result<()> {
+pub fn set_state(org: OrgId, tx: &Tx<'_>, id: HookId, looked: &Looked, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
         "UPDATE platform_hook SET state = ?3, error = ?4, remote_id = ?5, checked_at = ?6, unwanted = ?7,
              unsigned_since = CASE WHEN ?3 = 'ok' THEN NULL ELSE unsigned_since END

@@ -34,7 +34,8 @@ pub struct SystemHook {
     pub removed_at: Option<Timestamp>,
 }
 
-const SELECT: &str = "SELECT id, integration, address, secret, made_by, made_at, signed_at, unsigned_since, last_delivery_at,
+const SELECT: &str =
+    "SELECT id, integration, address, secret, made_by, made_at, signed_at, unsigned_since, last_delivery_at,
         last_event, removed_at FROM system_hook";
 
 fn hook(row: &Row<'_>) -> rusqlite::Result<SystemHook> {

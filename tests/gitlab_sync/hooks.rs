@@ -1,5 +1,7 @@
 //! The webhooks that we install, and see to.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::platforms::frame::Fault;
@@ -136,8 +138,9 @@ fn an_address_that_gitlab_may_not_call_is_explained_and_we_look_ourselves() {
     assert_eq!(projects, 1, "one project speaks for all: {all:?}");
     world.run().done();
     world.ours.command("hook repair").failed();
-    let projects = tried().iter().filter(|path| path.contains("/projects/")).count();
-    assert_eq!(projects, 1);
+    // The run that somebody asked for tries as well, and always the same project.
+    let projects: BTreeSet<_> = tried().into_iter().filter(|path| path.contains("/projects/")).collect();
+    assert_eq!(projects.len(), 1, "{projects:?}");
     world.gitlab.ways(|ways| ways.licensed = true);
     let refs = [world.tag(id, "2.0.0")];
     world.gitlab.pushed(id, &refs);

@@ -43,7 +43,9 @@ fn what_no_other_hook_tells_is_told_by_the_instance() {
     let tool = world.package(world.root, "tool");
     let [ada, bea, carl] = ["ada", "bea", "carl"].map(|login| world.person_named(login));
     world.gitlab.enrol(php, ada, DEVELOPER);
-    world.gitlab.alter_group(partners, |group| group.visibility = crate::platforms::gitlab::directory::Visibility::Internal);
+    world
+        .gitlab
+        .alter_group(partners, |group| group.visibility = crate::platforms::gitlab::directory::Visibility::Internal);
     world.gitlab.share_group(php, partners, REPORTER);
     world.follow();
     world.log_in();
@@ -102,7 +104,9 @@ fn what_no_other_hook_tells_is_told_by_the_instance() {
     world.gitlab.project_deleted(lib);
     stays(&world, "a project was deleted");
 
-    world.comes("the command says that it calls", || world.ours.command("hook system lab").done().contains("called last"));
+    world.comes("the command says that it calls", || {
+        world.ours.command("hook system lab").done().contains("called last")
+    });
     let page = world.page("keeper", &format!("/orgs/acme/syncs/{}", world.sync));
     assert!(page.contains("repository_update"), "the deliveries are shown");
 }

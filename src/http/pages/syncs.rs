@@ -10,7 +10,9 @@ mod show;
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 
-use super::components::{Problem, Tone, ago, ago_or_never, badge, counted, empty, head, nothing, number, running, status};
+use super::components::{
+    Problem, Tone, ago, ago_or_never, badge, counted, empty, head, nothing, number, running, status,
+};
 use super::forms::sentence;
 use super::layout::{self, Here};
 use crate::access::role::Role;

@@ -92,7 +92,8 @@ impl Invited {
         let shares: Vec<&Share> = line.groups.iter().flat_map(|(shares, _)| live(shares, now)).collect();
         let held = all.into_iter().map(|(person, listed)| {
             let mut ways: Vec<_> = direct.iter().filter_map(|list| list.get(&person).copied()).collect();
-            let by_share = |share: &&Share| listed.capped(share.group_access_level, end_of(share.expires_at.as_deref()));
+            let by_share =
+                |share: &&Share| listed.capped(share.group_access_level, end_of(share.expires_at.as_deref()));
             ways.extend(shares.iter().map(by_share));
             // Nobody tells what is inherited from above.
             ways.extend((!line.whole).then_some(listed));

@@ -166,7 +166,10 @@ fn every_event_names_what_to_read_again() {
         (project("user_add_to_team"), vec![Touch::Readers(text("74"))]),
         (project("user_remove_from_team"), vec![Touch::ReaderGone(text("74"), text("41"))]),
         (json!({"event_name": "user_destroy", "user_id": 41}), vec![Touch::MemberGone(text("41"))]),
-        (json!({"event_name": "user_failed_login", "user_id": 41, "state": "blocked"}), vec![Touch::MemberGone(text("41"))]),
+        (
+            json!({"event_name": "user_failed_login", "user_id": 41, "state": "blocked"}),
+            vec![Touch::MemberGone(text("41"))],
+        ),
         (json!({"event_name": "user_failed_login", "user_id": 41}), vec![]),
         (json!({"object_kind": "merge_request", "project": {"id": 74}}), vec![]),
         (json!({"event_name": "key_create", "user_id": 41}), vec![]),

@@ -79,7 +79,8 @@ impl GitLab {
         self.alter_hook(id, |hook| {
             hook.token = Some(token.to_owned());
             hook.signing_token = signing_token.map(str::to_owned);
-            hook.events = ["push_events", "tag_push_events", "repository_update_events"].map(|name| (name, true)).into();
+            hook.events =
+                ["push_events", "tag_push_events", "repository_update_events"].map(|name| (name, true)).into();
         });
         id
     }

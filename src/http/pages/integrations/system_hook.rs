@@ -60,11 +60,7 @@ pub(super) fn section(state: &State, one: &Integration) -> Markup {
 }
 
 /// Answers its page.
-pub async fn show(
-    state: web::Data<State>,
-    who: Administers,
-    id: web::Path<String>,
-) -> Result<HttpResponse, PageError> {
+pub async fn show(state: web::Data<State>, who: Administers, id: web::Path<String>) -> Result<HttpResponse, PageError> {
     let one = found(&state, &who, &id)?;
     let standing = system_hooks::standing(&state.appliance, &one.id).await?;
     let now = state.appliance.now();
@@ -211,7 +207,8 @@ pub async fn remove(
     let one = found(&state, &who, &id)?;
     if fields.confirmed == "yes" {
         system_hooks::remove(&state.appliance, &who.actor(), &one.id).await?;
-        let text = format!("Forgotten. Remove the webhook at {}, too: its calls are answered, and come to nothing.", one.name);
+        let text =
+            format!("Forgotten. Remove the webhook at {}, too: its calls are answered, and come to nothing.", one.name);
         return Ok(see_other(&base(one), Some(&Flash { good: true, text })));
     }
     let (action, back) = (format!("{}/remove", base(one)), base(one));
