@@ -19,11 +19,13 @@ fn secrets_are_read_from_input_and_never_shown() {
         list,
         json!([{
             "name": "git", "type": "http-basic", "host": "git.example.com:8443", "username": "ci",
-            "expires_at": null, "used_by": 0, "status": "untested", "public_key": null, "fingerprint": null,
+            "expires_at": null, "used_by": 0, "status": "untested", "error": null, "self_rotation": false,
+            "public_key": null, "fingerprint": null,
         }])
     );
-    let expected = ["name", "type", "host", "username", "expires_at", "used_by", "status", "public_key", "fingerprint"];
-    assert_eq!(keys(&list[0]), expected);
+    let expected = ["name", "type", "host", "username", "expires_at", "used_by", "status"];
+    let added = ["error", "self_rotation", "public_key", "fingerprint"];
+    assert_eq!(keys(&list[0]), [&expected[..], &added[..]].concat());
     world.run_with_input("credential rotate git --secret-stdin", "s3cret-of-today").done();
     let bytes = bytes_below(&world.data());
     assert!(contains(&bytes, "git.example.com"));
