@@ -257,6 +257,13 @@ fn a_token_of_a_repository_administrator_asks_for_who_reads_each_repository() {
     world.agrees("the first comparison");
     world.bitbucket.give(world.project, ada, None);
     world.compares("somebody lost the project");
+    // Who administers nothing is told of nobody's permissions, and yet of who reads.
+    let token = world.bitbucket.token(world.keeper, Level::Read, Level::Read);
+    world.ours.command_with("credential rotate main --secret-stdin", &token).done();
+    world.compares("a token that only reads");
+    world.bitbucket.admit(packages[1], cid, None);
+    world.bitbucket.give(world.project, ada, Some(Level::Write));
+    world.compares("somebody lost a repository, and somebody was given the project");
     let said = world.ours.command("credential test main");
     assert!(format!("{}{}", said.out, said.err).contains("PROJECT_ADMIN"), "{} {}", said.out, said.err);
 }

@@ -111,3 +111,22 @@ fn nobody_is_removed_while_it_does_not_say_who_asks() {
     world.bitbucket.stage.world().hides_caller = false;
     world.compares("it says who asks again");
 }
+
+#[test]
+fn one_repository_that_is_not_told_of_takes_nothing_from_anybody() {
+    let mut world = world();
+    let cid = world.person("cid");
+    let packages: Vec<u64> = world.packages.keys().copied().collect();
+    world.bitbucket.admit(packages[0], cid, Some(Level::Read));
+    world.run().done();
+    world.log_in();
+    world.agrees("somebody came");
+    let kind = "com.atlassian.bitbucket.AuthorisationException";
+    let refusal = json!({"errors": [{"message": "You are not permitted", "exceptionName": kind}]});
+    world.bitbucket.stage.fail("/repos/lib-0/permissions", Fault::Answer(Reply::json(401, &refusal)));
+    world.run().done();
+    world.agrees("a repository was not told of");
+    world.bitbucket.stage.heal();
+    world.bitbucket.admit(packages[0], cid, None);
+    world.compares("it is told of again");
+}

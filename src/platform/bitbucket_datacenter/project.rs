@@ -42,7 +42,8 @@ pub(super) async fn read(
     repositories.sort_by(|a, b| a.path.cmp(&b.path));
     let is_package = |one: &&RemoteRepository| wanted.packages.contains(&one.id) || one.manifest == Some(true);
     let packages: Vec<&RemoteRepository> = repositories.iter().filter(is_package).collect();
-    let of_repositories = rights::of_repositories(&reader, &packages).await?;
+    let counts = of_project.is_told || project.is_personal();
+    let of_repositories = rights::of_repositories(&reader, &packages, counts).await?;
     let mut sight = Sight::new(&reader, &project, &repositories, &packages, &of_project, &of_repositories).await?;
     sight.members();
     sight.readers();

@@ -86,18 +86,22 @@ async fn default(
     }
 }
 
-/// Reads the permissions of packages' repositories, by their ids; what is not told is missing.
+/// Reads the permissions of packages' repositories, by their ids; what is not told is missing. `counts`: whether nothing else
+/// tells who reads them.
 ///
 /// # Errors
 /// [`HubError`].
 pub(super) async fn of_repositories<'a>(
     reader: &Reader<'_>,
     packages: &[&'a RemoteRepository],
+    counts: bool,
 ) -> Result<BTreeMap<&'a str, OfRepository>, HubError> {
     let read = try_join_all(packages.iter().map(|one| of_repository_alone(reader, one))).await?;
     let denied: Vec<&str> =
         packages.iter().zip(&read).filter(|(_, read)| read.is_none()).map(|(one, _)| one.path.as_str()).collect();
-    say_denied(reader, &denied, packages.len());
+    if counts {
+        say_denied(reader, &denied);
+    }
     let told = packages.iter().zip(read).filter_map(|(one, read)| Some((one.id.as_str(), read?)));
     Ok(told.collect())
 }
@@ -121,23 +125,19 @@ async fn of_repository_alone(
     Ok(Some(OfRepository { users, groups }))
 }
 
-/// Where most repositories are closed, the credential has lost something, and nobody is to lose access for that.
-fn say_denied(reader: &Reader<'_>, denied: &[&str], all: usize) {
+/// Nobody is to lose access because the credential lost something, be it for one repository.
+fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
     let Some(first) = denied.first() else { return };
     let others = match denied.len() - 1 {
         0 => String::new(),
         1 => " and one other repository".to_owned(),
         more => format!(" and {more} other repositories"),
     };
-    let is_most = denied.len() * 2 > all;
-    if is_most {
-        reader.incomplete(&[Kind::Permission, Kind::Team, Kind::Member]);
-    }
+    reader.incomplete(&[Kind::Permission, Kind::Team, Kind::Member]);
     reader.notice(format!(
         "{} does not tell this credential who may read {first}{others}: that is told to whoever administers a repository or \
-         its project. Whoever reads it by nothing else is not let in{}.",
-        reader.api.name(),
-        if is_most { ", and nobody is removed" } else { "" }
+         its project. Whoever reads it by nothing else is not let in, and nobody is removed.",
+        reader.api.name()
     ));
 }
 
@@ -289,14 +289,16 @@ pub(super) async fn is_member(api: &Api<'_>, key: &str, login: &str, id: &str) -
             return Ok(true);
         }
     }
-    if !knows_permissions(api).await? {
-        return Ok(false);
+    if knows_permissions(api).await? {
+        let path = format!("{ADMINISTRATORS}&filter={}", part(login));
+        match api.list::<User>(&path, "list the administrators").await {
+            Ok(users) if users.iter().any(is_same) => return Ok(true),
+            Ok(_) | Err(HubError::Forbidden { .. } | HubError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
-    match api.list::<User>(&format!("{ADMINISTRATORS}&filter={}", part(login)), "list the administrators").await {
-        Ok(users) => Ok(users.iter().any(is_same)),
-        Err(HubError::Forbidden { .. } | HubError::NotFound(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
+    // A group may have been given a single repository, and its people are members by that.
+    Err(HubError::Unsupported(format!("{} does not tell of one person alone whether they are out.", api.name())))
 }
 
 /// Whether somebody was given a permission of a repository themselves, asked directly.
