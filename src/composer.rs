@@ -18,5 +18,6 @@ pub mod document;
 pub mod manifest;
 pub mod minify;
 pub mod name;
+pub mod reference;
 pub mod stability;
 pub mod version;

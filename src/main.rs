@@ -10,5 +10,8 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "vcs-connect") {
         return packagist_selfhosted::vcs::ssh::passage::main();
     }
+    if std::env::args_os().nth(1).is_some_and(|command| command == "vcs-relay") {
+        return packagist_selfhosted::vcs::relay();
+    }
     packagist_selfhosted::cli::run(std::env::args_os())
 }

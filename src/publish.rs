@@ -5,6 +5,7 @@
 //! everybody else asks for it, and [`log`]
 //! what it says meanwhile. [`probe`] only looks whether a repository opens.
 
+pub mod archive;
 pub mod log;
 pub mod probe;
 pub mod render;

@@ -12,8 +12,11 @@
 //!                                        └── ssh::scan, ssh::inspect
 //! ```
 
+mod archive;
 mod error;
 mod git;
+mod hg;
+mod known_files;
 mod leftovers;
 mod memory;
 mod pipe;
@@ -21,9 +24,14 @@ mod process;
 #[doc(hidden)]
 pub mod readers;
 mod request;
+mod road;
 mod room;
 mod spare;
 pub mod ssh;
+mod surroundings;
+mod svn;
+mod system;
+mod tool;
 pub mod url;
 pub mod worker;
 
@@ -39,12 +47,14 @@ use memory::Memory;
 pub use error::VcsError;
 pub use memory::Reserved;
 pub use request::{
-    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Pace, Progress, Readme, RemoteRef,
-    Snapshot, Step, Update, UpdateRequest,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Origin, Pace, Progress, Readme,
+    RemoteRef, Snapshot, Step, Update, UpdateRequest,
 };
+pub use road::relay::main as relay;
 pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};
 pub use ssh::{HostKey, HostKeyPolicy, HostKeys};
+pub use system::{InvalidLayout, Layout, System};
 pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
 
 /// How repositories are worked with: the instance's configuration, checked.
@@ -145,7 +155,7 @@ impl Vcs {
     /// [`VcsError::UnknownCommit`] for a commit that no branch, tag or kept ref of the mirror reaches;
     /// [`VcsError::HostileTree`] for trees that could harm who unpacks them. Nothing is left at `out` then.
     pub async fn archive(&self, request: ArchiveRequest) -> Result<ArchiveStats, VcsError> {
-        match process::run(&self.settings, &self.spares, &self.memory, None, request::Operation::Archive(request))
+        match process::run(&self.settings, &self.spares, &self.memory, None, request::Operation::archive(request))
             .await?
         {
             request::Answer::Archive(stats) => Ok(stats),
@@ -160,11 +170,13 @@ impl Vcs {
     pub async fn probe(
         &self,
         url: SourceUrl,
+        system: System,
         credential: Option<Credential>,
         host_keys: &HostKeys,
     ) -> Result<usize, VcsError> {
         let operation = request::Operation::Probe {
             url,
+            system,
             credential: credential.map(request::WireCredential::new),
             known_host_keys: host_keys.known.clone(),
         };

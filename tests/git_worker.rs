@@ -43,7 +43,8 @@ use git_server::GitServer;
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::{
     ArchiveRequest, ArchiveStats, Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Manifest,
-    Progress, RemoteRef, Settings, Snapshot, SourceUrl, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
+    Origin, Progress, RemoteRef, Settings, Snapshot, SourceUrl, System, Update, UpdateRequest, UrlPolicy, Vcs,
+    VcsError,
 };
 
 /// A server with one repository, a mirror of it, and what the caller remembers between updates.
@@ -110,6 +111,7 @@ impl Scene {
         UpdateRequest {
             mirror: self.mirror(),
             url: SourceUrl::parse(url, &self.settings.policy).expect("a good address"),
+            system: System::Git,
             credential: self.credential.clone(),
             known_digest: self.known.as_ref().map(|known| known.digest.clone()),
             known_refs: self.known.as_ref().map_or(0, |known| known.refs.len()),
@@ -144,7 +146,12 @@ impl Scene {
 
     async fn archive(&self, commit: &str, out: &Path) -> Result<ArchiveStats, VcsError> {
         self.vcs()
-            .archive(ArchiveRequest { mirror: self.mirror(), commit: commit.to_owned(), out: out.to_owned() })
+            .archive(ArchiveRequest {
+                mirror: self.mirror(),
+                commit: commit.to_owned(),
+                out: out.to_owned(),
+                origin: Origin::Git,
+            })
             .await
     }
 

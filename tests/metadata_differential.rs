@@ -52,6 +52,7 @@ fn refs(repository: &Value) -> Vec<RefSource> {
                 kind,
                 name: name.clone(),
                 time: repository["times"][&commit].as_i64().expect("a time"),
+                offset: 0,
                 blob: commit.clone(),
                 commit,
                 manifest,
@@ -69,6 +70,7 @@ fn derived(refs: &[RefSource], default_branch: Option<&str>, url: &str) -> Deriv
     derive(&Repository {
         refs,
         default_branch,
+        in_order: false,
         root: None,
         registered: None,
         source: SourceTemplate { vcs: "git".to_owned(), url: url.to_owned() },

@@ -30,8 +30,8 @@ use bare_repository::BareRepository;
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::ssh::{KeyType, generate};
 use packagist_selfhosted::vcs::{
-    Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Progress, Settings, SourceUrl, Update,
-    UpdateRequest, UrlPolicy, Vcs, VcsError,
+    Authentication, Credential, HostKey, HostKeyPolicy, HostKeys, Limits, Progress, Settings, SourceUrl, System,
+    Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sshd::Sshd;
@@ -81,6 +81,7 @@ impl Scene {
         UpdateRequest {
             mirror: self.directory.path().join("data/mirror"),
             url,
+            system: System::Git,
             credential: Some(Credential {
                 host,
                 port,

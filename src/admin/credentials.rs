@@ -29,7 +29,7 @@ use crate::secrets::{Context, KeyRing, seal};
 use crate::store::credentials::{self, Credential};
 use crate::store::ids::{CredentialId, OrgId};
 use crate::store::{Tx, packages};
-use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
+use crate::vcs::url::{SourceUrl, UrlPolicy};
 
 /// How long before its end a credential is called expiring.
 const EXPIRING: std::time::Duration = std::time::Duration::from_secs(30 * 86_400);
@@ -409,7 +409,7 @@ pub(super) fn require_fit(credential: &Credential, url: &SourceUrl) -> Result<()
 
 /// Nobody is let in by SSH without a key, so that an address of it needs a credential.
 pub(super) fn require_enough(credential: Option<&Credential>, url: &SourceUrl) -> Result<()> {
-    if url.scheme() != Scheme::Ssh || credential.is_some() {
+    if !url.scheme().is_ssh() || credential.is_some() {
         return Ok(());
     }
     let (host, port) = url.host_port().unwrap_or_default();

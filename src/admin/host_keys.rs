@@ -10,7 +10,7 @@ use crate::publish::request::{self, Reason};
 use crate::store::host_keys::{self, ADMIN, HostKey as Row};
 use crate::store::{self, Tx, packages};
 use crate::vcs::HostKey;
-use crate::vcs::url::{Scheme, SourceUrl, UrlPolicy};
+use crate::vcs::url::{SourceUrl, UrlPolicy};
 
 /// A server, as commands name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ fn update_failed(tx: &Tx<'_>, server: &Server, policy: &UrlPolicy, now: Timestam
     let mut updates = 0;
     for (org, package, url) in packages::failed(tx)? {
         let Ok(url) = SourceUrl::parse(&url, policy) else { continue };
-        if url.scheme() == Scheme::Ssh && url.host_port() == Some((server.host.clone(), server.port)) {
+        if url.scheme().is_ssh() && url.host_port() == Some((server.host.clone(), server.port)) {
             request::update(tx, PackageKey { org, package }, Reason::Command, &[], now)?;
             updates += 1;
         }

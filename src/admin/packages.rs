@@ -6,6 +6,7 @@ use super::{Actor, Error, Result, credentials as use_credentials, files};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
+use crate::composer::reference;
 use crate::composer::version;
 use crate::publish::request::{self, Reason};
 use crate::publish::withdraw;
@@ -16,6 +17,7 @@ use crate::store::refs::{self, Ref};
 use crate::store::versions::{self, Version};
 use crate::store::{self, Tx, archive_failures, dists, listings, repositories};
 use crate::vcs::url::SourceUrl;
+use crate::vcs::{Layout, System};
 
 /// How many updates are queued in one transaction, which others must not have to wait for long.
 const TOGETHER: usize = 200;
@@ -25,8 +27,10 @@ const TOGETHER: usize = 200;
 pub struct NewPackage {
     /// Where its source is, as it was typed.
     pub url: String,
-    /// The version control system: `git`, `hg` or `svn`.
-    pub vcs: String,
+    /// The version control system: `git`, `hg` or `svn`; none: the one that the address tells, else Git.
+    pub vcs: Option<String>,
+    /// Where in a Subversion repository it is.
+    pub layout: Layout,
     /// The name of the credential that opens it.
     pub credential: Option<String>,
     /// Whether it is somebody else's package, so that its vendor is not the organization's.
@@ -159,20 +163,19 @@ pub async fn details(appliance: &Appliance, org: OrgId, package: Package) -> Res
 /// # Errors
 /// If the address or credential is not acceptable, or the organization has the source already.
 pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPackage) -> Result<Added> {
-    if new.vcs != "git" {
-        return Err(Error::invalid(format!(
-            "repositories of type {} are not supported by this version: use git",
-            new.vcs
-        )));
-    }
     let url = SourceUrl::parse(&new.url, &appliance.settings.url_policy)
         .map_err(|error| Error::invalid(error.to_string()))?;
+    let system = system(&new, &url)?;
+    let (layout, url_key) = match &system {
+        System::Subversion(layout) => (layout.stored(), format!("{}{}", url.key(), layout.key())),
+        System::Git | System::Mercurial => (None, url.key()),
+    };
     let (actor, now) = (actor.clone(), appliance.now());
     let next_check_at = now + appliance.settings.package_interval;
     appliance
         .database
         .write(move |tx| {
-            let there = packages::by_url_key(org, tx, &url.key())?;
+            let there = packages::by_url_key(org, tx, &url_key)?;
             let retired = there.as_ref().filter(|there| there.retired_at.is_some()).map(|there| there.id);
             if let Some(there) = there.filter(|_| retired.is_none()) {
                 let name = there.name.map_or_else(String::new, |name| format!(" ({name})"));
@@ -191,8 +194,8 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
             use_credentials::require_enough(credential.as_ref(), &url)?;
             let row = packages::New {
                 url: url.as_str().to_owned(),
-                url_key: url.key(),
-                vcs: new.vcs,
+                url_key,
+                vcs: system.word().to_owned(),
                 credential: credential.as_ref().map(|credential| credential.id),
                 fork: new.fork,
                 next_check_at,
@@ -201,16 +204,33 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
                 Some(id) => bring_back(tx, PackageKey { org, package: id }, &row, now)?,
                 None => packages::insert(org, tx, &row, now)?,
             };
+            packages::set_system(org, tx, id, &row.vcs, layout.as_deref())?;
             let job = request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
             let detail = json!({
                 "id": id,
                 "credential": credential.map(|credential| credential.name),
                 "fork": row.fork,
+                "vcs": row.vcs,
             });
             actor.record(tx, Some(org), "package.add", &row.url, detail, now)?;
             Ok(Added { id, job })
         })
         .await
+}
+
+/// The version control system of a new package.
+fn system(new: &NewPackage, url: &SourceUrl) -> Result<System> {
+    let word = new.vcs.as_deref().unwrap_or_else(|| System::told_by(url));
+    let Some(system) = System::of(word, new.layout.clone()) else {
+        return Err(Error::invalid(format!("there are no repositories of type {word} here: choose git, hg or svn")));
+    };
+    if !matches!(system, System::Subversion(_)) && new.layout != Layout::default() {
+        return Err(Error::invalid("only Subversion repositories have paths of the trunk, branches, tags and package"));
+    }
+    match system.refuses(url) {
+        Some(reason) => Err(Error::invalid(reason)),
+        None => Ok(system),
+    }
 }
 
 /// Makes a package whose repository was gone an ordinary one: somebody says that there is one again. What synchronizations
@@ -324,15 +344,18 @@ pub async fn forget(
     package: &Package,
     reference: &str,
 ) -> Result<Forgotten> {
-    let reference = commit_id(reference)?;
+    let reference = match package.vcs.as_str() {
+        "svn" => revision(reference)?,
+        _ => commit_id(reference)?,
+    };
     let (actor, now, id, name) = (actor.clone(), appliance.now(), package.id, title(package));
-    let commit = reference.clone();
+    let (commit, archive) = (reference.clone(), reference::key(&reference));
     let (forgotten, digest) = appliance
         .database
         .write(move |tx| {
-            let known = dists::by_key(org, tx, id, &commit)?.is_some();
+            let known = dists::by_key(org, tx, id, &archive)?.is_some();
             let published = versions::references(org, tx, id)?.contains(&commit);
-            let digest = dists::forget(org, tx, id, &commit, &commit, now)?;
+            let digest = dists::forget(org, tx, id, &archive, &commit, now)?;
             let detail = json!({ "reference": commit });
             actor.record(tx, Some(org), "package.forget", &name, detail, now)?;
             Ok::<_, Error>((Forgotten { known: known || published, published }, digest))
@@ -340,13 +363,26 @@ pub async fn forget(
         .await?;
     files::remove_archives(appliance, digest.into_iter().collect()).await?;
     let mirror = appliance.mirror(id);
-    if !forgotten.published && mirror.exists() {
+    if package.vcs == "git" && !forgotten.published && mirror.exists() {
         // The archive is gone already; that the mirror still knows the commit costs disk space only.
         if let Err(error) = appliance.vcs.drop_kept(mirror, reference).await {
             tracing::warn!(package.id = id.0, error = %error, "The mirror still keeps a commit that was forgotten.");
         }
     }
     Ok(forgotten)
+}
+
+/// A path and a revision of a Subversion repository, as lock files have them.
+fn revision(text: &str) -> Result<String> {
+    let text = text.trim();
+    let digits = text.rsplit_once("/@").map(|(_, digits)| digits).filter(|_| text.starts_with('/'));
+    let whole = digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if !whole || text.len() > 4096 || text.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "the reference is a path with a revision, such as `/tags/1.0.0/@12`, as in `source.reference` of a lock file",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// A whole commit id, as Git writes it: an abbreviation could name another commit tomorrow.
@@ -362,7 +398,15 @@ fn commit_id(text: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::commit_id;
+    use super::{commit_id, revision};
+
+    #[test]
+    fn revisions_are_named_with_their_paths() {
+        assert_eq!(revision(" /tags/1.0/@7 ").ok().as_deref(), Some("/tags/1.0/@7"));
+        for wrong in ["", "/trunk", "/trunk/@", "trunk/@7", "/trunk/@HEAD", "/a\n/@7"] {
+            assert!(revision(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn commits_are_named_in_full() {

@@ -15,6 +15,34 @@ use crate::admin::packages::{self, NewPackage};
 use crate::appliance::PackageKey;
 use crate::store::ids::OrgId;
 use crate::store::organizations::Organization;
+use crate::vcs::Layout;
+
+/// Where in a Subversion repository a package is, as Composer calls it.
+#[derive(Args, Debug)]
+pub struct Paths {
+    /// Where the trunk of a Subversion repository is: `false` where the address itself is it [default: trunk]
+    #[arg(long, value_name = "PATH")]
+    trunk_path: Option<String>,
+    /// Where its branches are, or `false` [default: branches]
+    #[arg(long, value_name = "PATH")]
+    branches_path: Option<String>,
+    /// Where its tags are, or `false` [default: tags]
+    #[arg(long, value_name = "PATH")]
+    tags_path: Option<String>,
+    /// The package's directory in the trunk and in each branch and tag
+    #[arg(long, value_name = "PATH")]
+    package_path: Option<String>,
+}
+
+impl Paths {
+    fn layout(&self) -> Result<Layout, Failure> {
+        let Self { trunk_path, branches_path, tags_path, package_path } = self;
+        let given = [trunk_path, branches_path, tags_path, package_path];
+        let [trunk, branches, tags, package] = given.map(Option::as_deref);
+        let layout = Layout::parse(trunk, branches, tags, package);
+        layout.map_err(|error| Failure::new(error.to_string()))
+    }
+}
 
 /// Commands about packages. A package's NAME may also be its id or address.
 #[derive(Debug, Subcommand)]
@@ -23,9 +51,11 @@ pub enum Command {
     Add {
         /// The address of its repository
         url: String,
-        /// The version control system
-        #[arg(long, default_value = "git", value_parser = ["git", "hg", "svn"])]
-        vcs: String,
+        /// The version control system [default: svn at svn://, svn+ssh:// and hosts called svn.…, else git]
+        #[arg(long, value_parser = ["git", "hg", "svn"])]
+        vcs: Option<String>,
+        #[command(flatten)]
+        paths: Paths,
         /// The credential that opens the repository
         #[arg(long, value_name = "NAME")]
         credential: Option<String>,
@@ -127,9 +157,9 @@ impl Command {
 /// Does one of them.
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Add { url, vcs, credential, fork, wait, org } => {
+        Command::Add { url, vcs, paths, credential, fork, wait, org } => {
             let org = session.organization(&org).await?;
-            let new = NewPackage { url: absolute(session, url), vcs, credential, fork };
+            let new = NewPackage { url: absolute(session, url), vcs, layout: paths.layout()?, credential, fork };
             add(session, &org, new, wait).await
         }
         Command::List { org, format } => {

@@ -77,6 +77,8 @@ pub struct RefSource {
     pub commit: String,
     /// The author date in unix seconds.
     pub time: i64,
+    /// In which time zone it is told, in seconds east of UTC.
+    pub offset: i32,
     /// What identifies the manifest's content: refs with equal ids share one parse. Empty where there is no manifest.
     pub blob: String,
     /// The manifest's bytes.
@@ -103,8 +105,11 @@ pub struct SourceTemplate {
 /// A repository as it was read.
 #[derive(Debug, Clone)]
 pub struct Repository<'a> {
-    /// All refs, in any order.
+    /// All refs, in any order if `in_order` does not say otherwise.
     pub refs: &'a [RefSource],
+    /// Whether their order is the one in which Composer sees them, and not that of their names: it decides which of two
+    /// that mean one version is published.
+    pub in_order: bool,
     /// The short name of the default branch; `None` where the system has no such thing.
     pub default_branch: Option<&'a str>,
     /// Where the default branch's manifest is if it is not a branch's: Mercurial and Subversion name packages by their tip.
@@ -233,10 +238,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The refs of a kind in the order in which git lists them: by their bytes.
+    /// The refs of a kind in the order in which Composer sees them: where git lists them, by their bytes.
     fn sorted(&self, kind: RefKind) -> Vec<&'a RefSource> {
         let mut refs: Vec<_> = self.repository.refs.iter().filter(|source| source.kind == kind).collect();
-        refs.sort_by(|a, b| a.name.cmp(&b.name));
+        if !self.repository.in_order {
+            refs.sort_by(|a, b| a.name.cmp(&b.name));
+        }
         refs
     }
 
@@ -276,6 +283,7 @@ impl<'a> Run<'a> {
             default_branch,
             source: Source { vcs, url, reference: &source.commit },
             committed: source.time,
+            offset: source.offset,
         };
         let loaded = manifest.load(&identity, &mut self.constraints).map_err(|rejection| rejection.to_string())?;
         self.weight = weight;

@@ -194,8 +194,8 @@ impl Shared {
         match self.builder.look_up(*package, key).await.map_err(|error| (State::default(), error.into()))? {
             Found::Stored(archive) => Ok(archive),
             Found::Missing(wanted) => {
-                let Wanted { commit, state } = wanted;
-                self.builder.build(*package, key, commit).await.map_err(|failure| (state, failure))
+                let Wanted { commit, vcs, state } = wanted;
+                self.builder.build(*package, key, (commit, vcs)).await.map_err(|failure| (state, failure))
             }
         }
     }

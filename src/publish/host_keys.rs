@@ -6,12 +6,12 @@ use super::update::UpdateError;
 use crate::appliance::Appliance;
 use crate::store::host_keys::{self, TOFU};
 use crate::store::{self, audit};
-use crate::vcs::url::{Scheme, SourceUrl};
+use crate::vcs::url::SourceUrl;
 use crate::vcs::{HostKey, HostKeys, VcsError};
 
 /// The keys by which the host of an address is known.
 pub(super) async fn known(appliance: &Appliance, url: &SourceUrl) -> Result<HostKeys, UpdateError> {
-    let (Scheme::Ssh, Some((host, port))) = (url.scheme(), url.host_port()) else {
+    let (true, Some((host, port))) = (url.scheme().is_ssh(), url.host_port()) else {
         return Ok(HostKeys::default());
     };
     let rows = appliance.database.read(move |db| host_keys::of_host(db, &host, port)).await?;

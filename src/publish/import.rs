@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::composer::derive::{Derivation, PublishedVersion, RefSource};
 use crate::composer::document::Abandoned;
 use crate::composer::name::PackageName;
+use crate::composer::reference;
 use crate::composer::stability::Stability;
 use crate::composer::version::{self, NormalizedVersion};
 use crate::store::documents::{self, Document};
@@ -117,7 +118,7 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
             }
             outcome.changes.refs = refs.len();
             for reference in references.iter().collect::<HashSet<_>>() {
-                dists::publish(key.org, tx, key.package, reference, reference)?;
+                dists::publish(key.org, tx, key.package, &reference::key(reference), reference)?;
             }
             refs::replace(key.org, tx, key.package, &refs)?;
             requirements::replace(key.org, tx, key.package, &needs)?;

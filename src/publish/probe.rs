@@ -13,7 +13,7 @@ pub async fn probe(appliance: &Appliance, key: PackageKey) -> Result<Option<usiz
     let Some(source) = source::find(appliance, key, Vec::new()).await? else { return Ok(None) };
     let request = source.request;
     let url = request.url.clone();
-    let answer = appliance.vcs.probe(request.url, request.credential, &request.host_keys).await;
+    let answer = appliance.vcs.probe(request.url, request.system, request.credential, &request.host_keys).await;
     host_keys::learn(appliance, &url, request.host_keys.learned()).await?;
     Ok(Some(answer?))
 }

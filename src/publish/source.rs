@@ -11,7 +11,9 @@ use crate::store::ids::OrgId;
 use crate::store::packages::Package;
 use crate::store::{self, credentials, dists, organizations, packages, readmes};
 use crate::vcs::url::SourceUrl;
-use crate::vcs::{self, Authentication, Credential, Manifest, Progress, Snapshot, UpdateRequest, VcsError};
+use crate::vcs::{
+    self, Authentication, Credential, Layout, Manifest, Progress, RemoteRef, Snapshot, System, UpdateRequest, VcsError,
+};
 
 /// A package, and how to reach its source.
 pub(super) struct Source {
@@ -94,6 +96,7 @@ pub(super) async fn find(
     };
     let request = UpdateRequest {
         mirror: appliance.mirror(package.id),
+        system: system(&package)?,
         url,
         credential,
         known_digest: package.refs_digest.clone(),
@@ -104,6 +107,23 @@ pub(super) async fn find(
         progress: Progress::default(),
     };
     Ok(Some(Source { package, request, by_platform, is_minted, row, key }))
+}
+
+/// The version control system of a package's repository.
+fn system(package: &Package) -> Result<System, UpdateError> {
+    let layout = package.layout.as_deref().map(serde_json::from_str).transpose();
+    let layout: Layout = layout.map_err(|error| store::Error::Corrupt(error.to_string()))?.unwrap_or_default();
+    System::of(&package.vcs, layout).ok_or_else(|| {
+        UpdateError::Refused(format!("Repositories of type {} are not read by this version.", package.vcs))
+    })
+}
+
+/// Where clients find the source of a package.
+pub(super) fn public_url(package: &Package, system: &System) -> String {
+    match system {
+        System::Subversion(layout) => layout.base(&package.url).to_owned(),
+        System::Git | System::Mercurial => package.url.clone(),
+    }
 }
 
 /// The package's credential, opened; none if it is gone.
@@ -185,32 +205,37 @@ async fn login(
 /// The refs of a snapshot as the rules of versions take them.
 pub(super) fn refs(snapshot: &Snapshot) -> Vec<RefSource> {
     let mut seen = HashSet::new();
-    snapshot
-        .refs
-        .iter()
-        .filter_map(|listed| {
-            let (kind, name) = if let Some(name) = listed.name.strip_prefix("refs/tags/") {
-                (RefKind::Tag, name)
-            } else {
-                (RefKind::Branch, listed.name.strip_prefix("refs/heads/")?)
-            };
-            let (blob, manifest) = match &listed.manifest {
-                _ if listed.commit.is_none() => (String::new(), Err(NoManifest::NotACommit)),
-                Manifest::Blob(id) => (id.clone(), snapshot.manifests.get(id).cloned().ok_or(NoManifest::Missing)),
-                Manifest::Missing => (String::new(), Err(NoManifest::Missing)),
-                Manifest::NotAFile => (String::new(), Err(NoManifest::NotAFile)),
-                Manifest::TooLarge { bytes } => (String::new(), Err(NoManifest::TooLarge { bytes: *bytes })),
-            };
-            seen.insert(&listed.name).then(|| RefSource {
-                kind,
-                name: name.to_owned(),
-                commit: listed.commit.clone().unwrap_or_else(|| listed.target.clone()),
-                time: listed.time.unwrap_or(0),
-                blob,
-                manifest,
-            })
-        })
-        .collect()
+    let new = snapshot.refs.iter().filter(|listed| seen.insert(&listed.name));
+    new.filter_map(|listed| ref_source(listed, snapshot)).collect()
+}
+
+/// What names the package where that is no branch.
+pub(super) fn root(snapshot: &Snapshot) -> Option<RefSource> {
+    ref_source(snapshot.root.as_deref()?, snapshot)
+}
+
+fn ref_source(listed: &RemoteRef, snapshot: &Snapshot) -> Option<RefSource> {
+    let (kind, name) = if let Some(name) = listed.name.strip_prefix("refs/tags/") {
+        (RefKind::Tag, name)
+    } else {
+        (RefKind::Branch, listed.name.strip_prefix("refs/heads/")?)
+    };
+    let (blob, manifest) = match &listed.manifest {
+        _ if listed.commit.is_none() => (String::new(), Err(NoManifest::NotACommit)),
+        Manifest::Blob(id) => (id.clone(), snapshot.manifests.get(id).cloned().ok_or(NoManifest::Missing)),
+        Manifest::Missing => (String::new(), Err(NoManifest::Missing)),
+        Manifest::NotAFile => (String::new(), Err(NoManifest::NotAFile)),
+        Manifest::TooLarge { bytes } => (String::new(), Err(NoManifest::TooLarge { bytes: *bytes })),
+    };
+    Some(RefSource {
+        kind,
+        name: name.to_owned(),
+        commit: listed.commit.clone().unwrap_or_else(|| listed.target.clone()),
+        time: listed.time.unwrap_or(0),
+        offset: listed.offset,
+        blob,
+        manifest,
+    })
 }
 
 /// A README as it is kept. What is no UTF-8 in it is replaced, and so are the bytes that no text has.

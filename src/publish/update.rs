@@ -11,7 +11,7 @@ use crate::composer::name::PackageName;
 use crate::platform::HubError;
 use crate::store::runs::Changes;
 use crate::store::{self, credentials, documents, organizations, packages, repositories};
-use crate::vcs::{Snapshot, Update, VcsError};
+use crate::vcs::{Snapshot, System, Update, VcsError};
 
 /// What an update came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,9 @@ pub async fn update(
             log.info("Nothing is new");
             Ok(Report::Unchanged { unseen })
         }
-        Update::Changed(snapshot) => publish(appliance, key, &source.package, snapshot, announced_at, log).await,
+        Update::Changed(snapshot) => {
+            publish(appliance, key, (&source.package, &source.request.system), snapshot, announced_at, log).await
+        }
     }
 }
 
@@ -149,7 +151,7 @@ async fn read(
 async fn publish(
     appliance: &Appliance,
     key: PackageKey,
-    package: &packages::Package,
+    (package, system): (&packages::Package, &System),
     snapshot: Snapshot,
     announced_at: Option<Timestamp>,
     log: &Log,
@@ -166,15 +168,17 @@ async fn publish(
         );
     }
     let registered = package.name.as_deref().and_then(|name| PackageName::parse(name).ok());
-    let template = SourceTemplate { vcs: package.vcs.clone(), url: package.url.clone() };
+    let template = SourceTemplate { vcs: system.word().to_owned(), url: source::public_url(package, system) };
+    let in_order = !matches!(system, System::Git);
     let default_branch =
         snapshot.default_branch.as_deref().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned());
     let (snapshot, refs, derivation, default_branch) = tokio::task::spawn_blocking(move || {
-        let refs = source::refs(&snapshot);
+        let (refs, root) = (source::refs(&snapshot), source::root(&snapshot));
         let derivation = derive::derive(&Repository {
             refs: &refs,
             default_branch: default_branch.as_deref(),
-            root: None,
+            in_order,
+            root: root.as_ref(),
             registered: registered.as_ref(),
             source: template,
         });

@@ -18,6 +18,8 @@ pub struct Package {
     pub url: String,
     /// The version control system.
     pub vcs: String,
+    /// Where in a Subversion repository it is: JSON; none where the usual paths are meant.
+    pub layout: Option<String>,
     /// What opens the source.
     pub credential: Option<CredentialId>,
     /// That credential's name.
@@ -66,7 +68,8 @@ const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
         CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
              THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
         p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at, p.held_vendor,
-        p.retired_at, p.archived, (SELECT min(r.sync_id) FROM repository r WHERE r.package_id = p.id AND r.org_id = p.org_id)
+        p.retired_at, p.archived, (SELECT min(r.sync_id) FROM repository r WHERE r.package_id = p.id AND r.org_id = p.org_id),
+        p.layout
     FROM package p";
 
 fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
@@ -91,6 +94,7 @@ fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
         retired_at: row.get(17)?,
         archived: row.get(18)?,
         sync: row.get(19)?,
+        layout: row.get(20)?,
     })
 }
 
@@ -384,6 +388,19 @@ pub fn set_source(org: OrgId, tx: &Tx<'_>, id: PackageId, url: &str, url_key: &s
         (org, id, url, url_key),
     )?;
     tx.changed(Change::Package(org, id));
+    Ok(())
+}
+
+/// Says which version control system a package's repository has, and where in it the package is (JSON; none for the usual
+/// paths).
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_system(org: OrgId, tx: &Tx<'_>, id: PackageId, vcs: &str, layout: Option<&str>) -> Result<()> {
+    tx.execute(
+        "UPDATE package SET vcs = ?3, layout = ?4, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
+        (org, id, vcs, layout),
+    )?;
     Ok(())
 }
 

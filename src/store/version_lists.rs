@@ -36,7 +36,7 @@ pub struct Line {
 
 const SELECT: &str = "SELECT v.version, v.version_normalized, v.reference, v.released_at, v.dev, v.default_branch,
         v.announced_at, v.served_at, CASE WHEN d.digest IS NOT NULL THEN d.size END, d.forgotten_at IS NOT NULL
-    FROM version v LEFT JOIN dist d ON d.org_id = v.org_id AND d.package_id = ?2 AND d.key = v.reference";
+    FROM version v LEFT JOIN dist d ON d.org_id = v.org_id AND d.package_id = ?2 AND d.reference = v.reference";
 
 fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     Ok(Line {

@@ -172,6 +172,28 @@ pub enum VcsError {
         /// What came back.
         reason: String,
     },
+    /// Something answers there, but no server of the package's system.
+    #[error(
+        "{url} does not answer like a {system} server: {reason}. Check the address, and whether the repository needs a \
+         credential or another one; whatever stands in front of the server may be answering instead. What was served \
+         before is served on."
+    )]
+    NotSpoken {
+        /// What was asked.
+        url: String,
+        /// The version control system.
+        system: String,
+        /// What came back.
+        reason: String,
+    },
+    /// A program that reads repositories failed for a reason that is not known here.
+    #[error("{url} could not be read: {reason}. It is tried again later.")]
+    ToolFailed {
+        /// What was asked.
+        url: String,
+        /// The program, and what it said.
+        reason: String,
+    },
     /// A repository that had branches or tags suddenly lists none. Nothing was removed.
     #[error(
         "The repository lists no branches or tags any more, although it had {known}. Nothing was removed. If it was \
@@ -283,6 +305,7 @@ impl VcsError {
             | Self::Tls { .. }
             | Self::Proxy { permanent: true, .. }
             | Self::NotAGitEndpoint { .. }
+            | Self::NotSpoken { .. }
             | Self::EmptyListing { .. }
             | Self::Unsupported { .. }
             | Self::ToolMissing { .. }
@@ -295,6 +318,7 @@ impl VcsError {
             | Self::Unreachable { .. }
             | Self::Proxy { permanent: false, .. }
             | Self::SshFailed { .. }
+            | Self::ToolFailed { .. }
             | Self::Timeout { .. }
             | Self::RateLimited { .. }
             | Self::Unavailable { .. }

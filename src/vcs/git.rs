@@ -28,8 +28,8 @@ use gix::ObjectId;
 use super::error::VcsError;
 use super::request::{Limits, Step, Update, WireCredential, WireUpdate};
 use super::room;
-use super::ssh::{HostKeyPolicy, HostKeys};
-use super::url::{SourceUrl, UrlPolicy};
+use super::surroundings::Surroundings;
+use super::url::SourceUrl;
 use crate::outbound;
 use connect::{Listing, Session};
 use mirror::Mirror;
@@ -43,17 +43,6 @@ const MAX_NAMES: usize = 16 << 20;
 
 /// A manifest on its way to the parent: its blob id and its bytes.
 pub(super) type Blob = (String, Arc<[u8]>);
-
-/// What holds for every conversation of an operation.
-pub(super) struct Surroundings<'a> {
-    pub(super) outbound: &'a outbound::Settings,
-    pub(super) policy: &'a UrlPolicy,
-    pub(super) limits: &'a Limits,
-    pub(super) host_keys: &'a HostKeys,
-    pub(super) ssh_host_keys: HostKeyPolicy,
-    /// Says how far an update is.
-    pub(super) tell: &'a dyn Fn(Step),
-}
 
 /// Brings a mirror up to date. See [`crate::vcs::Vcs::update`].
 pub(super) fn update(request: &WireUpdate, surroundings: &Surroundings<'_>) -> Result<(Update, Vec<Blob>), VcsError> {

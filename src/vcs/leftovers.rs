@@ -37,7 +37,12 @@ impl Leftovers {
         let removed = tokio::task::spawn_blocking(move || {
             for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(&self.prefix) {
-                    let _ = fs::remove_file(entry.path());
+                    let path = entry.path();
+                    let _ = if path.is_dir() && !path.is_symlink() {
+                        fs::remove_dir_all(path)
+                    } else {
+                        fs::remove_file(path)
+                    };
                 }
             }
         });

@@ -69,6 +69,7 @@ mod tests {
             target: String::new(),
             commit: None,
             time: None,
+            offset: 0,
             manifest: Manifest::Blob("a".to_owned()),
         };
         Snapshot { refs: vec![listed; versions], ..Snapshot::default() }

@@ -13,6 +13,7 @@ use super::error::VcsError;
 use super::memory::Reserved;
 use super::room::Headroom;
 use super::ssh::{HostKey, HostKeyPolicy, HostKeys};
+use super::system::{Layout, System};
 use super::url::{SourceUrl, UrlPolicy};
 use crate::outbound;
 
@@ -107,6 +108,8 @@ pub struct UpdateRequest {
     pub mirror: PathBuf,
     /// Where the repository is.
     pub url: SourceUrl,
+    /// Which version control system it has.
+    pub system: System,
     /// What opens it, chosen by a person.
     pub credential: Option<Credential>,
     /// The digest of the last snapshot that was stored.
@@ -188,8 +191,10 @@ pub struct Snapshot {
     pub digest: String,
     /// The branch that `HEAD` names, in full (`refs/heads/main`), if the server says so.
     pub default_branch: Option<String>,
-    /// Branches and tags, sorted by name.
+    /// Branches and tags: sorted by name, or in the order in which Composer sees them where that is another one.
     pub refs: Vec<RemoteRef>,
+    /// What names the package where that is no branch: the newest changeset of Mercurial, the trunk of Subversion.
+    pub root: Option<Box<RemoteRef>>,
     /// The README of the default branch, if there is one.
     pub readme: Option<Box<Readme>>,
     /// The manifests' contents by blob id, and the README's.
@@ -217,6 +222,9 @@ pub struct RemoteRef {
     pub commit: Option<String>,
     /// When the commit was authored, in seconds since 1970; none if its date cannot be read.
     pub time: Option<i64>,
+    /// In which time zone that is told, in seconds east of UTC.
+    #[serde(default)]
+    pub offset: i32,
     /// Its `composer.json`.
     pub manifest: Manifest,
 }
@@ -249,14 +257,36 @@ pub struct Readme {
 }
 
 /// What an archive is made of.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ArchiveRequest {
     /// The mirror's directory.
     pub mirror: PathBuf,
-    /// The commit, in 40 hexadecimal digits.
+    /// The commit: for Git and Mercurial 40 hexadecimal digits, for Subversion a path with a revision.
     pub commit: String,
     /// Where the archive is written, atomically; the directory must exist.
     pub out: PathBuf,
+    /// Where the files come from.
+    pub origin: Origin,
+}
+
+/// Where an archive's files come from.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// The mirror of a Git repository.
+    Git,
+    /// The mirror of a Mercurial repository.
+    Mercurial,
+    /// The server of a Subversion repository, which keeps every revision.
+    Subversion {
+        /// Where the repository is.
+        url: SourceUrl,
+        /// Where in it the package is.
+        layout: Layout,
+        /// What opens it.
+        credential: Option<Credential>,
+        /// By which keys the host is known, where SSH is spoken.
+        host_keys: HostKeys,
+    },
 }
 
 /// What an archive came to be.
@@ -314,12 +344,30 @@ impl fmt::Debug for WireCredential {
 pub(super) struct WireUpdate {
     pub(super) mirror: PathBuf,
     pub(super) url: SourceUrl,
+    pub(super) system: System,
     pub(super) credential: Option<WireCredential>,
     pub(super) known_digest: Option<String>,
     pub(super) known_refs: usize,
     pub(super) published: Vec<String>,
     pub(super) announced: Vec<String>,
     pub(super) known_host_keys: Vec<HostKey>,
+}
+
+/// [`ArchiveRequest`] on the pipe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireArchive {
+    pub(super) mirror: PathBuf,
+    pub(super) commit: String,
+    pub(super) out: PathBuf,
+    pub(super) origin: WireOrigin,
+}
+
+/// [`Origin`] on the pipe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireOrigin {
+    Git,
+    Mercurial,
+    Subversion { url: SourceUrl, layout: Layout, credential: Option<WireCredential>, known_host_keys: Vec<HostKey> },
 }
 
 /// A private key on its way to who looks at it.
@@ -340,6 +388,7 @@ pub(super) enum Operation {
     /// Only list what is there.
     Probe {
         url: SourceUrl,
+        system: System,
         credential: Option<WireCredential>,
         known_host_keys: Vec<HostKey>,
     },
@@ -350,7 +399,7 @@ pub(super) enum Operation {
         /// Whether it should be a web server.
         web: bool,
     },
-    Archive(ArchiveRequest),
+    Archive(Box<WireArchive>),
     DropKept {
         mirror: PathBuf,
         commit: String,
@@ -367,6 +416,7 @@ impl Operation {
         Self::Update(Box::new(WireUpdate {
             mirror: request.mirror,
             url: request.url,
+            system: request.system,
             credential: request.credential.map(WireCredential::new),
             known_digest: request.known_digest,
             known_refs: request.known_refs,
@@ -374,6 +424,21 @@ impl Operation {
             announced: request.announced,
             known_host_keys: request.host_keys.known,
         }))
+    }
+
+    pub(super) fn archive(request: ArchiveRequest) -> Self {
+        let origin = match request.origin {
+            Origin::Git => WireOrigin::Git,
+            Origin::Mercurial => WireOrigin::Mercurial,
+            Origin::Subversion { url, layout, credential, host_keys } => WireOrigin::Subversion {
+                url,
+                layout,
+                credential: credential.map(WireCredential::new),
+                known_host_keys: host_keys.known,
+            },
+        };
+        let ArchiveRequest { mirror, commit, out, .. } = request;
+        Self::Archive(Box::new(WireArchive { mirror, commit, out, origin }))
     }
 
     pub(super) fn inspect(private_key: String) -> Self {

@@ -20,6 +20,7 @@ pub use host_key::{HostKey, HostKeyPolicy, HostKeys};
 pub use key::{KeyType, generate, normalize};
 
 pub(super) use key::inspect;
+pub(super) use memory::MemoryFile;
 pub(super) use program::{Call, Ssh};
 pub(super) use scan::{explain, scan};
 pub(super) use target::Target;

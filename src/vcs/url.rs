@@ -25,7 +25,7 @@ const MAX_LENGTH: usize = 2048;
 pub struct UrlPolicy {
     /// Directories below which local repositories are accepted.
     pub file_roots: Vec<PathBuf>,
-    /// Whether unencrypted addresses (`http://`, `git://`) are accepted.
+    /// Whether unencrypted addresses (`http://`, `git://`, `svn://`) are accepted.
     pub allow_insecure: bool,
     /// Hosts with ports at which `http://` is accepted all the same: those of integrations that are spoken to in that way.
     #[serde(default)]
@@ -46,6 +46,11 @@ pub enum Scheme {
     Ssh,
     /// Git's own unencrypted protocol.
     Git,
+    /// Subversion's own unencrypted protocol.
+    Svn,
+    /// The same through the ssh program.
+    #[serde(rename = "svn+ssh")]
+    SvnSsh,
     /// A directory of this machine.
     File,
 }
@@ -57,10 +62,17 @@ impl Scheme {
         match self {
             Self::Https => Some(443),
             Self::Http => Some(80),
-            Self::Ssh => Some(22),
+            Self::Ssh | Self::SvnSsh => Some(22),
             Self::Git => Some(9418),
+            Self::Svn => Some(3690),
             Self::File => None,
         }
+    }
+
+    /// Whether the ssh program is run, with a key and the rules for host keys.
+    #[must_use]
+    pub fn is_ssh(self) -> bool {
+        matches!(self, Self::Ssh | Self::SvnSsh)
     }
 }
 
@@ -80,7 +92,7 @@ pub enum InvalidUrl {
     #[error("The {0} of the address begins with a hyphen, which could be taken for a program's option.")]
     Option(&'static str),
     /// It names a transport helper or a scheme that is not known.
-    #[error("`{0}` is no way to reach a Git repository here: use https:// or ssh://.")]
+    #[error("`{0}` is no way to reach a repository here: use https:// or ssh://.")]
     Scheme(String),
     /// It is unencrypted, and the instance does not accept that.
     #[error(
@@ -175,6 +187,9 @@ impl SourceUrl {
                 "git" if policy.allow_insecure => Self::authority(Scheme::Git, "git", rest),
                 "git" => Err(InvalidUrl::Insecure("git")),
                 "ssh" | "git+ssh" | "ssh+git" => Self::authority(Scheme::Ssh, "ssh", rest),
+                "svn" if policy.allow_insecure => Self::authority(Scheme::Svn, "svn", rest),
+                "svn" => Err(InvalidUrl::Insecure("svn")),
+                "svn+ssh" => Self::authority(Scheme::SvnSsh, "svn+ssh", rest),
                 "file" => Self::file(&percent_decoded(rest)?, policy),
                 _ => Err(InvalidUrl::Scheme(format!("{}://", word(scheme)))),
             };
@@ -290,7 +305,7 @@ impl SourceUrl {
         Ok(Self { scheme, host: Some(host), port: url.port(), path: url.path().to_owned(), text: String::from(url) })
     }
 
-    /// `ssh://` and `git://`, which the `url` crate does not normalise: their parts are read by hand and put together anew.
+    /// `ssh://`, `git://` and `svn://`, which the `url` crate does not normalise: their parts are read by hand and put together anew.
     fn authority(scheme: Scheme, name: &'static str, rest: &str) -> Result<Self, InvalidUrl> {
         let (authority, path) = rest.split_once('/').ok_or(InvalidUrl::Path)?;
         let (user, host_port) = match authority.rsplit_once('@') {
@@ -303,7 +318,7 @@ impl SourceUrl {
         if let Some(user) = user {
             check_user(user)?;
         }
-        if scheme == Scheme::Git && user.is_some() {
+        if matches!(scheme, Scheme::Git | Scheme::Svn) && user.is_some() {
             return Err(InvalidUrl::User);
         }
         check_path(path)?;
@@ -360,6 +375,7 @@ impl SourceUrl {
             }
             Scheme::Http if !policy.accepts_plain(self) => Err(InvalidUrl::Insecure("http")),
             Scheme::Git if !policy.allow_insecure => Err(InvalidUrl::Insecure("git")),
+            Scheme::Svn if !policy.allow_insecure => Err(InvalidUrl::Insecure("svn")),
             _ => Ok(()),
         }
     }

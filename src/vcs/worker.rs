@@ -8,9 +8,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, getpid, getrlimit, kill_process_group, setrlimit};
 use secrecy::zeroize::Zeroizing;
 
-use super::request::{Answer, Limits, Operation, Request, Response, Said, Step};
+use super::request::{Answer, Limits, Operation, Request, Response, Said, Step, WireOrigin};
 use super::ssh::{self, HostKey, HostKeys};
-use super::{VcsError, git, pipe};
+use super::surroundings::Surroundings;
+use super::system::System;
+use super::{VcsError, git, hg, pipe, svn};
 
 /// Serves requests on standard input, one after the other: what the hidden command `vcs-worker` does.
 ///
@@ -69,10 +71,14 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<H
     let known = match &mut operation {
         Operation::Update(update) => std::mem::take(&mut update.known_host_keys),
         Operation::Probe { known_host_keys, .. } => std::mem::take(known_host_keys),
+        Operation::Archive(archive) => match &mut archive.origin {
+            WireOrigin::Subversion { known_host_keys, .. } => std::mem::take(known_host_keys),
+            WireOrigin::Git | WireOrigin::Mercurial => Vec::new(),
+        },
         _ => Vec::new(),
     };
     let host_keys = HostKeys::new(known);
-    let surroundings = git::Surroundings {
+    let surroundings = Surroundings {
         outbound: &outbound,
         policy: &policy,
         limits: &limits,
@@ -82,14 +88,27 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<H
     };
     let mut blobs = Vec::new();
     let answer = match operation {
-        Operation::Update(update) => git::update(&update, &surroundings).map(|(snapshot, manifests)| {
+        Operation::Update(update) => match &update.system {
+            System::Git => git::update(&update, &surroundings),
+            System::Mercurial => hg::update(&update, &surroundings),
+            System::Subversion(layout) => svn::update(&update, layout, &surroundings),
+        }
+        .map(|(snapshot, manifests)| {
             blobs = manifests;
             Answer::Update(snapshot)
         }),
-        Operation::Archive(archive) => git::archive(&archive, &limits).map(Answer::Archive),
-        Operation::Probe { url, credential, .. } => {
-            git::probe(&url, credential.as_ref(), &surroundings).map(Answer::Listed)
+        Operation::Archive(archive) => match &archive.origin {
+            WireOrigin::Git => git::archive(&archive, &limits),
+            WireOrigin::Mercurial => hg::archive(&archive, &limits),
+            WireOrigin::Subversion { .. } => svn::archive(&archive, &surroundings),
         }
+        .map(Answer::Archive),
+        Operation::Probe { url, system, credential, .. } => match &system {
+            System::Git => git::probe(&url, credential.as_ref(), &surroundings),
+            System::Mercurial => hg::probe(&url, credential.as_ref(), &surroundings),
+            System::Subversion(layout) => svn::probe(&url, layout, credential.as_ref(), &surroundings),
+        }
+        .map(Answer::Listed),
         Operation::Knock { host, port, web } => git::knock(&host, port, web, &outbound).map(|()| Answer::Done),
         Operation::DropKept { mirror, commit } => git::drop_kept(&mirror, &commit).map(|()| Answer::Done),
         Operation::ScanHostKeys { host, port } => {

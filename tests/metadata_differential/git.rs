@@ -120,6 +120,7 @@ pub fn refs(repository: &Path) -> Vec<RefSource> {
                 kind,
                 name: name.to_owned(),
                 time: time.unwrap_or(0),
+                offset: 0,
                 blob: entry.get(12..52).unwrap_or_default().to_owned(),
                 commit,
                 manifest,

@@ -178,7 +178,8 @@ impl Kind {
     /// Refuses a type that does not open Git repositories at addresses of this scheme.
     pub(super) fn require_opens_git(self, name: &str, scheme: Scheme) -> Result<()> {
         match (self, scheme) {
-            (Self::SshKey, Scheme::Ssh)
+            (Self::SshKey, Scheme::Ssh | Scheme::SvnSsh)
+            | (Self::HttpBasic, Scheme::Svn)
             | (
                 Self::HttpBasic
                 | Self::HttpBearer
@@ -192,10 +193,14 @@ impl Kind {
                 | Self::BitbucketDatacenterOauth,
                 Scheme::Https | Scheme::Http,
             ) => Ok(()),
-            (_, Scheme::Ssh) => Err(Error::invalid(format!(
+            (_, Scheme::Ssh | Scheme::SvnSsh) => Err(Error::invalid(format!(
                 "the credential `{name}` is of type {self}, and ssh addresses are opened by keys only"
             ))
             .by_command("make one with `credential add NAME --type ssh-key --host HOST --generate`")),
+            (_, Scheme::Svn) => Err(Error::invalid(format!(
+                "the credential `{name}` is of type {self}, and svn addresses are opened by a user name and password only"
+            ))
+            .by_command("make one with `credential add NAME --type http-basic --host HOST:3690`")),
             (Self::SshKey, _) => Err(Error::invalid(format!(
                 "the credential `{name}` is an SSH key, which opens ssh addresses only: give the repository's ssh address, or a credential of type http-basic or http-bearer"
             ))),

@@ -9,6 +9,9 @@ use crate::composer::version::{self, NormalizedVersion};
 impl<'a> Run<'a> {
     /// Reads one tag. Tags come in the order of their names, and the first of two that mean one version wins.
     pub(super) fn read_tag(&mut self, source: &'a RefSource) -> Result<PublishedVersion, String> {
+        if source.name.contains(char::is_whitespace) {
+            return Err("Composer does not see tags with blanks in their names".to_owned());
+        }
         let tag = source.name.replace("release-", "");
         let of_tag = version::normalize(&tag).map_err(|error| error.to_string())?;
         let manifest = self.manifests.of(source)?;

@@ -21,6 +21,7 @@ fn source(kind: RefKind, name: &str, manifest: &str) -> RefSource {
         name: name.to_owned(),
         commit: format!("commit-of-{name}"),
         time: 1_704_157_445,
+        offset: 0,
         blob: manifest.to_owned(),
         manifest: Ok(Arc::from(manifest.as_bytes())),
     }
@@ -39,6 +40,7 @@ fn read(refs: &[RefSource], default_branch: Option<&str>, registered: Option<&st
     derive(&Repository {
         refs,
         default_branch,
+        in_order: false,
         root: None,
         registered: registered.as_ref(),
         source: SourceTemplate { vcs: "git".to_owned(), url: "https://git.example.org/lib.git".to_owned() },

@@ -38,6 +38,8 @@ pub struct Identity<'a> {
     pub source: Source<'a>,
     /// The commit's author date in unix seconds, for manifests without `time`.
     pub committed: i64,
+    /// The time zone of that, in seconds east of UTC.
+    pub offset: i32,
 }
 
 /// A version's metadata, without `dist`.
@@ -115,7 +117,7 @@ impl Manifest {
         out.insert("source".to_owned(), json!({"type": vcs, "url": url, "reference": reference}));
         links::dump(self, identity.version, memory, out)?;
         self.suggestions(identity.version, out)?;
-        let moment = self.moment(identity.committed)?;
+        let moment = self.moment(identity.committed, identity.offset)?;
         if let Some(moment) = moment {
             put(out, "time", moment.rfc3339());
         }
@@ -223,9 +225,9 @@ impl Manifest {
     }
 
     /// The release date: `time` where it is not empty, else the commit's.
-    fn moment(&self, committed: i64) -> Result<Option<date::Moment>, Rejection> {
+    fn moment(&self, committed: i64, offset: i32) -> Result<Option<date::Moment>, Rejection> {
         match self.filled("time") {
-            None => Ok(Some(date::Moment { unix: committed, offset: 0 })),
+            None => Ok(Some(date::Moment { unix: committed, offset })),
             Some(Value::String(text)) => Ok(date::parse(text)),
             Some(other) => Err(wrong_type("time", "a string", other)),
         }

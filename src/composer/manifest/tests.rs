@@ -14,6 +14,7 @@ fn load(manifest: Value) -> Result<Value, String> {
         default_branch: false,
         source: Source { vcs: "git", url: "u", reference: "r" },
         committed: 0,
+        offset: 0,
     };
     let loaded = manifest.load(&identity, &mut ConstraintMemory::default()).map_err(|error| error.to_string())?;
     Ok(Value::Object(loaded.metadata))

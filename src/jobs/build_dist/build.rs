@@ -12,7 +12,9 @@ use super::memory::State;
 use super::{Archive, DistError};
 use crate::admin::files;
 use crate::appliance::{Appliance, PackageKey};
+use crate::publish::archive;
 use crate::publish::request::{self, Reason};
+use crate::publish::update::UpdateError;
 use crate::secrets::random;
 use crate::storage::{Digest, Storage};
 use crate::store;
@@ -20,7 +22,7 @@ use crate::store::archive_failures::{self, ArchiveFailure};
 use crate::store::dists::{self, Dist};
 use crate::store::packages::{self, Package};
 use crate::telemetry::names;
-use crate::vcs::{ArchiveRequest, ArchiveStats, VcsError};
+use crate::vcs::{ArchiveStats, VcsError};
 
 /// How many archives of commits that were never a version's a package keeps.
 const CACHED: i64 = 20;
@@ -43,6 +45,8 @@ pub(super) enum Found {
 pub(super) struct Wanted {
     /// Its id.
     pub(super) commit: String,
+    /// The version control system of its repository.
+    pub(super) vcs: String,
     /// What the books say of it and its package.
     pub(super) state: State,
 }
@@ -100,8 +104,13 @@ impl Builder {
         let Some(package) = package else { return Err(DistError::Unknown) };
         let state = State { published, refs: package.refs_digest };
         let commit = reference.unwrap_or_else(|| key.to_owned());
-        let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_commit { Ok(Found::Missing(Wanted { commit, state })) } else { Err(DistError::Unknown) }
+        let vcs = package.vcs;
+        let is_commit = match vcs.as_str() {
+            // What is not published is never asked of the server.
+            "svn" => published,
+            _ => commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        };
+        if is_commit { Ok(Found::Missing(Wanted { commit, vcs, state })) } else { Err(DistError::Unknown) }
     }
 
     /// What the books say of the archive, where it is stored, and what they say of the package if that is needed and the
@@ -120,17 +129,22 @@ impl Builder {
     }
 
     /// Builds the archive of a commit, records and stores it.
-    pub(super) async fn build(&self, package: PackageKey, key: &str, commit: String) -> Result<Archive, Failure> {
-        let result = self.archive(package, key, commit).await;
+    pub(super) async fn build(
+        &self,
+        package: PackageKey,
+        key: &str,
+        (commit, vcs): (String, String),
+    ) -> Result<Archive, Failure> {
+        let result = self.archive(package, key, commit, &vcs).await;
         let outcome = if result.is_ok() { "built" } else { "failed" };
         counter!(names::DIST_BUILDS, "outcome" => outcome).increment(1);
         result
     }
 
-    async fn archive(&self, package: PackageKey, key: &str, commit: String) -> Result<Archive, Failure> {
+    async fn archive(&self, package: PackageKey, key: &str, commit: String, vcs: &str) -> Result<Archive, Failure> {
         let storage = self.appliance.storage.clone();
         let out = self.blocking(move || storage.begin()).await?;
-        let stats = self.write(package, &commit, out.to_path_buf()).await?;
+        let stats = self.write(package, &commit, vcs, out.to_path_buf()).await?;
         let digest: Digest = random::from_hex(&stats.sha256)
             .ok_or_else(|| DistError::Failed("The archive has no digest.".to_owned()))?;
         let path = self.record(package, key, commit, out, (digest, stats.bytes)).await?;
@@ -138,10 +152,10 @@ impl Builder {
     }
 
     /// Has a worker write the archive.
-    async fn write(&self, package: PackageKey, commit: &str, out: PathBuf) -> Result<ArchiveStats, Failure> {
+    async fn write(&self, package: PackageKey, commit: &str, vcs: &str, out: PathBuf) -> Result<ArchiveStats, Failure> {
         let id = package.package.0;
-        let mirror = self.appliance.mirror(package.package);
-        let request = ArchiveRequest { mirror, commit: commit.to_owned(), out };
+        let request = archive::request(&self.appliance, package, vcs, commit, out).await.map_err(unasked)?;
+        let Some(request) = request else { return Err(DistError::Unknown.into()) };
         let stats = match self.appliance.vcs.archive(request).await {
             Ok(stats) => stats,
             Err(error) => {
@@ -254,6 +268,15 @@ fn failure(error: &VcsError) -> Failure {
         _ => FAILED_FOR,
     };
     Failure { error: DistError::Failed(error.to_string()), remember }
+}
+
+/// Why nobody could be asked for the files.
+fn unasked(error: UpdateError) -> Failure {
+    match error {
+        UpdateError::Vcs(error) => failure(&error),
+        UpdateError::Store(error) => unanswered(&error).into(),
+        other => Failure { error: DistError::Failed(other.to_string()), remember: ILL_FOR },
+    }
 }
 
 fn refused(error: &io::Error) -> DistError {

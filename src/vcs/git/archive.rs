@@ -1,42 +1,22 @@
-//! An archive of a commit with what Composer's own archiver would put into it (`Composer\Package\Archiver\ArchiveManager`
-//! on a checkout made by Git), as a zip whose bytes depend on nothing but the commit.
+//! A commit's archive: which commits may have one, and the commit's files as Git would check them out.
 //!
-//! Entries are sorted by bytes, carry the commit's date in UTC and one of two modes, and are deflated at one level by one
-//! library. gix's own archive stream is not used: it drops files by Git's rules for `export-ignore`, Composer has others.
-
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+//! gix's own archive stream is not used: it drops files by Git's rules for `export-ignore`, Composer has others.
 
 use gix::ObjectId;
-use gix::bstr::{BStr, BString, ByteSlice};
+use gix::bstr::{BString, ByteSlice};
 use gix::filter::Pipeline;
 use gix::filter::plumbing::pipeline::convert::{ToWorktreeOutcome, to_worktree};
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
-use zip::write::{SimpleFileOptions, ZipWriter};
-use zip::{CompressionMethod, DateTime};
 
 use super::mirror::{mark_damaged, open_shared};
 use super::read::{self, damaged, signed};
 use super::refs::Refs;
-use super::tree::{Destination, Entry, FileKind, Files, hostile};
-use crate::composer::archive::Rules;
-use crate::composer::manifest::Manifest;
+use super::tree;
+use crate::vcs::archive::{self, Contents, Converter, Files, hostile};
 use crate::vcs::error::VcsError;
-use crate::vcs::leftovers::unfinished_prefix;
-use crate::vcs::request::{ArchiveRequest, ArchiveStats, Limits};
-use crate::vcs::room::bytes as size;
-
-/// Largest single file; it is held in memory while it is compressed.
-const MAX_FILE: u64 = 512 << 20;
-/// How many warnings are reported.
-const MAX_WARNINGS: usize = 20;
-/// What a file begins with that stands for one in Git LFS (git-lfs's specification, "the pointer").
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+use crate::vcs::request::{ArchiveStats, Limits, WireArchive};
 
 /// Writes the archive. See [`crate::vcs::Vcs::archive`].
-pub(in crate::vcs) fn archive(request: &ArchiveRequest, limits: &Limits) -> Result<ArchiveStats, VcsError> {
+pub(in crate::vcs) fn archive(request: &WireArchive, limits: &Limits) -> Result<ArchiveStats, VcsError> {
     let outcome = write(request, limits);
     if matches!(outcome, Err(VcsError::Corrupt { .. })) && request.mirror.is_dir() {
         mark_damaged(&request.mirror);
@@ -44,7 +24,7 @@ pub(in crate::vcs) fn archive(request: &ArchiveRequest, limits: &Limits) -> Resu
     outcome
 }
 
-fn write(request: &ArchiveRequest, limits: &Limits) -> Result<ArchiveStats, VcsError> {
+fn write(request: &WireArchive, limits: &Limits) -> Result<ArchiveStats, VcsError> {
     let unknown = || VcsError::UnknownCommit { commit: request.commit.clone() };
     let id = ObjectId::from_hex(request.commit.as_bytes()).map_err(|_| unknown())?;
     let (repository, _packs_stay) = open_shared(&request.mirror)?;
@@ -57,12 +37,9 @@ fn write(request: &ArchiveRequest, limits: &Limits) -> Result<ArchiveStats, VcsE
     let decoded = commit.decode().map_err(malformed)?;
     let tree = decoded.tree();
     let time = signed(decoded.committer).or_else(|| signed(decoded.author)).unwrap_or_default();
-    let files = Files::read(&repository, tree, limits)?;
+    let files = tree::read(&repository, tree, limits)?;
     let source = Source { repository: &repository, tree, files };
-    let plan = source.plan()?;
-    let mut writer = Writer::new(&request.out, time, limits)?;
-    writer.write_all(&source, &plan)?;
-    writer.finish(&request.out)
+    archive::write(&source, time, &request.out, limits)
 }
 
 /// Whether a branch, tag or kept ref leads to the commit. Most archives are of tips, which needs no walk.
@@ -88,205 +65,34 @@ fn is_reachable(repository: &gix::Repository, refs: &Refs, id: ObjectId) -> Resu
 struct Source<'a> {
     repository: &'a gix::Repository,
     tree: ObjectId,
-    files: Files,
+    files: Files<ObjectId>,
 }
 
-/// One entry of the archive.
-struct Item {
-    name: String,
-    /// The path whose attributes and contents count: a link's target. None for an empty directory.
-    content: Option<(BString, Entry)>,
-}
+impl Contents for Source<'_> {
+    type Id = ObjectId;
 
-impl Source<'_> {
-    /// Decides which files go in, and under which names.
-    fn plan(&self) -> Result<Vec<Item>, VcsError> {
-        let rules = self.rules()?;
-        let mut items = Vec::new();
-        for (path, entry) in &self.files.entries {
-            let (path, content) = match entry.kind {
-                FileKind::Plain | FileKind::Executable => (path.clone(), Some((path.clone(), *entry))),
-                FileKind::Submodule => (path.clone(), None),
-                FileKind::Link => match self.files.resolve(path.as_ref(), |id| self.link(id))? {
-                    Destination::File(target) => {
-                        let entry = self.files.entries.get(&target).copied();
-                        (path.clone(), entry.map(|entry| (target, entry)))
-                    }
-                    Destination::Elsewhere => continue,
-                },
-            };
-            // Composer judges a link by where it leads, but looks for directories such as `.svn` on its own path.
-            let judged = content.as_ref().map_or(&path, |(target, _)| target).to_str_lossy();
-            let own = path.to_str_lossy();
-            let directory = own.rsplit_once('/').map_or("", |(directory, _)| directory);
-            if !rules.keeps(&judged) || !rules.enters(directory) {
-                continue;
-            }
-            items.push(Item { name: name(&path), content });
-        }
-        Ok(items)
-    }
-
-    fn rules(&self) -> Result<Rules, VcsError> {
-        let attributes = self.root_file(".gitattributes")?;
-        let manifest = self.root_file("composer.json")?;
-        let excludes =
-            manifest.and_then(|bytes| Manifest::parse(&bytes).ok()).map(|manifest| manifest.archive_excludes());
-        Ok(Rules::new(attributes.as_deref(), &excludes.unwrap_or_default()))
-    }
-
-    /// A small file at the root, if there is one.
-    fn root_file(&self, name: &str) -> Result<Option<Vec<u8>>, VcsError> {
-        const MAX_RULES_FILE: u64 = 1 << 20;
-        match self.files.entries.get(BStr::new(name)) {
-            Some(Entry { id, kind: FileKind::Plain | FileKind::Executable }) if self.size(*id)? <= MAX_RULES_FILE => {
-                self.blob(*id).map(Some)
-            }
-            _ => Ok(None),
-        }
+    fn files(&self) -> &Files<ObjectId> {
+        &self.files
     }
 
     fn size(&self, id: ObjectId) -> Result<u64, VcsError> {
         Ok(self.repository.find_header(id).map_err(damaged)?.size())
     }
 
-    fn blob(&self, id: ObjectId) -> Result<Vec<u8>, VcsError> {
+    fn read(&self, id: ObjectId) -> Result<Vec<u8>, VcsError> {
         let mut blob = self.repository.find_blob(id).map_err(damaged)?;
         Ok(std::mem::take(&mut blob.data))
     }
 
-    fn link(&self, id: ObjectId) -> Result<BString, VcsError> {
-        const MAX_LINK: u64 = 4096;
-        // What is too long for a link's text leads nowhere.
-        if self.size(id)? > MAX_LINK { Ok(BString::default()) } else { self.blob(id).map(BString::from) }
-    }
-
     /// The conversions that Git makes at checkout (gitattributes(5): `text`, `eol`, `ident`, `working-tree-encoding`), if
     /// the tree has attributes at all.
-    fn pipeline(&self) -> Result<Option<Pipeline<'_>>, VcsError> {
+    fn converter(&self) -> Result<Option<Converter<'_, ObjectId>>, VcsError> {
         let is_attributes = |path: &BString| path == ".gitattributes" || path.ends_with(b"/.gitattributes");
         if !self.files.entries.keys().any(is_attributes) {
             return Ok(None);
         }
-        let (pipeline, _index) = self.repository.filter_pipeline(Some(self.tree)).map_err(damaged)?;
-        Ok(Some(pipeline))
-    }
-}
-
-/// Names travel as UTF-8. One that is not was most likely written on a Latin-1 system; one odd file is no reason to
-/// withhold the package, as Composer's archiver does not either.
-fn name(path: &BString) -> String {
-    path.to_str().map_or_else(|_| path.iter().map(|byte| char::from(*byte)).collect(), str::to_owned)
-}
-
-/// The archive being written, beside the place where it is to be.
-struct Writer<'a> {
-    zip: ZipWriter<BufWriter<NamedTempFile>>,
-    options: SimpleFileOptions,
-    limits: &'a Limits,
-    left: u64,
-    /// Bytes that were written since the disk was looked at.
-    unseen: u64,
-    directory: PathBuf,
-    entries: usize,
-    warnings: Vec<String>,
-}
-
-impl<'a> Writer<'a> {
-    fn new(out: &Path, time: i64, limits: &'a Limits) -> Result<Self, VcsError> {
-        let directory = out.parent().unwrap_or(Path::new("/"));
-        limits.headroom.check(directory, 0)?;
-        let file = tempfile::Builder::new().prefix(&unfinished_prefix(out)).tempfile_in(directory).map_err(writing)?;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(6))
-            .last_modified_time(dos_time(time));
-        Ok(Self {
-            zip: ZipWriter::new(BufWriter::new(file)),
-            options,
-            limits,
-            left: limits.archive_bytes,
-            unseen: 0,
-            directory: directory.to_owned(),
-            entries: 0,
-            warnings: Vec::new(),
-        })
-    }
-
-    fn write_all(&mut self, source: &Source<'_>, plan: &[Item]) -> Result<(), VcsError> {
-        let mut pipeline = source.pipeline()?;
-        for item in plan {
-            self.entries += 1;
-            if item.content.as_ref().is_some_and(|(path, _)| path.to_str().is_err()) {
-                self.warn(format!(
-                    "{} has a name that is not UTF-8; the archive has it as if it were Latin-1.",
-                    item.name
-                ));
-            }
-            let Some((path, entry)) = &item.content else {
-                self.warn(format!("{} is a submodule; the archive has an empty directory in its place.", item.name));
-                self.zip.add_directory(item.name.as_str(), self.options.unix_permissions(0o755)).map_err(zipping)?;
-                continue;
-            };
-            let size = source.size(entry.id)?;
-            self.room(size)?;
-            self.spend(size, size.min(MAX_FILE + 1) > MAX_FILE)?;
-            let bytes = source.blob(entry.id)?;
-            if bytes.len() < 1024 && bytes.starts_with(LFS_POINTER) {
-                self.warn(format!("{} is stored in Git LFS; the archive has only the pointer to it.", item.name));
-            }
-            let mode = if entry.kind == FileKind::Executable { 0o755 } else { 0o644 };
-            self.zip.start_file(item.name.as_str(), self.options.unix_permissions(mode)).map_err(zipping)?;
-            let converted = pipeline.as_mut().and_then(|pipeline| converted(pipeline, &bytes, path, entry.id));
-            if let Some(converted) = &converted {
-                self.spend((converted.len() as u64).saturating_sub(size), false)?;
-            }
-            self.zip.write_all(converted.as_deref().unwrap_or(&bytes)).map_err(writing)?;
-        }
-        Ok(())
-    }
-
-    /// Looks at the disk before each large file and after many small ones.
-    fn room(&mut self, wanted: u64) -> Result<(), VcsError> {
-        const LOOK: u64 = 8 << 20;
-        self.unseen += wanted;
-        if self.unseen >= LOOK {
-            self.unseen = 0;
-            self.limits.headroom.check(&self.directory, wanted)?;
-        }
-        Ok(())
-    }
-
-    fn spend(&mut self, bytes: u64, too_large: bool) -> Result<(), VcsError> {
-        match self.left.checked_sub(bytes) {
-            Some(left) if !too_large => {
-                self.left = left;
-                Ok(())
-            }
-            _ => Err(VcsError::TooLarge {
-                what: "The sum of the commit's files".to_owned(),
-                limit: format!("{} ({} for one file)", size(self.limits.archive_bytes), size(MAX_FILE)),
-            }),
-        }
-    }
-
-    fn warn(&mut self, warning: String) {
-        if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(warning.chars().filter(|char| !char.is_control()).collect());
-        }
-    }
-
-    /// Ends the archive, and puts it in its place when it is safely on disk.
-    fn finish(self, out: &Path) -> Result<ArchiveStats, VcsError> {
-        let file = self.zip.finish().map_err(zipping)?;
-        let mut file = file.into_inner().map_err(|error| writing(error.into_error()))?;
-        file.as_file().sync_all().map_err(writing)?;
-        let (bytes, sha256) = digest(file.as_file_mut()).map_err(writing)?;
-        file.persist(out).map_err(|error| writing(error.error))?;
-        if let Some(directory) = out.parent() {
-            File::open(directory).and_then(|directory| directory.sync_all()).map_err(writing)?;
-        }
-        Ok(ArchiveStats { bytes, sha256, entries: self.entries, warnings: self.warnings })
+        let (mut pipeline, _index) = self.repository.filter_pipeline(Some(self.tree)).map_err(damaged)?;
+        Ok(Some(Box::new(move |bytes, path, id| converted(&mut pipeline, bytes, path, id))))
     }
 }
 
@@ -300,48 +106,4 @@ fn converted(pipeline: &mut Pipeline<'_>, bytes: &[u8], path: &BString, id: Obje
     // gix expands `$Id$` without the blank that Git puts at its end.
     let (ours, theirs) = (format!("$Id: {id}$"), format!("$Id: {id} $"));
     Some(converted.replace(ours.as_bytes(), theirs.as_bytes()))
-}
-
-fn digest(file: &mut File) -> io::Result<(u64, String)> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 64 << 10];
-    let mut bytes = 0;
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            return Ok((bytes, hex));
-        }
-        hash.update(&buffer[..count]);
-        bytes += count as u64;
-    }
-}
-
-/// A date as zip has it, in UTC: from 1980 to 2107, what is outside becomes 1980.
-fn dos_time(seconds: i64) -> DateTime {
-    let Ok(time) = jiff::Timestamp::from_second(seconds) else { return DateTime::default() };
-    let civil = time.to_zoned(jiff::tz::TimeZone::UTC).datetime();
-    let field = |value: i8| u8::try_from(value).unwrap_or_default();
-    let year = u16::try_from(civil.year()).unwrap_or_default();
-    DateTime::from_date_and_time(
-        year,
-        field(civil.month()),
-        field(civil.day()),
-        field(civil.hour()),
-        field(civil.minute()),
-        field(civil.second()),
-    )
-    .unwrap_or_default()
-}
-
-fn writing(error: io::Error) -> VcsError {
-    VcsError::io("Writing the archive", &error)
-}
-
-fn zipping(error: zip::result::ZipError) -> VcsError {
-    match error {
-        zip::result::ZipError::Io(error) => writing(error),
-        other => VcsError::Io { doing: "Writing the archive".to_owned(), reason: other.to_string() },
-    }
 }

@@ -121,6 +121,9 @@ impl Session {
                 connection
             }
             Scheme::Git => daemon::open(url, outbound, limits, &failure)?,
+            Scheme::Svn | Scheme::SvnSsh => {
+                return Err(VcsError::Unsupported { what: format!("{url} as a Git repository") });
+            }
             Scheme::Ssh => {
                 let (connection, ssh) = Remote::open(url, credential, surroundings, failure.clone())?;
                 remote = Some(ssh);

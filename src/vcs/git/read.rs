@@ -11,15 +11,10 @@ use super::Blob;
 use super::connect::{Listing, brief, out_of_memory};
 use super::refs::Refs;
 use crate::vcs::error::VcsError;
+use crate::vcs::known_files::{MAX_MANIFEST, MAX_README, readme_rank};
 use crate::vcs::request::{Limits, Manifest, Readme, RemoteRef, Snapshot};
 use crate::vcs::room::bytes as size;
 
-/// Largest `composer.json` that is read.
-const MAX_MANIFEST: u64 = 1 << 20;
-/// Largest README that is read.
-const MAX_README: u64 = 512 << 10;
-/// What a README is called, whatever the case of its letters; the best first.
-const READMES: [&str; 6] = ["readme.md", "readme.markdown", "readme.mdown", "readme", "readme.txt", "readme.rst"];
 /// The branches that hold the README where the server names no default branch.
 const USUAL_BRANCHES: [&str; 3] = ["refs/heads/main", "refs/heads/master", "refs/heads/trunk"];
 /// How many tags may name one another.
@@ -119,6 +114,7 @@ pub(super) fn snapshot(
             target: remote.target.to_string(),
             commit: commit.map(|commit| commit.to_string()),
             time: facts.time,
+            offset: 0,
             manifest: facts.manifest,
         });
     }
@@ -209,7 +205,7 @@ fn best_readme(tree: &gix::Tree<'_>) -> Option<(String, ObjectId)> {
     // What follows a malformed entry cannot be read, and so is not shown.
     for entry in tree.iter().map_while(Result::ok).filter(|entry| entry.mode().is_blob()) {
         let name = entry.filename();
-        let Some(rank) = READMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes())) else { continue };
+        let Some(rank) = readme_rank(name) else { continue };
         if best.as_ref().is_none_or(|(before, ..)| rank < *before) {
             best = Some((rank, name.to_string(), entry.object_id()));
         }

@@ -9,11 +9,11 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 /// A file that programs of the same user open by a path of `/proc`, as long as this process keeps it.
 #[derive(Debug)]
-pub(super) struct MemoryFile(File);
+pub(in crate::vcs) struct MemoryFile(File);
 
 impl MemoryFile {
     /// Makes one with this content, for its owner only: ssh refuses keys that others could read.
-    pub(super) fn new(name: &str, content: &[u8]) -> io::Result<Self> {
+    pub(in crate::vcs) fn new(name: &str, content: &[u8]) -> io::Result<Self> {
         let mut file = File::from(memfd_create(name, MemfdFlags::CLOEXEC)?);
         file.set_permissions(Permissions::from_mode(0o600))?;
         file.write_all(content)?;
@@ -21,7 +21,7 @@ impl MemoryFile {
     }
 
     /// Where another process finds it.
-    pub(super) fn path(&self) -> String {
+    pub(in crate::vcs) fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
     }
 

@@ -66,16 +66,27 @@ fn knock(name: &str) -> io::Result<UnixStream> {
 /// Sockets without a file have no permissions, so everybody else is turned away here.
 fn wait(listener: &UnixListener, tunnel: &Tunnel) {
     while let Ok((peer, _)) = listener.accept() {
-        let Ok(who) = socket_peercred(&peer) else { continue };
-        if who.pid == getpid() {
-            return;
-        }
-        if who.uid == geteuid() && getpgid(Some(who.pid)).is_ok_and(|group| group == getpgrp()) {
-            // Whoever fetches it and is gone again gets no second one: its ssh has failed and says so.
-            let _ = hand(peer.as_fd(), tunnel.as_fd());
-            return;
+        match is_ours(&peer) {
+            Some(true) => return,
+            Some(false) => {
+                // Whoever fetches it and is gone again gets no second one: its ssh has failed and says so.
+                let _ = hand(peer.as_fd(), tunnel.as_fd());
+                return;
+            }
+            None => {}
         }
     }
+}
+
+/// Who knocks at a socket without a file: true for this process itself, false for another one of its group and user, none
+/// for anybody else.
+pub(in crate::vcs) fn is_ours(peer: &UnixStream) -> Option<bool> {
+    let who = socket_peercred(peer).ok()?;
+    if who.pid == getpid() {
+        return Some(true);
+    }
+    let known = who.uid == geteuid() && getpgid(Some(who.pid)).is_ok_and(|group| group == getpgrp());
+    known.then_some(false)
 }
 
 /// Sends an open descriptor through a socket, with the one byte that it travels beside.

@@ -2,7 +2,7 @@
 
 use super::super::url::{Scheme, SourceUrl, percent_decoded};
 
-/// The user of every Git service.
+/// The user of every Git service, and of most others.
 const DEFAULT_USER: &str = "git";
 
 /// A host, and what is asked for there.
@@ -15,18 +15,20 @@ pub(in crate::vcs) struct Target {
     pub(super) port: u16,
     /// As the remote side takes it.
     pub(super) path: String,
+    /// Who logs in if nobody says it.
+    usual_user: &'static str,
 }
 
 impl Target {
     /// That of a repository's address; none if it is none for ssh.
     pub(in crate::vcs) fn of(url: &SourceUrl) -> Option<Self> {
-        if url.scheme() != Scheme::Ssh {
+        if !matches!(url.scheme(), Scheme::Ssh | Scheme::SvnSsh) {
             return None;
         }
         let (host, port) = url.host_port()?;
         let text = url.as_str();
-        let (authority, decode) = match text.strip_prefix("ssh://") {
-            Some(rest) => (rest.split('/').next().unwrap_or_default(), true),
+        let (authority, decode) = match text.split_once("://") {
+            Some((_, rest)) => (rest.split('/').next().unwrap_or_default(), true),
             None => (text.split(':').next().unwrap_or_default(), false),
         };
         let user = authority.rsplit_once('@').map(|(user, _)| user);
@@ -38,18 +40,23 @@ impl Target {
             // `ssh://host/~user/x`: git-fetch(1), GIT URLS.
             path.remove(0);
         }
-        Some(Self { user, host: host.trim_matches(['[', ']']).to_owned(), port, path })
+        Some(Self { user, host: host.trim_matches(['[', ']']).to_owned(), port, path, usual_user: DEFAULT_USER })
     }
 
     /// A server without a repository.
     pub(in crate::vcs) fn host(host: &str, port: u16) -> Self {
         let host = host.trim_matches(['[', ']']).to_owned();
-        Self { user: None, host, port, path: String::new() }
+        Self { user: None, host, port, path: String::new(), usual_user: DEFAULT_USER }
     }
 
-    /// Who logs in: the address's user, else the credential's, else `git`.
+    /// The same, with another user where nobody says who logs in.
+    pub(in crate::vcs) fn by_default(self, usual_user: &'static str) -> Self {
+        Self { usual_user, ..self }
+    }
+
+    /// Who logs in: the address's user, else the credential's, else the usual one.
     pub(super) fn login<'a>(&'a self, credential: Option<&'a str>) -> &'a str {
-        self.user.as_deref().or(credential).unwrap_or(DEFAULT_USER)
+        self.user.as_deref().or(credential).unwrap_or(self.usual_user)
     }
 
     /// The host as commands take it: with the port only where that is not the usual one.

@@ -21,6 +21,7 @@ pub fn check(data: &[u8]) {
     let found = derive(&Repository {
         refs: &refs,
         default_branch: Some("main"),
+        in_order: false,
         root: None,
         registered: None,
         source: SourceTemplate { vcs: "git".to_owned(), url: "https://h.example/a".to_owned() },
@@ -52,6 +53,7 @@ fn source(at: usize, name: &str, manifest: &[u8]) -> RefSource {
         name: name.to_owned(),
         commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
         time: 1_700_000_000,
+        offset: 0,
         blob: "b".to_owned(),
         manifest: Ok(Arc::from(manifest)),
     }

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::components::{Flash, head, snippet_bare};
@@ -16,14 +16,48 @@ use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Manages;
+use crate::vcs::Layout;
 
 /// The fields of the form.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Fields {
     url: String,
+    vcs: String,
+    trunk_path: String,
+    branches_path: String,
+    tags_path: String,
+    package_path: String,
     credential: String,
     fork: String,
+}
+
+impl Fields {
+    /// The paths of a Subversion repository; an empty field means the usual one.
+    fn layout(&self) -> Result<Layout, Faults> {
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let [trunk, branches, tags, package] =
+            [&self.trunk_path, &self.branches_path, &self.tags_path, &self.package_path].map(|text| given(text));
+        let fields = [
+            ("trunk_path", Layout::parse(trunk.as_deref(), None, None, None)),
+            ("branches_path", Layout::parse(None, branches.as_deref(), None, None)),
+            ("tags_path", Layout::parse(None, None, tags.as_deref(), None)),
+            ("package_path", Layout::parse(None, None, None, package.as_deref())),
+        ];
+        let mut faults = Faults::default();
+        for (field, read) in fields {
+            if let Err(error) = read {
+                faults.add(field, error.to_string());
+            }
+        }
+        let layout = Layout::parse(trunk.as_deref(), branches.as_deref(), tags.as_deref(), package.as_deref());
+        layout.map_err(|_| faults)
+    }
+
+    fn uses_paths(&self) -> bool {
+        let paths = [&self.trunk_path, &self.branches_path, &self.tags_path, &self.package_path];
+        self.vcs == "svn" || paths.iter().any(|path| !path.is_empty())
+    }
 }
 
 /// Answers `/orgs/{org}/packages/new`.
@@ -43,7 +77,12 @@ pub async fn add(
         return form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await;
     }
     let credential = Some(fields.credential.clone()).filter(|name| !name.is_empty());
-    let new = NewPackage { url, vcs: "git".to_owned(), credential, fork: fields.fork == "on" };
+    let vcs = Some(fields.vcs.clone()).filter(|word| !word.is_empty());
+    let layout = match fields.layout() {
+        Ok(layout) => layout,
+        Err(faults) => return form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await,
+    };
+    let new = NewPackage { url, vcs, layout, credential, fork: fields.fork == "on" };
     match packages::add(&state.appliance, &manager.actor(), manager.org(), new).await {
         Ok(added) => {
             let flash = Flash { good: true, text: "Package added. Its repository is being read.".to_owned() };
@@ -70,6 +109,36 @@ pub(in super::super) async fn credential_choices(
     Ok(std::iter::once((String::new(), "None".to_owned())).chain(named).collect())
 }
 
+fn systems() -> Vec<(String, String)> {
+    let named = [
+        ("", "Git, or Subversion where the address says so"),
+        ("git", "Git"),
+        ("hg", "Mercurial"),
+        ("svn", "Subversion"),
+    ];
+    named.map(|(word, words)| (word.to_owned(), words.to_owned())).to_vec()
+}
+
+/// Where in a Subversion repository the package is.
+fn subversion(fields: &Fields, faults: &Faults) -> Markup {
+    let path = |name: &'static str, label: &'static str, value: &str, usual: &'static str, hint: &'static str| {
+        let input =
+            Input { name, label, value, hint, placeholder: usual, mono: true, autocomplete: "off", ..Input::default() };
+        input.markup(faults)
+    };
+    html! {
+        details open[fields.uses_paths()] {
+            summary { "Paths in a Subversion repository" }
+            div class="stack" {
+                (path("trunk_path", "Trunk", &fields.trunk_path, "trunk", "“false” where the address itself is the trunk."))
+                (path("branches_path", "Branches", &fields.branches_path, "branches", "“false” if there are none."))
+                (path("tags_path", "Tags", &fields.tags_path, "tags", "“false” if there are none."))
+                (path("package_path", "Package", &fields.package_path, "", "The package’s directory in the trunk and in each branch and tag."))
+            }
+        }
+    }
+}
+
 async fn form_page(
     manager: &Manages,
     state: &State,
@@ -81,9 +150,9 @@ async fn form_page(
     let choices = credential_choices(manager, state).await?;
     let url = Input {
         name: "url",
-        label: "Address of the Git repository",
+        label: "Address of the repository",
         value: &fields.url,
-        hint: "As you would clone it, by HTTPS or SSH.",
+        hint: "As you would clone it or check it out, by HTTPS or SSH.",
         placeholder: "https://git.example.com/team/library.git",
         required: true,
         mono: true,
@@ -99,6 +168,8 @@ async fn form_page(
         form class="form stack" method="post" action={ (base) "/new" } {
             (csrf(&manager.who.csrf))
             (url.markup(faults))
+            (select("vcs", "Version control system", &systems(), &fields.vcs, "", faults))
+            (subversion(fields, faults))
             (select("credential", "Credential", &choices, &fields.credential, "What opens the repository, for the same host. None where everybody in the network may read it.", faults))
             p class="small" { a href={ "/orgs/" (slug) "/credentials/new" } { "Add another credential" } }
             (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
