@@ -48,7 +48,7 @@ pub use error::VcsError;
 pub use memory::Reserved;
 pub use request::{
     ArchiveRequest, ArchiveStats, Authentication, Credential, Limits, Manifest, Origin, Pace, Progress, Readme,
-    RemoteRef, Snapshot, Step, Update, UpdateRequest,
+    RemoteRef, Server, Snapshot, Step, Update, UpdateRequest,
 };
 pub use road::relay::main as relay;
 pub use room::{Headroom, Shortage};
@@ -176,7 +176,7 @@ impl Vcs {
     ) -> Result<usize, VcsError> {
         let operation = request::Operation::Probe {
             url,
-            system,
+            system: Box::new(system),
             credential: credential.map(request::WireCredential::new),
             known_host_keys: host_keys.known.clone(),
         };

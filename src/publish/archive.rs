@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::source;
 use super::update::UpdateError;
 use crate::appliance::{Appliance, PackageKey};
-use crate::vcs::{ArchiveRequest, Origin, System};
+use crate::vcs::{ArchiveRequest, Origin, Server, System};
 
 /// Where the files of `reference` come from, to be written at `out`; none if the package is gone. `vcs` is the package's
 /// system: only a Subversion repository is asked again, with the package's credential.
@@ -26,7 +26,7 @@ pub async fn request(
             let request = source.request;
             let System::Subversion(layout) = request.system else { return Ok(None) };
             let (url, credential, host_keys) = (request.url, request.credential, request.host_keys);
-            Origin::Subversion { url, layout, credential, host_keys }
+            Origin::Subversion(Box::new(Server { url, layout, credential, host_keys }))
         }
         _ => Origin::Git,
     };

@@ -277,16 +277,20 @@ pub enum Origin {
     /// The mirror of a Mercurial repository.
     Mercurial,
     /// The server of a Subversion repository, which keeps every revision.
-    Subversion {
-        /// Where the repository is.
-        url: SourceUrl,
-        /// Where in it the package is.
-        layout: Layout,
-        /// What opens it.
-        credential: Option<Credential>,
-        /// By which keys the host is known, where SSH is spoken.
-        host_keys: HostKeys,
-    },
+    Subversion(Box<Server>),
+}
+
+/// The server of a Subversion repository.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where the repository is.
+    pub url: SourceUrl,
+    /// Where in it the package is.
+    pub layout: Layout,
+    /// What opens it.
+    pub credential: Option<Credential>,
+    /// By which keys the host is known, where SSH is spoken.
+    pub host_keys: HostKeys,
 }
 
 /// What an archive came to be.
@@ -367,7 +371,16 @@ pub(super) struct WireArchive {
 pub(super) enum WireOrigin {
     Git,
     Mercurial,
-    Subversion { url: SourceUrl, layout: Layout, credential: Option<WireCredential>, known_host_keys: Vec<HostKey> },
+    Subversion(Box<WireServer>),
+}
+
+/// [`Server`] on the pipe.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireServer {
+    pub(super) url: SourceUrl,
+    pub(super) layout: Layout,
+    pub(super) credential: Option<WireCredential>,
+    pub(super) known_host_keys: Vec<HostKey>,
 }
 
 /// A private key on its way to who looks at it.
@@ -388,7 +401,7 @@ pub(super) enum Operation {
     /// Only list what is there.
     Probe {
         url: SourceUrl,
-        system: System,
+        system: Box<System>,
         credential: Option<WireCredential>,
         known_host_keys: Vec<HostKey>,
     },
@@ -430,12 +443,12 @@ impl Operation {
         let origin = match request.origin {
             Origin::Git => WireOrigin::Git,
             Origin::Mercurial => WireOrigin::Mercurial,
-            Origin::Subversion { url, layout, credential, host_keys } => WireOrigin::Subversion {
-                url,
-                layout,
-                credential: credential.map(WireCredential::new),
-                known_host_keys: host_keys.known,
-            },
+            Origin::Subversion(server) => WireOrigin::Subversion(Box::new(WireServer {
+                url: server.url,
+                layout: server.layout,
+                credential: server.credential.map(WireCredential::new),
+                known_host_keys: server.host_keys.known,
+            })),
         };
         let ArchiveRequest { mirror, commit, out, .. } = request;
         Self::Archive(Box::new(WireArchive { mirror, commit, out, origin }))

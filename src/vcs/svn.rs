@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::archive::{self, Folder};
 use super::error::VcsError;
 use super::leftovers::unfinished_prefix;
-use super::request::{ArchiveStats, Snapshot, Step, Update, WireArchive, WireCredential, WireOrigin, WireUpdate};
+use super::request::{ArchiveStats, Snapshot, Step, Update, WireArchive, WireCredential, WireServer, WireUpdate};
 use super::surroundings::Surroundings;
 use super::system::Layout;
 use super::url::SourceUrl;
@@ -69,10 +69,11 @@ pub(super) fn probe(
 }
 
 /// Writes the archive of a path at a revision. See [`crate::vcs::Vcs::archive`].
-pub(super) fn archive(request: &WireArchive, surroundings: &Surroundings<'_>) -> Result<ArchiveStats, VcsError> {
-    let WireOrigin::Subversion { url, layout, credential, .. } = &request.origin else {
-        return Err(VcsError::mixed_up());
-    };
+pub(super) fn archive(
+    request: &WireArchive,
+    WireServer { url, layout, credential, .. }: &WireServer,
+    surroundings: &Surroundings<'_>,
+) -> Result<ArchiveStats, VcsError> {
     let unknown = || VcsError::UnknownCommit { commit: request.commit.clone() };
     let reference = Reference::parse(&request.commit).ok_or_else(unknown)?;
     let limits = surroundings.limits;

@@ -72,7 +72,7 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<H
         Operation::Update(update) => std::mem::take(&mut update.known_host_keys),
         Operation::Probe { known_host_keys, .. } => std::mem::take(known_host_keys),
         Operation::Archive(archive) => match &mut archive.origin {
-            WireOrigin::Subversion { known_host_keys, .. } => std::mem::take(known_host_keys),
+            WireOrigin::Subversion(server) => std::mem::take(&mut server.known_host_keys),
             WireOrigin::Git | WireOrigin::Mercurial => Vec::new(),
         },
         _ => Vec::new(),
@@ -100,10 +100,10 @@ fn perform(request: Request) -> (Result<Answer, VcsError>, Vec<git::Blob>, Vec<H
         Operation::Archive(archive) => match &archive.origin {
             WireOrigin::Git => git::archive(&archive, &limits),
             WireOrigin::Mercurial => hg::archive(&archive, &limits),
-            WireOrigin::Subversion { .. } => svn::archive(&archive, &surroundings),
+            WireOrigin::Subversion(server) => svn::archive(&archive, server, &surroundings),
         }
         .map(Answer::Archive),
-        Operation::Probe { url, system, credential, .. } => match &system {
+        Operation::Probe { url, system, credential, .. } => match &*system {
             System::Git => git::probe(&url, credential.as_ref(), &surroundings),
             System::Mercurial => hg::probe(&url, credential.as_ref(), &surroundings),
             System::Subversion(layout) => svn::probe(&url, layout, credential.as_ref(), &surroundings),

@@ -1,8 +1,9 @@
 <?php
 /*
- * What Composer's VcsRepository loads from a git repository, for the test metadata_differential.
+ * What Composer's VcsRepository loads from a repository, for the tests metadata_differential and hg_svn.
  *
- * Standard input: one JSON object a line: {"url": path of a repository, "home": a directory for Composer's own files}.
+ * Standard input: one JSON object a line: {"url": path or address of a repository, "home": a directory for Composer's
+ * own files, "type": its driver (git), "options": what else its configuration says}.
  * Standard output: one JSON object a line: {"versions": what ArrayDumper writes of each package}.
  */
 
@@ -19,13 +20,15 @@ setlocale(LC_ALL, 'C');
 ErrorHandler::register();
 
 while (false !== ($line = fgets(STDIN))) {
-    ['url' => $url, 'home' => $home] = json_decode($line, true);
+    $question = json_decode($line, true);
+    ['url' => $url, 'home' => $home] = $question;
+    $options = ['type' => $question['type'] ?? 'git', 'url' => $url] + ($question['options'] ?? []);
     putenv('COMPOSER_HOME=' . $home);
     putenv('COMPOSER_CACHE_DIR=' . $home . '/cache');
     $config = new Config(false);
-    $config->merge(['config' => ['home' => $home, 'cache-dir' => $home . '/cache']]);
+    $config->merge(['config' => ['home' => $home, 'cache-dir' => $home . '/cache', 'secure-http' => false]]);
     $io = new NullIO();
-    $repository = new VcsRepository(['type' => 'git', 'url' => $url], $io, $config, new HttpDownloader($io, $config));
+    $repository = new VcsRepository($options, $io, $config, new HttpDownloader($io, $config));
     $versions = [];
     foreach ($repository->getPackages() as $package) {
         if (!$package instanceof AliasPackage) {

@@ -60,7 +60,7 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
     } else if let Some(status @ 500..=599) = status {
         VcsError::Unavailable { host, status, retry_after: None }
     } else if has("infinite loop") {
-        not_spoken(url, "it redirects too often")
+        not_spoken(url, "it redirects to itself, or too often")
     } else if has("certificate") || has("SSLError") || has("[SSL") || has("ssl.c:") {
         VcsError::Tls { host, reason: certificate(said) }
     } else if has("does not appear to be an hg repository") || has("not a valid hg repository") {

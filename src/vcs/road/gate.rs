@@ -111,16 +111,17 @@ fn serve(mut near: TcpStream, shared: &Shared) -> io::Result<()> {
         let Some(wish) = Wish::read(&head, &shared.password) else {
             return refuse(&mut near, "400 Bad Request", "");
         };
-        if !wish.is_known {
-            let challenge = "Proxy-Authenticate: Basic realm=\"worker\"\r\n";
-            refuse(&mut near, "407 Proxy Authentication Required", challenge)?;
-            continue;
-        }
+        // First, because not every program shows the password again where it is redirected to.
         if (wish.host.as_str(), wish.port) != (shared.host.as_str(), shared.port) {
             let from = format!("{}:{}", shared.host, shared.port);
             let to = format!("{}:{}", wish.host, wish.port);
             shared.trouble.set(VcsError::Redirected { from, to });
             return refuse(&mut near, "403 Forbidden", "");
+        }
+        if !wish.is_known {
+            let challenge = "Proxy-Authenticate: Basic realm=\"worker\"\r\n";
+            refuse(&mut near, "407 Proxy Authentication Required", challenge)?;
+            continue;
         }
         let shown = format!("{}:{}", shared.host, shared.port);
         let (mut far, sink) = match connect(shared, &shown) {

@@ -118,6 +118,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An entry, and its manifest's content.
+type Read = (Remembered, Option<Arc<[u8]>>);
+
 struct Run<'r, 'a> {
     svn: &'r Svn<'a>,
     listing: &'r Listing,
@@ -132,7 +135,7 @@ struct Run<'r, 'a> {
 
 impl Run<'_, '_> {
     /// An entry with its manifest: remembered if nothing of it changed.
-    fn read(&self, entry: &Entry) -> Result<(Remembered, Option<Arc<[u8]>>), VcsError> {
+    fn read(&self, entry: &Entry) -> Result<Read, VcsError> {
         let known = self
             .before
             .get(entry.name.as_str())

@@ -35,6 +35,18 @@ pub(super) fn meaning(svn: &Svn<'_>, said: &str, limits: &Limits) -> VcsError {
     })
 }
 
+/// There is no repository, or no such path in it.
+const ABSENT: [&str; 8] = [
+    "E210005",
+    "No repository found",
+    "Could not find the requested SVN filesystem",
+    "E180001",
+    "E160013",
+    "W160013",
+    "W170000",
+    "E170000",
+];
+
 /// Whom a program spoke with.
 struct About<'a> {
     host: &'a str,
@@ -59,10 +71,11 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
         not_spoken(url, "it redirects too often")
     } else if has("E170011") || has("Repository moved") {
         let to = said.split('\'').find(|part| part.contains("://")).unwrap_or("another address").to_owned();
-        VcsError::Redirected { from: host, to }
-    } else if has("E210005") || has("No repository found") || has("E180001") || has("E160013") || has("W160013") {
-        VcsError::NotFoundOrNoAccess { url }
-    } else if has("W170000") || has("E170000") || has("E175012") {
+        match to.split('/').nth(2).is_some_and(|there| there == host || format!("{there}:443") == host) {
+            true => not_spoken(url, &format!("it redirects to {to}, which is not followed")),
+            false => VcsError::Redirected { from: host, to },
+        }
+    } else if ABSENT.iter().any(|sign| has(sign)) {
         VcsError::NotFoundOrNoAccess { url }
     } else if let Some(status @ 500..=599) = status(said) {
         VcsError::Unavailable { host, status, retry_after: None }
