@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
 #[path = "support/installation.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod installation;
 #[path = "metadata_differential/php.rs"]
 mod php;
