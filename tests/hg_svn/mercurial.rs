@@ -41,7 +41,7 @@ fn repository(folder: &std::path::Path) -> Mercurial {
     hg.hg(&["bookmark", "feat/x"]);
     hg.hg(&["bookmark", "--force", "2.x", "--rev", "0"]);
     hg.commit(&[("composer.json", "{broken")], "1600000500 0");
-    hg.hg(&["branch", "--quiet", "#odd"]);
+    hg.hg(&["branch", "--quiet", "odd"]);
     hg.commit(&[("composer.json", &manifest("tip"))], "1600000600 0");
     hg
 }

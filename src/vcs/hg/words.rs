@@ -19,7 +19,16 @@ pub(super) fn meaning(hg: &Hg, said: &str, limits: &Limits) -> VcsError {
         return error;
     }
     let text = first_line(said, &["abort: ", "remote: "]);
-    road.ssh_trouble(&text).unwrap_or_else(|| match is_damage(said) {
+    let by_ssh = road.ssh_trouble(&text).map(|error| match error {
+        VcsError::SshFailed { reason, .. } if reason.contains("repository ") && reason.contains(" not found") => {
+            VcsError::NotFoundOrNoAccess { url: about.url.to_owned() }
+        }
+        VcsError::SshFailed { host, reason } if reason.contains("hg") && reason.contains("not found") => {
+            VcsError::SshFailed { host, reason: "Mercurial is not installed there (hg was not found)".to_owned() }
+        }
+        other => other,
+    });
+    by_ssh.unwrap_or_else(|| match is_damage(said) {
         true => VcsError::corrupt(text),
         false => VcsError::ToolFailed { url: about.url.to_owned(), reason: format!("hg says \"{}\"", quoted(said)) },
     })

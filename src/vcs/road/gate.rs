@@ -120,6 +120,8 @@ fn serve(mut near: TcpStream, shared: &Shared) -> io::Result<()> {
         }
         if !wish.is_known {
             let challenge = "Proxy-Authenticate: Basic realm=\"worker\"\r\n";
+            // The connection goes on, so that what belongs to this request must not be taken for the next one.
+            io::copy(&mut (&mut near).take(wish.body), &mut io::sink())?;
             refuse(&mut near, "407 Proxy Authentication Required", challenge)?;
             continue;
         }
@@ -175,6 +177,8 @@ struct Wish {
     host: String,
     port: u16,
     is_known: bool,
+    /// How many bytes follow the head.
+    body: u64,
     /// The head for the server, where the proxy speaks HTTP with it; none for a stream.
     forward: Option<Vec<u8>>,
 }
@@ -188,9 +192,18 @@ impl Wish {
         let headers: Vec<&str> = lines.collect();
         let pair = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"));
         let is_known = headers.iter().any(|line| is_key(line, &pair));
+        let length =
+            headers.iter().filter(|line| starts(line, "content-length:")).find_map(|line| line.split_once(':'));
+        let body = length.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or_default();
         if method == "CONNECT" {
             let (host, port) = target.rsplit_once(':')?;
-            return Some(Self { host: host.to_ascii_lowercase(), port: port.parse().ok()?, is_known, forward: None });
+            return Some(Self {
+                host: host.to_ascii_lowercase(),
+                port: port.parse().ok()?,
+                is_known,
+                body: 0,
+                forward: None,
+            });
         }
         let url = Url::parse(target).ok().filter(|url| url.scheme() == "http")?;
         // From the first slash after the host on, as it was written: decoding and encoding again may change it.
@@ -206,7 +219,7 @@ impl Wish {
         forward.push_str("\r\n");
         let host = url.host_str()?.to_ascii_lowercase();
         let port = url.port_or_known_default()?;
-        Some(Self { host, port, is_known, forward: Some(forward.into_bytes()) })
+        Some(Self { host, port, is_known, body, forward: Some(forward.into_bytes()) })
     }
 }
 

@@ -217,7 +217,7 @@ impl<'a> Svn<'a> {
 /// The `servers` file: how HTTP is spoken.
 fn servers(road: &Road, authorities: Option<&MemoryFile>) -> String {
     let mut text = format!(
-        "[global]\nhttp-timeout = {HTTP_TIMEOUT}\nhttp-auth-types = basic;digest\nstore-plaintext-passwords = no\n\
+        "[global]\nhttp-timeout = {HTTP_TIMEOUT}\nhttp-chunked-requests = no\nhttp-auth-types = basic;digest\nstore-plaintext-passwords = no\n\
          ssl-trust-default-ca = yes\n"
     );
     if let Some((port, user, password)) = road.proxy() {
