@@ -17,6 +17,7 @@ fn manifest(name: &str, description: &str) -> String {
 /// A repository with most of what there is.
 fn repository(root: &std::path::Path) -> Subversion {
     let svn = Subversion::create(root);
+    svn.svn(&["mkdir", "^/other", "^/other/secret"]);
     svn.change("/trunk", |copy, run| {
         let json = manifest("acme/svnlib", "one");
         let files = [("composer.json", json.as_str()), ("src/a.php", "<?php // a"), ("tests/x.php", "<?php")];
@@ -33,7 +34,7 @@ fn repository(root: &std::path::Path) -> Subversion {
         symlink("/etc/passwd", copy.join("outside")).unwrap();
         run(&["add", "--force", "."]);
         run(&["propset", "svn:executable", "*", "run.sh"]);
-        run(&["propset", "svn:externals", "^/branches out", "."]);
+        run(&["propset", "svn:externals", "^/other out", "."]);
     });
     svn.svn(&["copy", "^/trunk", "^/tags/1.0.0"]);
     svn.svn(&["copy", "^/trunk", "^/tags/my 2.0.0"]);
