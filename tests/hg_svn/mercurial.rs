@@ -98,10 +98,9 @@ fn mercurial_is_served_as_composer_sees_it() {
     assert_eq!(served(&installation, &token, "acme/hglib"), ours);
     hg.hg(&["update", "--quiet", "--clean", "default"]);
     hg.hg(&["tag", "--remove", "v1.0.0"]);
-    hg.hg(&["bookmark", "--delete", "feat/x"]);
+    hg.hg(&["bookmark", "--delete", "feat/x", "2.x"]);
     hg.hg(&["update", "--quiet", "2.x", "--clean"]);
     hg.hg(&["commit", "--close-branch", "--message", "Close"]);
-    hg.hg(&["bookmark", "--delete", "2.x"]);
     installation.command("package update acme/hglib --wait").done();
     let after = served(&installation, &token, "acme/hglib");
     for gone in ["1.0.0.0", "dev-feat/x", "2.9999999.9999999.9999999-dev"] {
