@@ -122,6 +122,9 @@ pub fn trouble(credential: &Credential) -> Option<String> {
                 .to_owned(),
         ),
         (None, Some(why)) if credential.self_rotate => Some(format!("The token could not replace itself: {why}")),
+        (None, _) if credential.status == "refused" && is_grant => {
+            Some("Its tokens are refused, or not renewed any more: test it, which says why.".to_owned())
+        }
         (None, _) if credential.status == "refused" => {
             Some("It was refused when it was used last: test it, and give it a new secret.".to_owned())
         }

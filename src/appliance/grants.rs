@@ -27,6 +27,8 @@ const MARGIN: Duration = Duration::from_secs(5 * 60);
 const YOUTH: Duration = Duration::from_secs(60);
 /// How long after a renewal that did not come about the next one is tried.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The same after one that the platform does not do for our app, until somebody changes something about that.
+const LONG_PAUSE: Duration = Duration::from_secs(10 * 60);
 /// How often a renewal is begun anew because somebody else stored other tokens meanwhile.
 const ATTEMPTS: usize = 2;
 
@@ -42,8 +44,10 @@ type Place = Arc<tokio::sync::Mutex<Held>>;
 struct Held {
     /// Tokens that came and could not be stored: nobody has them but we. Before them, when their account was connected.
     unsaved: Option<(Timestamp, Granted)>,
-    /// When it did not come about, and why.
+    /// Why it did not come about, and until when the next one waits.
     failed: Option<(Timestamp, HubError)>,
+    /// Whether it was said that our app is not accepted.
+    is_told: bool,
 }
 
 impl Grants {
@@ -135,7 +139,7 @@ impl Account {
             }
             found.require_connected(&self.appliance)?;
             let now = self.appliance.now();
-            if let Some((_, error)) = held.failed.as_ref().filter(|(at, _)| now.since(*at) < PAUSE) {
+            if let Some((_, error)) = held.failed.as_ref().filter(|(until, _)| now < *until) {
                 return found.last_use(refused, self.appliance.now(), error.clone());
             }
             let Some(sealed) = found.account.refresh.as_deref() else { return self.refuse(&found).await };
@@ -144,7 +148,7 @@ impl Account {
             let (connection, callback) = self.way(&found)?;
             match connection.renew(&callback, &token).await {
                 Ok(granted) => {
-                    held.failed = None;
+                    (held.failed, held.is_told) = (None, false);
                     if let Some(token) = self.save(&mut held, found.account.connected_at, granted).await? {
                         return Ok(token);
                     }
@@ -155,10 +159,18 @@ impl Account {
                         return self.refuse(&found).await;
                     }
                 }
+                Err(error @ LoginError::App { .. }) => {
+                    let error = found.unrenewed(&error);
+                    if !std::mem::replace(&mut held.is_told, true) {
+                        self.tell_of_app(&found, &error).await?;
+                    }
+                    held.failed = Some((self.appliance.now() + LONG_PAUSE, error.clone()));
+                    return found.last_use(refused, self.appliance.now(), error);
+                }
                 Err(error) => {
                     let error = found.unrenewed(&error);
                     tracing::warn!(credential = found.name, %error, "The tokens of a connected account were not renewed.");
-                    held.failed = Some((self.appliance.now(), error.clone()));
+                    held.failed = Some((self.appliance.now() + PAUSE, error.clone()));
                     return found.last_use(refused, self.appliance.now(), error);
                 }
             }
@@ -175,7 +187,13 @@ impl Account {
     ) -> Result<Option<SecretString>, HubError> {
         let (org, id) = (self.org, self.id);
         let new = sealed(&self.appliance.keys, id, &granted, self.appliance.now());
-        let write = move |tx: &store::Tx<'_>| connected_accounts::renewed(org, tx, id, connected_at, &new);
+        let write = move |tx: &store::Tx<'_>| {
+            let is_same = connected_accounts::renewed(org, tx, id, connected_at, &new)?;
+            if is_same {
+                credentials::set_status(org, tx, id, "ok")?;
+            }
+            Ok::<_, store::Error>(is_same)
+        };
         match self.appliance.database.write(write).await {
             Ok(is_same) => Ok(is_same.then_some(granted.access)),
             Err(error) => {
@@ -203,20 +221,12 @@ impl Account {
     /// The platform renews nothing any more. It is said once.
     async fn refuse(&self, found: &Found) -> Result<SecretString, HubError> {
         let (org, id, now) = (self.org, self.id, self.appliance.now());
-        let (refresh, name) = (found.account.refresh.clone(), found.name.clone());
+        let refresh = found.account.refresh.clone();
+        let entry = self.refusal(found, "invalid_grant");
         let written = self.appliance.database.write(move |tx| {
             let is_news = connected_accounts::refused(org, tx, id, refresh.as_deref(), now)?;
             if is_news {
                 credentials::set_status(org, tx, id, "refused")?;
-                let entry = audit::Entry {
-                    org: Some(org),
-                    actor: "renewal".to_owned(),
-                    action: "credential.refused",
-                    subject: name,
-                    detail: serde_json::json!({ "credential": id, "reason": "invalid_grant" }),
-                    via: audit::Via::System,
-                    address: None,
-                };
                 audit::append(tx, &entry, now)?;
             }
             Ok::<_, store::Error>(is_news)
@@ -230,6 +240,36 @@ impl Account {
             );
         }
         Err(found.lost(&self.appliance))
+    }
+
+    /// The platform does not accept our app, or does not let it do this. It is said once, until it does again.
+    async fn tell_of_app(&self, found: &Found, error: &HubError) -> Result<(), HubError> {
+        let (org, id, now) = (self.org, self.id, self.appliance.now());
+        let entry = self.refusal(found, "app");
+        let written = self.appliance.database.write(move |tx| {
+            credentials::set_status(org, tx, id, "refused")?;
+            audit::append(tx, &entry, now)
+        });
+        written.await.map_err(|error| HubError::Unavailable(format!("{error}.")))?;
+        tracing::error!(
+            organization.id = org.0,
+            credential = found.name,
+            %error,
+            "The tokens of a connected account are not renewed any more until somebody changes something."
+        );
+        Ok(())
+    }
+
+    fn refusal(&self, found: &Found, reason: &str) -> audit::Entry {
+        audit::Entry {
+            org: Some(self.org),
+            actor: "renewal".to_owned(),
+            action: "credential.refused",
+            subject: found.name.clone(),
+            detail: serde_json::json!({ "credential": self.id, "reason": reason }),
+            via: audit::Via::System,
+            address: None,
+        }
     }
 }
 
@@ -286,8 +326,12 @@ impl Found {
             LoginError::Unavailable { name, reason } | LoginError::Malformed { name, reason } => {
                 format!("{name} did not renew the tokens of the credential `{}`: {reason}.", self.name)
             }
+            // Nothing becomes of it until somebody has changed something.
             LoginError::App { name, reason } => {
-                format!("{name} does not renew the tokens of the credential `{}`: {reason}.", self.name)
+                return HubError::Unauthorized(format!(
+                    "{name} does not renew the tokens of the credential `{}`: {reason}. What uses it goes on by itself then.",
+                    self.name
+                ));
             }
             other => format!("The tokens of the credential `{}` were not renewed: {other}.", self.name),
         };

@@ -241,7 +241,10 @@ impl<'a> Reading<'a> {
         let credential = credential.ok_or_else(|| refused("the synchronization has no credential".to_owned()))?;
         let wanted = sync.clone();
         let wanted = appliance.database.read(move |db| read::wanted(key.org, db, &wanted, scope)).await?;
-        let remote = hub.organization(&credential, &Wanted { spare, ..wanted }, pages).await?;
+        let remote = match hub.organization(&credential, &Wanted { spare, ..wanted }, pages).await {
+            Err(HubError::Unauthorized(text)) => return Err(refused_credential(appliance, key, &sync, text).await?),
+            read => read?,
+        };
         if let (Some(id), Some(end)) = (sync.credential, remote.credential_ends) {
             appliance.database.write(move |tx| credentials::set_expiry(key.org, tx, id, Some(end))).await?;
         }
@@ -368,6 +371,23 @@ impl<'a> Reading<'a> {
             hooks: (cause.everything || all_hooks || !is_idle).then_some(all_hooks),
         }
     }
+}
+
+/// Why the credential is refused: mostly because it has ended, which whoever reads that wants to know first.
+async fn refused_credential(appliance: &Appliance, key: SyncKey, sync: &Sync, text: String) -> store::Result<RunError> {
+    let Some(id) = sync.credential else { return Ok(HubError::Unauthorized(text).into()) };
+    let row = appliance.database.read(move |db| credentials::by_id(key.org, db, id)).await?;
+    let ended = row.and_then(|row| Some((row.name, row.expires_at.filter(|end| *end <= appliance.now())?)));
+    let text = match ended {
+        Some((name, end)) => format!(
+            "Paused: the token expired on {}. Make a new one on the platform, and give it to the credential `{name}` on its page \
+             or with `credential rotate {name}`: the synchronization goes on by itself then. Until then what it found stays as \
+             it is.",
+            end.rfc3339().split('T').next().unwrap_or_default()
+        ),
+        None => text,
+    };
+    Ok(HubError::Unauthorized(text).into())
 }
 
 /// What is said of a plan that waits.

@@ -5,7 +5,7 @@ use packagist_selfhosted::catalog::Admission;
 use packagist_selfhosted::clock::{Clock, Timestamp};
 
 use crate::instance;
-use crate::platforms::frame::now;
+use crate::platforms::frame::{Fault, now};
 use crate::platforms::gitlab::directory::{DEVELOPER, Membership, OWNER, REPORTER};
 use crate::platforms::gitlab::tokens::Covered;
 use crate::world::World;
@@ -58,6 +58,80 @@ fn a_test_says_what_is_missing() {
     world.gitlab.change_token(&short, |token| token.expires_at = Some("2999-12-31".to_owned()));
     world.credential("short", &short);
     assert!(test("short").contains("2999-12-31"), "{}", test("short"));
+    // Nothing begins that could not be read.
+    for (name, missing) in [("weak", "`read_api`"), ("deploy", "is a deploy token")] {
+        if name == "deploy" {
+            let id = *world.packages.keys().next().unwrap();
+            let (username, token) = world.gitlab.deploy_token(Covered::Project(id), "read_repository");
+            let (url, kind) = (world.gitlab.url(), "--type gitlab-token --secret-stdin");
+            let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+            let words = format!("credential add deploy {kind} --host {host} --username {username}");
+            world.ours.command_with(&words, &token).done();
+        }
+        let words = format!("sync add --integration lab --remote acme --credential {name}");
+        let said = world.ours.command(&words).failed();
+        assert!(said.contains(missing), "{said}");
+    }
+    assert_eq!(world.ours.command("sync list --json").done(), "[]");
+    // Servers of old tell less of themselves.
+    world.gitlab.ways(|ways| ways.version = "14.10.5");
+    let said = test("main");
+    assert!(said.contains("(14.10.5) accepts the token") && !said.contains("Enterprise"), "{said}");
+}
+
+#[test]
+fn a_group_is_followed_with_a_connected_account() {
+    let mut world = World::new();
+    world.gitlab.app(|app| app.scopes = vec!["read_user", "api", "read_api", "read_repository"]);
+    let ada = world.person("ada");
+    world.gitlab.enrol(world.root, ada, OWNER);
+    let lib = world.package(world.root, "lib");
+    world.follow();
+    world.log_in();
+    // Its tokens are renewed every two seconds.
+    world.gitlab.ways(|ways| ways.grant_seconds = 4);
+    world.connect("ada", "forge");
+    world.ours.command("credential remove main --replace-with forge").done();
+    let forge = |world: &World| {
+        let all: serde_json::Value =
+            serde_json::from_str(&world.ours.command("credential list --json").done()).unwrap();
+        all.as_array().unwrap().iter().find(|one| one["name"] == "forge").unwrap().clone()
+    };
+    let renewals = |world: &World| world.gitlab.stage.world().grants.renewals;
+    let before = renewals(&world);
+    world.comes("tokens are renewed", || {
+        world.run().done();
+        renewals(&world) > before + 1
+    });
+    let refs = [world.tag(lib, "2.0.0")];
+    world.gitlab.pushed(lib, &refs);
+    world.comes("a push is told", || world.versions(lib).contains("2.0.0"));
+    world.agrees("a connected account");
+    assert_eq!((&forge(&world)["status"], &forge(&world)["error"]), (&"ok".into(), &serde_json::Value::Null));
+    let alerts = |world: &World| world.ours.command("audit export").done().matches("credential.refused").count();
+    assert_eq!(alerts(&world), 0);
+
+    // The server is killed when the old tokens have ended and the new ones are on the way.
+    world.gitlab.stage.fail_at("/oauth/token", 1..=1, Fault::Swallowed);
+    let before = renewals(&world);
+    world.ours.command(&format!("sync run {}", world.sync)).done();
+    world.comes("the platform renews", || {
+        drop(world.ours.command(&format!("sync run {}", world.sync)));
+        renewals(&world) > before
+    });
+    world.gitlab.stage.take_log();
+    world.kill();
+    for _ in 0..3 {
+        let said = world.run().failed();
+        assert!(said.contains("has to be connected again"), "{said}");
+    }
+    let asked = world.gitlab.stage.take_log().iter().filter(|asked| asked.path.ends_with("/oauth/token")).count();
+    assert_eq!((asked, alerts(&world)), (1, 1), "no loop");
+    let told = forge(&world);
+    assert!(told["status"] == "refused" && told["error"].as_str().unwrap().contains("connected again"), "{told}");
+    let list = world.ours.command("credential list").done();
+    assert!(list.contains("refused: connect again"), "{list}");
+    assert_eq!(world.shown_to("ada").len(), 1, "nothing is taken from anybody");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use packagist_selfhosted::admin::credentials::{self, Kind, NewCredential, NewSecret};
-use packagist_selfhosted::admin::{Actor, organizations};
+use packagist_selfhosted::admin::{Actor, organizations, syncs};
 use packagist_selfhosted::appliance::{Appliance, By, Hubs, Rotation};
 use packagist_selfhosted::clock::{Clock, Timestamp};
 use packagist_selfhosted::jobs::Workers;
@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::followed::PATIENCE;
 use crate::instance;
 use crate::platforms::frame::{Fault, now};
 use crate::platforms::gitlab::GitLab;
@@ -106,16 +107,59 @@ impl Here {
         usize::try_from(count.await.unwrap()).unwrap()
     }
 
-    /// Lets the server do what is due until the token is another one.
-    async fn wait_for_another_than(&self, token: &str) {
+    /// Lets the server do what is due until something is so.
+    async fn comes(&self, what: &str, it_is_so: impl AsyncFn() -> bool) {
         let workers = Workers::start(self.appliance.clone(), 1).await.unwrap();
         let started = Instant::now();
-        while self.token().await.unwrap() == token {
-            assert!(started.elapsed() < Duration::from_secs(30), "it was not replaced: {:?}", self.row().await);
+        while !it_is_so().await {
+            assert!(started.elapsed() < PATIENCE, "it never came that {what}: {:?}", self.row().await);
             tokio::task::yield_now().await;
         }
         workers.stop().await;
     }
+}
+
+#[tokio::test]
+async fn an_end_is_told_in_time_and_pauses_what_it_ends() {
+    let here = Here::new().await;
+    credentials::set_self_rotation(&here.appliance, &Actor::Command, ORG, "main", false).await.unwrap();
+    let new = syncs::New {
+        integration: "lab".to_owned(),
+        remote: "acme".to_owned(),
+        credential: "main".to_owned(),
+        primary: false,
+        packages: syncs::Packages::All,
+        follow_visibility: false,
+        paused: false,
+    };
+    let sync = syncs::add(&here.appliance, &Actor::Command, ORG, new).await.unwrap();
+    let told = async || {
+        let read = here.appliance.database.read(|db| {
+            let sql = "SELECT told_days FROM credential";
+            Ok::<Option<i64>, store::Error>(db.query_row(sql, [], |row| row.get(0))?)
+        });
+        read.await.unwrap()
+    };
+    let found = async || syncs::by_id(&here.appliance, ORG, sync).await.unwrap();
+    here.comes("the group is read", async || found().await.confirmed_at.is_some()).await;
+    assert_eq!(told().await, None);
+    let end = here.row().await.expires_at.unwrap();
+    for days in [30_u8, 14, 7, 3, 1, 0] {
+        let left = end.since(here.clock.now()).as_secs();
+        here.pass(left - u64::from(days) * DAY);
+        here.comes("it is told", async || told().await == Some(i64::from(days))).await;
+    }
+    assert_eq!(credentials::status(&here.row().await, here.clock.now()), "expired");
+    here.comes("the run fails", async || found().await.status() == "failed").await;
+    let why = found().await.error.unwrap();
+    let day = end.rfc3339()[..10].to_owned();
+    assert!(why.starts_with(&format!("Paused: the token expired on {day}.")) && why.contains("`main`"), "{why}");
+
+    let other = here.gitlab.group_token(here.root, OWNER, "read_api read_repository");
+    let secret = NewSecret::Given(SecretString::from(other));
+    credentials::rotate(&here.appliance, &Actor::Command, ORG, "main", (secret, None)).await.unwrap();
+    here.comes("it goes on by itself", async || found().await.error.is_none()).await;
+    assert_eq!(told().await, None);
 }
 
 fn days_between(early: Timestamp, late: Timestamp) -> u64 {
@@ -130,7 +174,7 @@ async fn a_token_replaces_itself_two_weeks_before_it_ends() {
     // It came to us with 300 of its 365 days.
     here.pass((300 - 14) * DAY);
     here.gitlab.stage.take_log();
-    here.wait_for_another_than(&first).await;
+    here.comes("the token is replaced", async || here.token().await.unwrap() != first).await;
     let (second, row) = (here.token().await.unwrap(), here.row().await);
     assert!(here.works(&second) && !here.works(&first));
     assert_eq!((here.asked(), row.status.as_str()), (1, "ok"));
@@ -279,6 +323,13 @@ fn what_is_followed_goes_on_with_the_token_that_replaced_its_own() {
     let soon = Timestamp::from_seconds(now()) + Duration::from_secs(5 * DAY);
     let day = soon.rfc3339()[..10].to_owned();
     world.gitlab.change_token(&first, |token| token.expires_at = Some(day));
+    // That it ends is said once, whoever starts the server how often.
+    world.run().done();
+    let warnings = |world: &World| world.ours.log().matches("ends within 7 days").count();
+    for _ in 0..2 {
+        assert!(world.ours.stop_and_restart());
+        world.comes("it is said", || warnings(&world) > 0);
+    }
     world.ours.command("credential set-self-rotation main on").done();
     let works = |world: &World| !world.gitlab.stage.world().tokens[&first].revoked;
     assert!(works(&world));
@@ -299,6 +350,7 @@ fn what_is_followed_goes_on_with_the_token_that_replaced_its_own() {
     world.agrees("another token");
     let page = world.page("ada", "/orgs/acme/credentials/main");
     assert!(page.contains("Stop replacing it") && page.contains("replaced from"), "{page}");
+    assert_eq!(warnings(&world), 1);
     let log = world.ours.log();
     assert!(!log.contains(&first) && !log.contains("glpat-"), "a token is in the log");
     world.ours.command("credential set-self-rotation main off").done();

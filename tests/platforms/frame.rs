@@ -36,6 +36,8 @@ pub enum Fault {
     Endless,
     /// Silence.
     Mute,
+    /// It is done, and the answer never comes.
+    Swallowed,
     /// A page of a sign-in or maintenance with status 200.
     Html,
     /// Half of what it should be, under a length of its own.
@@ -179,6 +181,10 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
         None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
+        Some(Fault::Swallowed) => {
+            drop(shared.simulator.lock().expect("no panic").answer(&asked));
+            std::future::pending().await
+        }
         Some(Fault::Beside(headers)) => {
             let reply = shared.simulator.lock().expect("no panic").answer(&asked);
             headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value))
@@ -254,7 +260,9 @@ fn broken(fault: Fault) -> Reply {
             Reply { body: body.into_bytes(), ..Reply::json(200, &serde_json::Value::Null) }
         }
         Fault::Html => Reply::html(200, "<!doctype html><title>Sign in</title><p>Who are you?"),
-        Fault::Mute | Fault::Half | Fault::Cut | Fault::Beside(..) => unreachable!("it is no answer of its own"),
+        Fault::Mute | Fault::Swallowed | Fault::Half | Fault::Cut | Fault::Beside(..) => {
+            unreachable!("it is no answer of its own")
+        }
     }
 }
 

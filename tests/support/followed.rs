@@ -144,8 +144,7 @@ impl Followed {
 
     /// What a browser of somebody shows who logged in here by the platform.
     pub fn page(&self, login: &str, path: &str) -> String {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let session = runtime.block_on(self.visit(login));
+        let session = self.session(login);
         let (status, body) = self.ours.get(path, &format!("Cookie: {session}\r\n"));
         assert_eq!(status, 200, "{body}");
         body
@@ -174,6 +173,43 @@ impl Followed {
             }
             let answer = sent.send().await.unwrap();
             assert_eq!(answer.status().as_u16(), 303, "{}", answer.text().await.unwrap());
+        });
+    }
+
+    /// The cookies of a session of somebody who logged in here by the platform.
+    pub fn session(&self, login: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.visit(login))
+    }
+
+    /// Connects somebody's account as a credential, which also installs webhooks; whoever it is manages the organization.
+    pub fn connect(&self, login: &str, name: &str) {
+        let session = self.session(login);
+        let form = format!("/orgs/acme/credentials/new/{}", self.integration);
+        let (status, page) = self.ours.get(&form, &format!("Cookie: {session}\r\n"));
+        assert_eq!(status, 200, "{page}");
+        let token = page.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let browser =
+                reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+            let fields = [("csrf", token.as_str()), ("name", name), ("hooks", "on")];
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+            let away = browser.post(self.ours.url(&form)).header("cookie", &session).body(body);
+            let away = away.header("content-type", "application/x-www-form-urlencoded");
+            let away = away.header("origin", self.ours.url("")).send().await.unwrap();
+            let set = away.headers().get_all("set-cookie").iter().map(|one| one.to_str().unwrap());
+            let pairs: Vec<String> = set.filter_map(|one| one.split(';').next()).map(str::to_owned).collect();
+            let (status, page) = (away.status().as_u16(), away.text().await.unwrap());
+            assert_eq!(status, 200, "{page}");
+            let (_, link) = page.split_once("href=\"http://localhost").unwrap();
+            let link = format!("http://localhost{}", link.split('"').next().unwrap().replace("&amp;", "&"));
+            let visitor = Visitor::new(self.platform, &["localhost"]);
+            let Arrival::Sent(back) = visitor.allow(&link.parse().unwrap(), login).await else { panic!("kept there") };
+            let cookies = format!("{session}; {}", pairs.join("; "));
+            let answer = browser.get(back).header("cookie", cookies).send().await.unwrap();
+            let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+            assert_eq!(to, Some(format!("/orgs/acme/credentials/{name}")), "{}", answer.text().await.unwrap());
         });
     }
 

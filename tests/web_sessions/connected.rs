@@ -195,7 +195,7 @@ async fn an_account_that_is_renewed_no_more_is_told_once_and_connected_again() {
     assert_eq!((asked_for_tokens(&gitlab.stage), alerts(&world).await), (1, 1));
     assert_eq!(credential(&world).await.status, "refused");
     let text = browser.get("/orgs/acme/credentials/forge").await.text();
-    assert!(text.contains("does not renew its tokens any more") && text.contains("Refused"), "{text}");
+    assert!(text.contains("does not renew its tokens any more") && text.contains("Connect it again</span>"), "{text}");
 
     let again = "/orgs/acme/credentials/forge/connect";
     let page = browser.submit("/orgs/acme/credentials/forge", again, &[]).await;
@@ -224,6 +224,30 @@ async fn an_answer_that_is_lost_is_one_alert() {
         }
     }
     assert_eq!((asked_for_tokens(&gitlab.stage), alerts(&world).await), (1, 1), "the old one is tried once");
+}
+
+#[tokio::test]
+async fn an_app_that_is_accepted_no_more_is_one_alert_that_says_what_to_change() {
+    let (gitlab, world, _) = start().await;
+    let (_, key) = connected(gitlab.stage.address, &world).await;
+    let right = gitlab.client_secret.clone();
+    gitlab.app(|app| app.client_secret = "gloas-another".to_owned());
+    pass(&gitlab, &world, 7200);
+    gitlab.stage.take_log();
+    for _ in 0..2 {
+        for told in ten(&key).await {
+            let HubError::Unauthorized(text) = told.unwrap_err() else { panic!("it is no outage") };
+            assert!(text.contains("`client_secret` of the integration `corp`"), "{text}");
+        }
+        assert_eq!((asked_for_tokens(&gitlab.stage), alerts(&world).await), (1, 1), "each of a while");
+        pass(&gitlab, &world, 601);
+    }
+    assert_eq!(credential(&world).await.status, "refused");
+    gitlab.app(|app| app.client_secret = right);
+    for token in ten(&key).await {
+        assert!(gitlab.stage.world().grants.living(&token.unwrap()).is_some());
+    }
+    assert_eq!((credential(&world).await.status.as_str(), alerts(&world).await), ("ok", 1));
 }
 
 #[tokio::test]

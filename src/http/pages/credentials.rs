@@ -109,7 +109,10 @@ fn kind_words(kind: &str) -> String {
 }
 
 fn state_of(credential: &Credential, now: Timestamp) -> Markup {
+    let is_grant = Kind::parse(&credential.kind).is_some_and(Kind::is_grant);
     match credentials::status(credential, now) {
+        "refused" if credential.lost_at.is_some() && is_grant => status(Tone::Fail, "Connect it again"),
+        "refused" if credential.lost_at.is_some() => status(Tone::Fail, "Needs a new token"),
         "ok" => status(Tone::Ok, "Works"),
         "expiring" => status(Tone::Warn, "Expires soon"),
         "expired" => status(Tone::Fail, "Expired"),
@@ -245,20 +248,22 @@ fn form_page(manager: &Manages, state: &State, fields: &NewFields, faults: &Faul
     let content = html! {
         (head("Add a credential", &nothing(), &nothing()))
         (faults.summary())
-        form class="form stack gap" method="post" action={ (base(manager)) "/new" } autocomplete="off" {
-            (csrf(&manager.who.csrf))
-            (select("kind", "Type", &kinds, &fields.kind, "", faults))
-            (name.markup(faults))
-            (host.markup(faults))
-            (username.markup(faults))
-            (secret_field("Password, token or private key", faults))
-            (checkbox("generate", "on", "Make an SSH key here", "Its public half is shown to be added as deploy key; nobody ever sees the private one.", fields.generate == "on"))
-            div class="row" {
-                button class="btn primary" { "Add the credential" }
-                a class="btn" href=(base(manager)) { "Back to the credentials" }
+        div class="sections" {
+            form class="form stack gap" method="post" action={ (base(manager)) "/new" } autocomplete="off" {
+                (csrf(&manager.who.csrf))
+                (select("kind", "Type", &kinds, &fields.kind, "", faults))
+                (name.markup(faults))
+                (host.markup(faults))
+                (username.markup(faults))
+                (secret_field("Password, token or private key", faults))
+                (checkbox("generate", "on", "Make an SSH key here", "Its public half is shown to be added as deploy key; nobody ever sees the private one.", fields.generate == "on"))
+                div class="row" {
+                    button class="btn primary" { "Add the credential" }
+                    a class="btn" href=(base(manager)) { "Back to the credentials" }
+                }
             }
+            (connect::section(manager, state))
         }
-        (connect::section(manager, state))
     };
     layout::page_with(code, &manager.chrome(), Here::Credentials, "Add a credential", &content)
 }

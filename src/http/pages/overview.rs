@@ -202,6 +202,7 @@ fn of_credential(slug: &str, credential: &Credential, now: Timestamp) -> Option<
         tone,
         what: html! { "Credential “" (credential.name) "” " (what) },
         detail: html! {
+            @if let Some(trouble) = use_credentials::trouble(credential) { (trouble) " " }
             (counted(credential.used_by, "package uses", "packages use")) " it."
             @if let Some(end) = credential.expires_at { " It ends at " (absolute(end)) "." }
         },

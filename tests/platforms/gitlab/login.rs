@@ -9,8 +9,6 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 600;
-/// How long a token is good, in seconds.
-const TOKEN_LIFE: u64 = 7200;
 /// Fewest characters of a state that nobody can guess.
 const STATE: usize = 22;
 
@@ -117,13 +115,13 @@ impl Site {
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
         let token = Token { client_id: given["client_id"].to_owned(), user, scopes };
-        let pair = self.grants.issue_for("", token, TOKEN_LIFE);
+        let pair = self.grants.issue_for("", token, self.ways.grant_seconds);
         self.pair(&pair)
     }
 
     fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let body = json!({
-            "access_token": access, "token_type": "Bearer", "expires_in": TOKEN_LIFE, "refresh_token": refresh,
+            "access_token": access, "token_type": "Bearer", "expires_in": self.ways.grant_seconds, "refresh_token": refresh,
             "scope": self.grants.tokens[access].scopes.join(" "), "created_at": self.clock(),
         });
         Reply::json(200, &body).with("cache-control", "no-store")
@@ -141,7 +139,7 @@ impl Site {
         if !app.callbacks.iter().any(|callback| callback == given["redirect_uri"]) {
             return error(400, "invalid_grant").blamed("another callback");
         }
-        match self.grants.renew("", given["refresh_token"], (TOKEN_LIFE, 0)) {
+        match self.grants.renew("", given["refresh_token"], (self.ways.grant_seconds, 0)) {
             Some(pair) => self.pair(&pair),
             None => error(400, "invalid_grant"),
         }

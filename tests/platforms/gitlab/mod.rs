@@ -76,6 +76,8 @@ pub struct Ways {
     pub most_refs: usize,
     /// How many days a token may live.
     pub most_days: u32,
+    /// How many seconds a grant is good for before it is to be renewed.
+    pub grant_seconds: u64,
 }
 
 impl Default for Ways {
@@ -94,6 +96,7 @@ impl Default for Ways {
             most_hooks: 100,
             most_refs: 3,
             most_days: 365,
+            grant_seconds: 7200,
         }
     }
 }

@@ -41,7 +41,7 @@ fn offered(state: &State) -> impl Iterator<Item = (&Integration, &'static [&'sta
 pub(super) fn section(manager: &Manages, state: &State) -> Markup {
     html! {
         @if offered(state).next().is_some() {
-            section class="gap" aria-labelledby="h-connect" {
+            section aria-labelledby="h-connect" {
                 h2 id="h-connect" { "Or connect an account" }
                 p class="muted" { "Its tokens are renewed by themselves. It reads what the account may read there, until it is disconnected." }
                 div class="row gap" {

@@ -52,18 +52,19 @@ impl Guide {
                 "Generate a client secret on the same page.",
             ),
             PlatformKind::GitLab => (
-                "Who somebody is, nothing else. Without an administrator, an application of your own does as well: it stands in your preferences.",
+                "Who somebody is, nothing else. Where accounts shall be connected as credentials, tick read_api and read_repository too, and api if they shall install webhooks: only whoever connects one is asked for them. Without an administrator, an application of your own does as well: it stands in your preferences.",
                 "The page shows Application ID and Secret once it is saved.",
             ),
-            PlatformKind::BitbucketCloud => {
-                ("Who somebody is, nothing else.", "The consumer’s Key and Secret stand in the list once it is saved.")
-            }
+            PlatformKind::BitbucketCloud => (
+                "Who somebody is, nothing else. Where accounts shall be connected as credentials, tick Repositories: Read and Projects: Read too, and Webhooks if they shall install those.",
+                "The consumer’s Key and Secret stand in the list once it is saved.",
+            ),
             PlatformKind::BitbucketDataCenter if is_oauth1 => (
                 "The link says who somebody is, nothing else. Make the key with openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072.",
                 "The consumer key is a word of your choice, and the same on both sides.",
             ),
             PlatformKind::BitbucketDataCenter => (
-                "Only who somebody is can be asked. Before 7.20 there is no OAuth 2; then use oauth_version = 1 with a consumer key and an RSA key.",
+                "Only who somebody is can be asked. Where accounts shall be connected as credentials, tick Repositories: Read too, and Projects: Admin if they shall install webhooks. Before 7.20 there is no OAuth 2; then use oauth_version = 1 with a consumer key and an RSA key.",
                 "Client ID and client secret are shown once it is saved.",
             ),
         };
