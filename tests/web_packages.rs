@@ -259,7 +259,7 @@ async fn a_package_is_added_shown_and_removed_in_a_browser() {
     let world = world().await;
     let admin = world.browser("ada", Role::Admin).await;
     let new = "/orgs/acme/packages/new";
-    assert!(world.page(&admin, new).await.contains("Address of the Git repository"));
+    assert!(world.page(&admin, new).await.contains("Address of the repository"));
     for (url, said) in [
         ("", "Give the address"),
         ("ftp://x.example/<b>", "ftp://x.example/&lt;b&gt;"),
@@ -270,6 +270,9 @@ async fn a_package_is_added_shown_and_removed_in_a_browser() {
         let text = answer.text();
         assert!(text.contains(said) && text.contains("role=\"alert\"") && text.contains("checked"), "{url}: {text}");
     }
+    let odd = [("url", "https://x.example/a/b"), ("vcs", "svn"), ("package_path", "../x")];
+    let answer = world.post(&admin, new, &odd).await;
+    assert!(answer.status == 422 && answer.text().contains("is no path in a repository"));
     let missing = world.post(&admin, new, &[("url", "https://x.example/a/b"), ("credential", "none")]).await;
     assert_eq!(missing.status, 404);
 

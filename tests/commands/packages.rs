@@ -107,7 +107,8 @@ fn addresses_with_secrets_are_refused_without_repeating_them() {
         world.run(&format!("package add {way}")).refused(1, "allow_insecure");
     }
     world.run("package add /etc").refused(1, "file_roots");
-    world.run("package add https://svn.example.com/a/b --vcs svn").refused(1, "not supported");
+    world.run("package add svn://svn.example.com/a/b").refused(1, "allow_insecure");
+    world.run("package add git@svn.example.com:a/b --vcs svn").refused(1, "Subversion repositories are reached by");
     for way in ["ssh://git@git.example.com/a/b", "git@git.example.com:a/b"] {
         world.run(&format!("package add {way}")).refused(1, "--type ssh-key --host git.example.com --generate");
     }
