@@ -103,3 +103,27 @@ fn what_was_removed_for_some_hours_is_waited_for() {
     world.run().done();
     world.agrees("the hours are over");
 }
+
+#[test]
+fn one_repository_that_is_not_told_of_takes_nothing_from_anybody() {
+    let world = world();
+    let ada = world.person_named("ada");
+    let (id, uuid) = {
+        let mut site = world.bitbucket.stage.world();
+        site.hides_bulk = true;
+        let found = site.directory.repositories.iter().find(|(_, one)| one.slug == "lib-0");
+        found.map(|(id, one)| (*id, one.uuid.trim_matches(['{', '}']).to_owned())).unwrap()
+    };
+    world.run().done();
+    world.agrees("permissions are told of single repositories only");
+    for status in [403, 404] {
+        let refusal = json!({"type": "error", "error": {"message": "No"}});
+        world.bitbucket.stage.fail(&uuid, Fault::Answer(Reply::json(status, &refusal)));
+        world.run().done();
+        assert_eq!(world.shown_to("ada").len(), 4, "a repository was not told of: {status}");
+        world.bitbucket.stage.heal();
+    }
+    world.bitbucket.admit(id, ada, None);
+    world.run().done();
+    world.agrees("it is told of again");
+}

@@ -44,7 +44,7 @@ pub(super) async fn read(
             .filter(|(_, rights)| rights.is_none())
             .map(|(one, _)| one.path.as_str())
             .collect();
-        say_denied(reader, &denied, packages.len());
+        say_denied(reader, &denied);
         let sight = Sight::of(members);
         for (repository, rights) in packages.iter().zip(&all) {
             found.extend(sight.readers(repository, rights.as_deref().unwrap_or_default()));
@@ -108,23 +108,20 @@ async fn of(
     }
 }
 
-/// Where most repositories are closed, the credential has lost something, and nobody is to lose access for that.
-fn say_denied(reader: &Reader<'_>, denied: &[&str], all: usize) {
+/// Nobody is to lose access because the credential lost something, be it for one repository.
+fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
     let Some(first) = denied.first() else { return };
     let others = match denied.len() - 1 {
         0 => String::new(),
         1 => " and one other repository".to_owned(),
         more => format!(" and {more} other repositories"),
     };
-    let is_most = denied.len() * 2 > all;
-    if is_most {
-        reader.incomplete(&[Kind::Permission]);
-    }
+    reader.incomplete(&[Kind::Permission]);
     reader.notice(format!(
         "{} does not tell this credential who reads {first}{others}: it tells that of everything to an administrator of the \
-         workspace, and of a repository to whoever administers it. Whoever is no owner of the workspace is not let in{}.",
-        reader.api.name(),
-        if is_most { ", and nobody is removed" } else { "" }
+         workspace, and of a repository to whoever administers it. Whoever is no owner of the workspace is not let in, and \
+         nobody is removed.",
+        reader.api.name()
     ));
 }
 
