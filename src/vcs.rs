@@ -9,8 +9,13 @@
 //! ```text
 //! Vcs::update ── process ══ pipe ══ worker ── git ── git::connect (http, daemon, local) ── ssh ══ the ssh program
 //!                                        │       └── git::fetch, refs, read, archive
+//!                                        ├── hg, svn ── tool ══ their programs ── road (gate, relay)
+//!                                        ├── archive, for all three
 //!                                        └── ssh::scan, ssh::inspect
 //! ```
+//!
+//! Git is spoken by ourselves. Mercurial and Subversion are read by their own programs, which connect to nothing: what they
+//! say to a server goes by a way of ours (`road`), so that guard, proxy, host keys and limits are the same for all.
 
 mod archive;
 mod error;
