@@ -9,6 +9,7 @@ mod actor;
 pub mod audit;
 pub mod credentials;
 pub mod deliveries;
+pub mod directories;
 mod error;
 pub mod files;
 pub mod github_apps;

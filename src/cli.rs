@@ -23,6 +23,7 @@ mod org;
 mod output;
 mod owner;
 mod package;
+mod package_directories;
 mod package_view;
 #[doc(hidden)]
 pub mod readers;

@@ -6,6 +6,7 @@
 //! - [`manifest`]: `composer.json`, and the metadata of one version from it;
 //! - [`derive`]: the refs of a repository → the versions of a package, with a reason for every ref that is none;
 //! - [`document`]: versions → the bytes of the p2 files, and back; [`minify`] is the compression inside;
+//! - [`directories`]: which directories of a repository are packages of their own;
 //! - [`archive`]: which files of a commit belong into its archive.
 //!
 //! Nothing here knows time, files, network or a database. What is public follows Composer's classes, which each module names, and is
@@ -14,6 +15,7 @@
 pub mod archive;
 pub mod constraint;
 pub mod derive;
+pub mod directories;
 pub mod document;
 pub mod manifest;
 pub mod minify;

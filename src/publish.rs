@@ -13,6 +13,7 @@ pub mod request;
 pub mod update;
 pub mod withdraw;
 
+mod directories;
 mod host_keys;
 mod import;
 mod source;

@@ -14,6 +14,7 @@ pub mod changes;
 pub mod connected_accounts;
 pub mod credentials;
 pub mod database;
+pub mod directories;
 pub mod dists;
 pub mod documents;
 pub mod entries;

@@ -18,6 +18,7 @@
 //! say to a server goes by a way of ours (`road`), so that guard, proxy, host keys and limits are the same for all.
 
 mod archive;
+mod directories;
 mod error;
 mod git;
 mod hg;
@@ -49,6 +50,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::outbound;
 use memory::Memory;
 
+pub use directories::{Found, Tree};
 pub use error::VcsError;
 pub use memory::Reserved;
 pub use request::{

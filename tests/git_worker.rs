@@ -109,6 +109,7 @@ impl Scene {
 
     fn request(&self, url: &str) -> UpdateRequest {
         UpdateRequest {
+            directories: None,
             mirror: self.mirror(),
             url: SourceUrl::parse(url, &self.settings.policy).expect("a good address"),
             system: System::Git,
@@ -147,6 +148,7 @@ impl Scene {
     async fn archive(&self, commit: &str, out: &Path) -> Result<ArchiveStats, VcsError> {
         self.vcs()
             .archive(ArchiveRequest {
+                directory: None,
                 mirror: self.mirror(),
                 commit: commit.to_owned(),
                 out: out.to_owned(),

@@ -73,7 +73,7 @@ fn derived(refs: &[RefSource], default_branch: Option<&str>, url: &str) -> Deriv
         in_order: false,
         root: None,
         registered: None,
-        source: SourceTemplate { vcs: "git".to_owned(), url: url.to_owned() },
+        source: Some(SourceTemplate { vcs: "git".to_owned(), url: url.to_owned() }),
     })
 }
 

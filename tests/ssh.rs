@@ -79,6 +79,7 @@ impl Scene {
         let url = SourceUrl::parse(url, &self.settings.policy).expect("a good address");
         let (host, port) = url.host_port().expect("a host");
         UpdateRequest {
+            directories: None,
             mirror: self.directory.path().join("data/mirror"),
             url,
             system: System::Git,

@@ -11,7 +11,7 @@ use crate::platform::generic::Told;
 use crate::publish::request::{self, Reason};
 use crate::store::hooks::{self, Address, New};
 use crate::store::ids::{JobId, OrgId, PackageId, TopicId};
-use crate::store::{self, Tx, hook_topics, jobs, packages};
+use crate::store::{self, Tx, directories, hook_topics, jobs, packages};
 
 /// The verb of the job that confirms a topic's subscription.
 pub const CONFIRM_TOPIC: &str = "confirm_topic";
@@ -146,10 +146,12 @@ fn work(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Resu
                 return Ok(("known", None));
             }
             let reason = if *over_rate { Reason::HookOverRate } else { Reason::Hook };
-            let package = meant(tx, hook, repositories)?;
-            // The commits of another repository than the package's would be waited for in vain.
-            let job = request::update(tx, PackageKey { org, package }, reason, commits, now)?;
-            Ok(("queued", Some(job)))
+            // The commits of another repository than the packages' would be waited for in vain.
+            let jobs = meant(tx, hook, repositories)?
+                .into_iter()
+                .map(|package| request::update(tx, PackageKey { org, package }, reason, commits, now))
+                .collect::<store::Result<Vec<_>>>()?;
+            Ok(("queued", jobs.first().copied()))
         }
         What::Subscription { arn, message, confirm_url } => {
             let topic = hook_topics::ask(org, tx, hook.id, (arn, message, confirm_url), now)?;
@@ -164,9 +166,18 @@ fn work(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Resu
     }
 }
 
+/// The packages that a call means, the hook's own first: one webhook is enough for all packages of one repository, such as those
+/// at several paths of a Subversion repository.
+fn meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<Vec<PackageId>> {
+    let one = directories::source_of(hook.org, tx, one_meant(tx, hook, repositories)?)?;
+    let mut all = vec![one];
+    all.extend(packages::sharing_source(hook.org, tx, one)?);
+    Ok(all)
+}
+
 /// The package that a call means: the hook's own, unless it names the repository of another one of the same organization, as
 /// a webhook of a whole organization does. One that is not known here may be the hook's under a former or a new name.
-fn meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<PackageId> {
+fn one_meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<PackageId> {
     let own = packages::url_key(hook.org, tx, hook.package)?;
     if own.is_none_or(|own| repositories.iter().any(|key| key.eq_ignore_ascii_case(&own))) {
         return Ok(hook.package);

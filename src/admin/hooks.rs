@@ -38,12 +38,12 @@ pub async fn address(
     let (secret, replaced) = appliance
         .database
         .write(move |tx| {
-            let current = hooks::current(org, tx, package.id)?;
+            let current = hooks::current(org, tx, package.source())?;
             if let Some((id, sealed)) = current.as_ref().filter(|_| !rotate) {
                 return Ok((open(&keys, place(*id), sealed)?, false));
             }
             if current.is_some() {
-                hooks::retire(org, tx, package.id, now)?;
+                hooks::retire(org, tx, package.source(), now)?;
             }
             // Whoever calls the new address signs with the same secret.
             let signing = match &current {
@@ -52,7 +52,7 @@ pub async fn address(
             };
             let secret = SecretString::from(random::hex::<32>());
             let digest: [u8; 32] = Sha256::digest(secret.expose_secret()).into();
-            let id = hooks::insert(org, tx, package.id, &digest, now)?;
+            let id = hooks::insert(org, tx, package.source(), &digest, now)?;
             hooks::set_secret(org, tx, id, &seal(&keys, place(id), &secret))?;
             if let Some(signing) = signing {
                 hooks::set_signing(org, tx, id, Some(&seal(&keys, signing_place(id), &signing)))?;
@@ -70,7 +70,7 @@ pub async fn address(
 /// # Errors
 /// If the database cannot be read, or the stored address cannot be opened.
 pub async fn existing(appliance: &Appliance, org: OrgId, package: &Package) -> Result<Option<String>> {
-    let id = package.id;
+    let id = package.source();
     let Some((hook, sealed)) = appliance.database.read(move |db| hooks::current(org, db, id)).await? else {
         return Ok(None);
     };
@@ -83,7 +83,7 @@ pub async fn existing(appliance: &Appliance, org: OrgId, package: &Package) -> R
 /// # Errors
 /// If the database cannot be read.
 pub async fn is_signed(appliance: &Appliance, org: OrgId, package: &Package) -> Result<bool> {
-    let id = package.id;
+    let id = package.source();
     let signing = appliance.database.read(move |db| match hooks::current(org, db, id)? {
         Some((hook, _)) => hooks::signing(org, db, hook),
         None => Ok(None),
@@ -110,11 +110,11 @@ pub async fn set_signing(
     appliance
         .database
         .write(move |tx| {
-            if hooks::current(org, tx, package.id)?.is_none() {
+            if hooks::current(org, tx, package.source())?.is_none() {
                 return Err(Error::invalid("the package has no webhook address yet")
                     .by_command("make it with `package hook NAME`"));
             }
-            for hook in hooks::answering(org, tx, package.id)? {
+            for hook in hooks::answering(org, tx, package.source())? {
                 let sealed = secret.as_ref().map(|secret| seal(&keys, signing_place(hook), secret));
                 hooks::set_signing(org, tx, hook, sealed.as_deref())?;
             }

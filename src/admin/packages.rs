@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::directories::{self, add as add_directories, stored, wanted};
 use super::{Actor, Error, Result, credentials as use_credentials, files};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
@@ -35,6 +36,8 @@ pub struct NewPackage {
     pub credential: Option<String>,
     /// Whether it is somebody else's package, so that its vendor is not the organization's.
     pub fork: bool,
+    /// Which of its directories are packages of their own, as lines; none: the repository is one package.
+    pub directories: Vec<String>,
 }
 
 /// What can be changed about a package.
@@ -88,7 +91,11 @@ pub async fn list(appliance: &Appliance, org: OrgId) -> Result<Vec<Package>> {
 /// What people know a package by: its name, or its address while it has none.
 #[must_use]
 pub fn title(package: &Package) -> String {
-    package.name.clone().unwrap_or_else(|| package.url.clone())
+    let place = || match &package.directory {
+        Some(directory) => format!("{} ({directory})", package.url),
+        None => package.url.clone(),
+    };
+    package.name.clone().unwrap_or_else(place)
 }
 
 /// The package that somebody means by a name, an id or an address.
@@ -170,6 +177,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
         System::Subversion(layout) => (layout.stored(), format!("{}{}", url.key(), layout.key())),
         System::Git | System::Mercurial => (None, url.key()),
     };
+    let directories = wanted(&new.directories, &system)?;
     let (actor, now) = (actor.clone(), appliance.now());
     let next_check_at = now + appliance.settings.package_interval;
     appliance
@@ -177,6 +185,11 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
         .write(move |tx| {
             let there = packages::by_url_key(org, tx, &url_key)?;
             let retired = there.as_ref().filter(|there| there.retired_at.is_some()).map(|there| there.id);
+            if let (Some(there), Some(more)) = (&there, &directories)
+                && retired.is_none()
+            {
+                return add_directories(tx, &actor, (org, there), &new, more, now);
+            }
             if let Some(there) = there.filter(|_| retired.is_none()) {
                 let name = there.name.map_or_else(String::new, |name| format!(" ({name})"));
                 return Err(Error::conflict(format!(
@@ -205,12 +218,14 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewPacka
                 None => packages::insert(org, tx, &row, now)?,
             };
             packages::set_system(org, tx, id, &row.vcs, layout.as_deref())?;
+            store::directories::set(org, tx, id, directories.as_ref().map(stored).transpose()?.as_deref())?;
             let job = request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
             let detail = json!({
                 "id": id,
                 "credential": credential.map(|credential| credential.name),
                 "fork": row.fork,
                 "vcs": row.vcs,
+                "directories": directories,
             });
             actor.record(tx, Some(org), "package.add", &row.url, detail, now)?;
             Ok(Added { id, job })
@@ -259,6 +274,8 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: Packag
             let Some(package) = packages::by_id(org, tx, id)? else {
                 return Err(Error::not_found(format!("package {id} was removed meanwhile")));
             };
+            // What opens the repository opens it for all packages in it.
+            let id = package.source();
             let url = SourceUrl::parse(&package.url, &policy).map_err(|error| Error::invalid(error.to_string()))?;
             let credential =
                 change.credential.as_deref().map(|name| use_credentials::find(org, tx, name)).transpose()?;
@@ -315,9 +332,15 @@ pub async fn remove(appliance: &Appliance, actor: &Actor, org: OrgId, package: &
     let removed = appliance
         .database
         .write(move |tx| {
-            let digests = dists::digests(org, tx, Some(package.id))?;
+            let mut digests = dists::digests(org, tx, Some(package.id))?;
             withdraw::tell_mirrors(tx, PackageKey { org, package: package.id }, now)?;
             repositories::set_removed(org, tx, package.id)?;
+            directories::leave_out(tx, org, &package)?;
+            for child in store::directories::children(org, tx, package.id)? {
+                digests.extend(dists::digests(org, tx, Some(child.id))?);
+                withdraw::tell_mirrors(tx, PackageKey { org, package: child.id }, now)?;
+                packages::remove(org, tx, child.id, now)?;
+            }
             packages::remove(org, tx, package.id, now)?;
             let detail = json!({ "id": package.id, "url": package.url });
             actor.record(tx, Some(org), "package.remove", &title(&package), detail, now)?;
@@ -349,8 +372,9 @@ pub async fn forget(
         _ => commit_id(reference)?,
     };
     let (actor, now, id, name) = (actor.clone(), appliance.now(), package.id, title(package));
+    let source = package.source();
     let (commit, archive) = (reference.clone(), reference::key(&reference));
-    let (forgotten, digest) = appliance
+    let (forgotten, is_held, digest) = appliance
         .database
         .write(move |tx| {
             let known = dists::by_key(org, tx, id, &archive)?.is_some();
@@ -358,12 +382,14 @@ pub async fn forget(
             let digest = dists::forget(org, tx, id, &archive, &commit, now)?;
             let detail = json!({ "reference": commit });
             actor.record(tx, Some(org), "package.forget", &name, detail, now)?;
-            Ok::<_, Error>((Forgotten { known: known || published, published }, digest))
+            // Other packages of the repository may have been published by the same commit.
+            let is_held = dists::published(org, tx, source)?.contains(&commit);
+            Ok::<_, Error>((Forgotten { known: known || published, published }, is_held, digest))
         })
         .await?;
     files::remove_archives(appliance, digest.into_iter().collect()).await?;
-    let mirror = appliance.mirror(id);
-    if package.vcs == "git" && !forgotten.published && mirror.exists() {
+    let mirror = appliance.mirror(source);
+    if package.vcs == "git" && !forgotten.published && !is_held && mirror.exists() {
         // The archive is gone already; that the mirror still knows the commit costs disk space only.
         if let Err(error) = appliance.vcs.drop_kept(mirror, reference).await {
             tracing::warn!(package.id = id.0, error = %error, "The mirror still keeps a commit that was forgotten.");

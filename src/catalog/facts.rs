@@ -128,7 +128,7 @@ impl Rows {
 /// All teams of the organization with what they have.
 pub(super) fn all_teams(connection: &Connection, org: OrgId, numbers: &Numbers) -> store::Result<Teams> {
     let mut having: HashMap<TeamId, Vec<u32>> = HashMap::new();
-    for (team, package) in teams::packages(org, connection, None)? {
+    for (team, package) in teams::reached(org, connection, None)? {
         having.entry(team).or_default().extend(numbers.get(&package));
     }
     let teams = teams::all(org, connection)?.into_iter();
@@ -149,7 +149,7 @@ pub(super) fn one_team(
     numbers: &Numbers,
 ) -> store::Result<Option<Team>> {
     let Some(row) = teams::by_id(org, connection, id)? else { return Ok(None) };
-    let having = teams::packages(org, connection, Some(id))?;
+    let having = teams::reached(org, connection, Some(id))?;
     Ok(Some(team(&row, having.iter().filter_map(|(_, package)| numbers.get(package)).copied().collect())))
 }
 

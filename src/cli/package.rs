@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use super::args::{ListFormat, OrgArgument};
 use super::failure::Failure;
 use super::input::Source;
+use super::package_directories;
 use super::package_view;
 use super::session::{ACTOR, Session, Workforce};
 use super::wait::{self, Waiting};
-use crate::admin::hooks;
 use crate::admin::packages::{self, NewPackage};
+use crate::admin::{directories, hooks};
 use crate::appliance::PackageKey;
 use crate::store::ids::OrgId;
 use crate::store::organizations::Organization;
@@ -56,6 +57,10 @@ pub enum Command {
         vcs: Option<String>,
         #[command(flatten)]
         paths: Paths,
+        /// Where in a Git repository with several packages they are, such as 'packages/*'; '!packages/old' leaves one out, '.' is
+        /// the root. May be given several times, and again for a repository that is here already
+        #[arg(long, value_name = "PATTERN")]
+        directories: Vec<String>,
         /// The credential that opens the repository
         #[arg(long, value_name = "NAME")]
         credential: Option<String>,
@@ -84,6 +89,8 @@ pub enum Command {
         #[command(flatten)]
         format: ListFormat,
     },
+    /// Show or change which directories of a repository are packages of their own, and what was found in them
+    Directories(package_directories::Arguments),
     /// Look for changes in packages' repositories now
     Update {
         /// Their names, ids or addresses
@@ -157,9 +164,10 @@ impl Command {
 /// Does one of them.
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     match command {
-        Command::Add { url, vcs, paths, credential, fork, wait, org } => {
+        Command::Add { url, vcs, paths, directories, credential, fork, wait, org } => {
             let org = session.organization(&org).await?;
-            let new = NewPackage { url: absolute(session, url), vcs, layout: paths.layout()?, credential, fork };
+            let (url, layout) = (absolute(session, url), paths.layout()?);
+            let new = NewPackage { url, vcs, layout, credential, fork, directories };
             add(session, &org, new, wait).await
         }
         Command::List { org, format } => {
@@ -173,6 +181,7 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let details = packages::details(&session.appliance, org.id, found).await?;
             package_view::show(session, &details, &format)
         }
+        Command::Directories(arguments) => package_directories::run(arguments, session).await,
         Command::Update { names, wait, org, .. } => {
             let org = session.organization(&org).await?;
             update(session, &org, names, wait).await
@@ -215,7 +224,11 @@ fn absolute(session: &Session, url: String) -> String {
     url
 }
 
-async fn find(session: &Session, org: &Organization, name: &str) -> Result<crate::store::packages::Package, Failure> {
+pub(super) async fn find(
+    session: &Session,
+    org: &Organization,
+    name: &str,
+) -> Result<crate::store::packages::Package, Failure> {
     let name = absolute(session, name.to_owned());
     Ok(packages::find(&session.appliance, org.id, &name).await?)
 }
@@ -234,7 +247,12 @@ async fn add(session: &Session, org: &Organization, new: NewPackage, wait: bool)
         return Err(failure);
     }
     let package = packages::by_id(&session.appliance, PackageKey { org: org.id, package: added.id }).await?;
-    session.output.line(package.name.unwrap_or_else(|| added.id.to_string()));
+    session.output.line(package.name.clone().unwrap_or_else(|| added.id.to_string()));
+    if package.directories.is_some() {
+        // Alone on its line stays what scripts read; this is for people.
+        let overview = directories::overview(&session.appliance, org.id, &package).await?;
+        package_view::found(session, &overview);
+    }
     Ok(())
 }
 
@@ -287,7 +305,7 @@ async fn forget(session: &Session, org: &Organization, name: &str, reference: &s
     Ok(())
 }
 
-fn tell_if_nobody_works(session: &Session) {
+pub(super) fn tell_if_nobody_works(session: &Session) {
     if matches!(session.workforce, Workforce::Start(_)) {
         session.output.note("No server is running: the work is done when one starts, or now with --wait.");
     }

@@ -7,6 +7,7 @@ use super::args::ListFormat;
 use super::failure::Failure;
 use super::session::Session;
 use super::table::table;
+use crate::admin::directories::{self, Overview};
 use crate::admin::packages::Details;
 use crate::clock::Timestamp;
 use crate::store::archive_failures::ArchiveFailure;
@@ -32,6 +33,14 @@ struct PackageJson<'a> {
     abandoned: Option<Value>,
     versions: i64,
     updated_at: Option<Timestamp>,
+    /// Of a repository with several packages, where they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directories: Option<Vec<String>>,
+    /// Of one of them, the id of the repository, and where in it the package is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repository: Option<PackageId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +89,9 @@ fn json(package: &Package) -> PackageJson<'_> {
         abandoned: package.abandoned.as_deref().and_then(|json| serde_json::from_str(json).ok()),
         versions: package.versions,
         updated_at: package.updated_at,
+        directories: directories::of(package).ok().flatten().map(|directories| directories.lines()),
+        repository: package.parent,
+        directory: package.directory.as_deref(),
     }
 }
 
@@ -98,13 +110,34 @@ pub fn list(session: &Session, packages: &[Package], format: &ListFormat) -> Res
                 package.name.clone().unwrap_or_default(),
                 package.status.clone(),
                 package.versions.to_string(),
-                package.url.clone(),
+                place(package),
                 first_sentence(package.error.as_deref().unwrap_or_default()),
             ]
         })
         .collect();
     session.output.line(table(&["ID", "NAME", "STATUS", "VERSIONS", "URL", "ERROR"], &rows));
     Ok(())
+}
+
+/// Where a package is.
+fn place(package: &Package) -> String {
+    match (&package.directory, &package.directories) {
+        (Some(directory), _) => format!("{} {directory}", package.url),
+        (None, Some(_)) => format!("{} (with packages in directories)", package.url),
+        (None, None) => package.url.clone(),
+    }
+}
+
+/// Tells which packages a repository turned out to have, and which directories are none.
+pub fn found(session: &Session, overview: &Overview) {
+    for package in &overview.packages {
+        let directory = package.directory.as_deref().unwrap_or(".");
+        let told = package.error.as_deref().map_or_else(String::new, |error| format!(": {error}"));
+        session.output.note(format!("{directory}: {}{told}", package.shown_name()));
+    }
+    for problem in &overview.problems {
+        session.output.note(format!("{}: {}", problem.directory, problem.reason));
+    }
 }
 
 /// What a list says of an error; `package show` says all.

@@ -116,8 +116,8 @@ pub struct Repository<'a> {
     pub root: Option<&'a RefSource>,
     /// The package that this repository is known as. Decides where the default branch has no name.
     pub registered: Option<&'a PackageName>,
-    /// What to say in `source`.
-    pub source: SourceTemplate,
+    /// What to say in `source`; none where there is none, because Composer clones repositories and no directories of them.
+    pub source: Option<SourceTemplate>,
 }
 
 /// What a repository publishes.
@@ -275,13 +275,15 @@ impl<'a> Run<'a> {
             return Err("the repository's versions together are larger than is published".to_owned());
         }
         let Candidate { version, normalized, default_branch } = candidate;
-        let SourceTemplate { vcs, url } = &self.repository.source;
         let identity = Identity {
             name: &pretty,
             version: &version,
             version_normalized: normalized.as_str(),
             default_branch,
-            source: Source { vcs, url, reference: &source.commit },
+            source: Source {
+                place: self.repository.source.as_ref().map(|it| (it.vcs.as_str(), it.url.as_str())),
+                reference: &source.commit,
+            },
             committed: source.time,
             offset: source.offset,
         };

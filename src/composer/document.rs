@@ -125,11 +125,18 @@ fn listing_key(metadata: &Version) -> Option<ListingKey> {
 fn complete(metadata: &Version, package: &Package<'_>) -> Version {
     let mut version = metadata.clone();
     if let Some(dist) = package.dist_prefix.and_then(|prefix| dist(metadata, prefix))
-        && !version.contains_key("dist")
+        && version.get("dist").is_none_or(|dist| dist.get("url").is_none())
     {
         // Behind `source`, where `ArrayDumper` puts it.
-        let place = version.keys().position(|key| key == "source").map_or(version.len(), |at| at + 1);
-        version.shift_insert(place, "dist".to_owned(), dist);
+        match version.keys().position(|key| key == "source") {
+            Some(at) => {
+                version.shift_insert(at + 1, "dist".to_owned(), dist);
+            }
+            // A package without a source has it in its place already.
+            None => {
+                version.insert("dist".to_owned(), dist);
+            }
+        }
     }
     match package.abandoned {
         None => {}
@@ -147,7 +154,8 @@ fn complete(metadata: &Version, package: &Package<'_>) -> Version {
 /// The archive of a version's commit. Clients fill in `%reference%`, also when they pin another commit (`dev-main#…`), so that the
 /// checksum has to be empty.
 fn dist(metadata: &Version, prefix: &str) -> Option<Value> {
-    let reference = metadata.get("source")?.get("reference")?.as_str()?;
+    let place = metadata.get("source").or_else(|| metadata.get("dist"))?;
+    let reference = place.get("reference")?.as_str()?;
     Some(json!({
         "type": "zip",
         "url": format!("{prefix}%reference%.zip"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::source;
 use super::update::UpdateError;
 use crate::appliance::{Appliance, PackageKey};
+use crate::store::{directories, packages};
 use crate::vcs::{ArchiveRequest, Origin, Server, System};
 
 /// Where the files of `reference` come from, to be written at `out`; none if the package is gone. `vcs` is the package's
@@ -30,6 +31,15 @@ pub async fn request(
         }
         _ => Origin::Git,
     };
-    let mirror = appliance.mirror(key.package);
-    Ok(Some(ArchiveRequest { mirror, commit: reference.to_owned(), out, origin }))
+    let PackageKey { org, package } = key;
+    let commit = reference.to_owned();
+    let place = appliance.database.read(move |db| {
+        let Some(found) = packages::by_id(org, db, package)? else { return Ok(None) };
+        // Where it was then; a commit that was never a version's is looked up where the package is now.
+        let then = directories::directory_in(org, db, package, &commit)?;
+        Ok::<_, UpdateError>(Some((found.source(), then.or(found.directory))))
+    });
+    let Some((source, directory)) = place.await? else { return Ok(None) };
+    let mirror = appliance.mirror(source);
+    Ok(Some(ArchiveRequest { mirror, commit: reference.to_owned(), directory, out, origin }))
 }

@@ -15,6 +15,7 @@ use crate::composer::name::PackageName;
 use crate::composer::reference;
 use crate::composer::stability::Stability;
 use crate::composer::version::{self, NormalizedVersion};
+use crate::store::directories::{self, Subtree};
 use crate::store::documents::{self, Document};
 use crate::store::ids::ListingId;
 use crate::store::listings::{self, Listing};
@@ -39,6 +40,10 @@ pub(super) struct Import {
     pub(super) readme: Option<Readme>,
     /// When whoever pushed told us.
     pub(super) announced_at: Option<Timestamp>,
+    /// The commits that stand for trees from now on, of a package in a directory.
+    pub(super) subtrees: Vec<Subtree>,
+    /// Whether it may bring a vendor that is new to the organization: not where it turned up in a repository that was here before.
+    pub(super) may_bring_vendor: bool,
 }
 
 /// What an import came to.
@@ -87,14 +92,14 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     let render_key = render::key(&repository_url);
     let target = name.clone();
     let archived = package.archived;
-    let announced_at = import.announced_at;
-    let (changes, imported, needs, readme, references) = tokio::task::spawn_blocking(move || {
+    let (announced_at, may_bring_vendor) = (import.announced_at, import.may_bring_vendor);
+    let (changes, imported, needs, readme, references, subtrees) = tokio::task::spawn_blocking(move || {
         let imported = imported(&name, &import, archived);
         let needs = latest(&import.derivation.versions).map(needs).unwrap_or_default();
         let references: Vec<String> =
             import.derivation.versions.iter().map(|version| version.reference.clone()).collect();
         let changes = plan(name, import.derivation.versions, names, (renamed, archived), &repository_url);
-        (changes, imported, needs, import.readme, references)
+        (changes, imported, needs, import.readme, references, import.subtrees)
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
@@ -103,7 +108,7 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     appliance
         .database
         .write(move |tx| {
-            admit(tx, key, &package, &target, now)?;
+            admit(tx, key, (&package, may_bring_vendor), &target, now)?;
             if renamed && let Some(before) = &package.name {
                 tell_of_renaming(tx, key, before, &target, now)?;
             }
@@ -120,11 +125,43 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
             for reference in references.iter().collect::<HashSet<_>>() {
                 dists::publish(key.org, tx, key.package, &reference::key(reference), reference)?;
             }
+            directories::remember(key.org, tx, key.package, &subtrees)?;
             refs::replace(key.org, tx, key.package, &refs)?;
             requirements::replace(key.org, tx, key.package, &needs)?;
             readmes::set(key.org, tx, key.package, readme.as_ref())?;
             packages::set_imported(key.org, tx, key.package, &imported, now)?;
             Ok(outcome)
+        })
+        .await
+}
+
+/// Takes back every version of a package; its archives stay.
+pub(super) async fn clear(appliance: &Appliance, key: PackageKey, repository_url: String) -> Result<(), UpdateError> {
+    let (package, names) = read_before(appliance, key).await?;
+    let archived = package.is_some_and(|package| package.archived);
+    let render_key = render::key(&repository_url);
+    let changes = tokio::task::spawn_blocking(move || {
+        let filled = names.into_iter().filter(|before| !before.versions.is_empty());
+        let changes = filled.filter_map(|before| {
+            let (name, listing) = (PackageName::parse(&before.listing.name).ok()?, before.listing.id);
+            let change = current_change(name, Vec::new(), Some(before), archived, &repository_url);
+            Some(Change { former: Some(listing), ..change })
+        });
+        changes.collect::<Vec<_>>()
+    })
+    .await
+    .map_err(|_| UpdateError::Interrupted)?;
+    let arrival = Arrival { announced_at: None, served_at: appliance.now() };
+    appliance
+        .database
+        .write(move |tx| {
+            for change in &changes {
+                if let Some(listing) = change.former {
+                    apply(tx, key, listing, change, &render_key, arrival)?;
+                }
+            }
+            tx.changed(store::database::Change::Package(key.org, key.package));
+            Ok(())
         })
         .await
 }
@@ -367,7 +404,7 @@ fn rendered_again(before: Before, current: &str, archived: bool, repository_url:
 fn admit(
     tx: &Tx<'_>,
     key: PackageKey,
-    package: &Package,
+    (package, may_bring_vendor): (&Package, bool),
     name: &PackageName,
     now: Timestamp,
 ) -> Result<(), UpdateError> {
@@ -386,7 +423,17 @@ fn admit(
     if package.fork || vendors::is_owned(key.org, tx, name.vendor())? {
         return Ok(());
     }
-    if package.name.is_none() && !repositories::may_bring_vendor(key.org, tx, key.package)? {
+    if package.name.is_none() && !may_bring_vendor {
+        return Err(UpdateError::Held {
+            vendor: Some(name.vendor().to_owned()),
+            reason: format!(
+                "The directory {} of the repository is new and calls itself {name}, and the vendor {1} is new to the organization. Confirm it with `vendor add {1}`.",
+                package.directory.as_deref().unwrap_or("."),
+                name.vendor()
+            ),
+        });
+    }
+    if package.name.is_none() && !repositories::may_bring_vendor(key.org, tx, package.source())? {
         return Err(UpdateError::Held {
             vendor: Some(name.vendor().to_owned()),
             reason: format!(

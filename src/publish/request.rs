@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::appliance::PackageKey;
 use crate::clock::Timestamp;
 use crate::store::ids::{JobId, PackageId};
-use crate::store::{self, Tx, jobs, packages};
+use crate::store::{self, Tx, directories, jobs, packages};
 
 /// The verb of the job.
 pub const KIND: &str = "update_package";
@@ -90,6 +90,8 @@ pub fn update(
     announced: &[String],
     now: Timestamp,
 ) -> store::Result<JobId> {
+    // Packages in directories are read with their repository.
+    let key = PackageKey { package: directories::source_of(key.org, tx, key.package)?, ..key };
     let run_at = match reason {
         Reason::Hook => {
             let started = packages::by_id(key.org, tx, key.package)?.and_then(|package| package.update_started_at);

@@ -6,6 +6,7 @@ use super::host_keys;
 use super::update::UpdateError;
 use crate::appliance::{Appliance, KeyFailed, PackageKey};
 use crate::composer::derive::{NoManifest, RefKind, RefSource};
+use crate::composer::directories::Directories;
 use crate::platform::{GitLogin, Hub, Key, PlatformKind};
 use crate::store::ids::OrgId;
 use crate::store::packages::Package;
@@ -95,8 +96,9 @@ pub(super) async fn find(
         None => (None, None),
     };
     let request = UpdateRequest {
-        mirror: appliance.mirror(package.id),
+        mirror: appliance.mirror(package.source()),
         system: system(&package)?,
+        directories: directories(&package)?,
         url,
         credential,
         known_digest: package.refs_digest.clone(),
@@ -116,6 +118,12 @@ fn system(package: &Package) -> Result<System, UpdateError> {
     System::of(&package.vcs, layout).ok_or_else(|| {
         UpdateError::Refused(format!("Repositories of type {} are not read by this version.", package.vcs))
     })
+}
+
+/// Which directories of a package's repository are packages.
+pub(super) fn directories(package: &Package) -> Result<Option<Directories>, UpdateError> {
+    let stored = package.directories.as_deref().map(serde_json::from_str).transpose();
+    Ok(stored.map_err(|error| store::Error::Corrupt(error.to_string()))?)
 }
 
 /// Where clients find the source of a package.
@@ -215,12 +223,17 @@ pub(super) fn root(snapshot: &Snapshot) -> Option<RefSource> {
 }
 
 fn ref_source(listed: &RemoteRef, snapshot: &Snapshot) -> Option<RefSource> {
+    ref_with(listed, &listed.manifest, snapshot)
+}
+
+/// A ref with one of the manifests that its commit has.
+pub(super) fn ref_with(listed: &RemoteRef, manifest: &Manifest, snapshot: &Snapshot) -> Option<RefSource> {
     let (kind, name) = if let Some(name) = listed.name.strip_prefix("refs/tags/") {
         (RefKind::Tag, name)
     } else {
         (RefKind::Branch, listed.name.strip_prefix("refs/heads/")?)
     };
-    let (blob, manifest) = match &listed.manifest {
+    let (blob, manifest) = match manifest {
         _ if listed.commit.is_none() => (String::new(), Err(NoManifest::NotACommit)),
         Manifest::Blob(id) => (id.clone(), snapshot.manifests.get(id).cloned().ok_or(NoManifest::Missing)),
         Manifest::Missing => (String::new(), Err(NoManifest::Missing)),

@@ -1,5 +1,8 @@
 //! The verb: list the remote, fetch what changed, derive versions, publish them.
 
+use std::sync::Arc;
+
+use super::directories::{self, Whole};
 use super::import::{self, Import};
 use super::log::Log;
 use super::source::{self, Source};
@@ -9,6 +12,8 @@ use crate::clock::Timestamp;
 use crate::composer::derive::{self, Repository, SourceTemplate};
 use crate::composer::name::PackageName;
 use crate::platform::HubError;
+use crate::store::directories::Read;
+use crate::store::refs::{self, Ref};
 use crate::store::runs::Changes;
 use crate::store::{self, credentials, documents, organizations, packages, repositories};
 use crate::vcs::{Snapshot, System, Update, VcsError};
@@ -76,6 +81,10 @@ pub async fn update(
 ) -> Result<Report, UpdateError> {
     let PackageKey { org, package } = key;
     rerender(appliance, key).await?;
+    let children = appliance.database.read(move |db| store::directories::children(org, db, package)).await?;
+    for child in children {
+        rerender(appliance, PackageKey { org, package: child.id }).await?;
+    }
     let Some(mut source) = source::find(appliance, key, announced).await? else {
         log.info("The package was removed meanwhile");
         return Ok(Report::Gone);
@@ -167,12 +176,42 @@ async fn publish(
             "The mirror was damaged and cloned again; these commits could not be rescued: archives of them that were not built before cannot be built any more."
         );
     }
+    let default_branch =
+        snapshot.default_branch.as_deref().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned());
+    let slug = organization_slug(appliance, key).await?;
+    let whole = Whole {
+        key,
+        package,
+        default_branch,
+        repository_url: appliance.repository_url(&slug),
+        announced_at,
+        snapshot: Arc::new(snapshot),
+    };
+    let (published, changes) = match &package.directories {
+        None => {
+            let import::Outcome { published, changes } = publish_root(appliance, &whole, system, log).await?;
+            (published, changes)
+        }
+        Some(_) => publish_directories(appliance, &whole, system, log).await?,
+    };
+    log.changes(&changes);
+    log.info(if published { "Published" } else { "What is served is the same as before" });
+    Ok(Report::Imported { unseen, published, changes })
+}
+
+/// Publishes the package that a repository as a whole is.
+async fn publish_root(
+    appliance: &Appliance,
+    whole: &Whole<'_>,
+    system: &System,
+    log: &Log,
+) -> Result<import::Outcome, UpdateError> {
+    let package = whole.package;
     let registered = package.name.as_deref().and_then(|name| PackageName::parse(name).ok());
     let template = SourceTemplate { vcs: system.word().to_owned(), url: source::public_url(package, system) };
     let in_order = !matches!(system, System::Git);
-    let default_branch =
-        snapshot.default_branch.as_deref().map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned());
-    let (snapshot, refs, derivation, default_branch) = tokio::task::spawn_blocking(move || {
+    let (snapshot, default_branch) = (Arc::clone(&whole.snapshot), whole.default_branch.clone());
+    let (refs, derivation) = tokio::task::spawn_blocking(move || {
         let (refs, root) = (source::refs(&snapshot), source::root(&snapshot));
         let derivation = derive::derive(&Repository {
             refs: &refs,
@@ -180,30 +219,88 @@ async fn publish(
             in_order,
             root: root.as_ref(),
             registered: registered.as_ref(),
-            source: template,
+            source: Some(template),
         });
-        (snapshot, refs, derivation, default_branch)
+        (refs, derivation)
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
-    let readme = snapshot.readme.as_deref().map(|readme| source::readme(readme, &snapshot));
+    let snapshot = &whole.snapshot;
+    let readme = snapshot.readme.as_deref().map(|readme| source::readme(readme, snapshot));
     log.derived(&derivation);
-    let slug = organization_slug(appliance, key).await?;
     let import = Import {
-        key,
-        repository_url: appliance.repository_url(&slug),
+        key: whole.key,
+        repository_url: whole.repository_url.clone(),
         refs,
-        targets: snapshot.refs,
-        refs_digest: snapshot.digest,
-        default_branch,
+        targets: snapshot.refs.clone(),
+        refs_digest: snapshot.digest.clone(),
+        default_branch: whole.default_branch.clone(),
         derivation,
         readme,
-        announced_at,
+        announced_at: whole.announced_at,
+        subtrees: Vec::new(),
+        may_bring_vendor: true,
     };
-    let import::Outcome { published, changes } = import::import(appliance, import).await?;
-    log.changes(&changes);
-    log.info(if published { "Published" } else { "What is served is the same as before" });
-    Ok(Report::Imported { unseen, published, changes })
+    import::import(appliance, import).await
+}
+
+/// Publishes the packages in the directories of a repository, and that of its root if it is one too. What is refused is asked for
+/// again by the next update, whatever the repository lists then.
+async fn publish_directories(
+    appliance: &Appliance,
+    whole: &Whole<'_>,
+    system: &System,
+    log: &Log,
+) -> Result<(bool, Changes), UpdateError> {
+    let PackageKey { org, package } = whole.key;
+    let has_root = source::directories(whole.package)?.is_some_and(|directories| directories.has_root());
+    let mut all = directories::publish(appliance, whole, log).await?;
+    if has_root {
+        let root = publish_root(appliance, whole, system, log).await?;
+        all.published |= root.published;
+        all.changes.take(".", &root.changes);
+        if all.refused > 0 {
+            appliance.database.write(move |tx| packages::forget_refs(org, tx, package)).await?;
+        }
+    } else {
+        if whole.package.name.is_some() && whole.package.versions > 0 {
+            log.info("Its root is no package any more: its versions are taken back");
+            import::clear(appliance, whole.key, whole.repository_url.clone()).await?;
+        }
+        if all.packages == 0 {
+            return Err(UpdateError::Refused(nothing_in_directories(whole.package)?));
+        }
+        let snapshot = &whole.snapshot;
+        let refs = snapshot.refs.iter().map(|listed| Ref {
+            name: listed.name.clone(),
+            target: listed.target.clone(),
+            reason: None,
+        });
+        let refs: Vec<Ref> = refs.collect();
+        let read = Read {
+            digest: (all.refused == 0).then(|| snapshot.digest.clone()),
+            refs: i64::try_from(refs.len()).unwrap_or(i64::MAX),
+            default_branch: whole.default_branch.clone(),
+        };
+        let now = appliance.now();
+        appliance
+            .database
+            .write(move |tx| {
+                refs::replace(org, tx, package, &refs)?;
+                store::directories::set_read(org, tx, package, &read, now)
+            })
+            .await?;
+    }
+    all.changes.refs = whole.snapshot.refs.len();
+    Ok((all.published, all.changes))
+}
+
+fn nothing_in_directories(package: &packages::Package) -> Result<String, UpdateError> {
+    let meant = source::directories(package)?.map(|directories| directories.to_string()).unwrap_or_default();
+    Ok(format!(
+        "No branch and no tag has a package in the directories that are meant ({meant}): write where the directories with a composer.json are, with `package directories {} LINE…` or in the settings.",
+        package.id
+    ))
 }
 
 async fn organization_slug(appliance: &Appliance, key: PackageKey) -> Result<String, UpdateError> {

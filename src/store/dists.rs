@@ -46,15 +46,15 @@ pub fn by_key(org: OrgId, connection: &Connection, package: PackageId, key: &str
         .optional()?)
 }
 
-/// The commits of the package that were ever a version's and are not purged.
+/// The commits of the package, and of the packages in its directories, that were ever a version's and are not purged.
 ///
 /// # Errors
 /// If the database cannot be read.
 pub fn published(org: OrgId, connection: &Connection, package: PackageId) -> Result<Vec<String>> {
     connection
         .prepare_cached(
-            "SELECT reference FROM dist
-             WHERE org_id = ?1 AND package_id = ?2 AND published = 1 AND forgotten_at IS NULL",
+            "SELECT DISTINCT d.reference FROM reach r JOIN dist d ON d.org_id = r.org_id AND d.package_id = r.reached_id
+             WHERE r.org_id = ?1 AND r.package_id = ?2 AND d.published = 1 AND d.forgotten_at IS NULL",
         )?
         .query_map((org, package), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()

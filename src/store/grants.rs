@@ -46,10 +46,11 @@ pub fn of(org: OrgId, connection: &Connection, whose: Whose, detailed: bool) -> 
     let detail = if detailed { "m.detail" } else { "''" };
     connection
         .prepare_cached(&format!(
-            "SELECT coalesce(m.user_id, a.user_id), m.account_id, m.package_id, m.kind, {detail}, m.expires_at,
+            "SELECT coalesce(m.user_id, a.user_id), m.account_id, r.reached_id, m.kind, {detail}, m.expires_at,
                  EXISTS (SELECT 1 FROM sync s
                      WHERE s.org_id = m.org_id AND s.id = m.sync_id AND s.stale_at IS NOT NULL)
-             FROM package_grant m LEFT JOIN account a ON a.id = m.account_id WHERE m.org_id = ?1 AND {}",
+             FROM package_grant m JOIN reach r ON r.org_id = m.org_id AND r.package_id = m.package_id
+             LEFT JOIN account a ON a.id = m.account_id WHERE m.org_id = ?1 AND {}",
             whose.condition("package_grant")
         ))?
         .query_map((org, whose.id()), |row| {

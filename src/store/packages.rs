@@ -52,6 +52,12 @@ pub struct Package {
     pub archived: bool,
     /// The synchronization that it comes from.
     pub sync: Option<SyncId>,
+    /// Of a repository with several packages, where they are: JSON, a list of patterns.
+    pub directories: Option<String>,
+    /// Of a package in a directory, the row of its repository, which has its address, credential, mirror, webhook and jobs.
+    pub parent: Option<PackageId>,
+    /// In which directory it is.
+    pub directory: Option<String>,
 }
 
 impl Package {
@@ -60,17 +66,26 @@ impl Package {
     pub fn shown_name(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.id.to_string())
     }
+
+    /// The row of its repository: its own, unless the repository has several packages.
+    #[must_use]
+    pub fn source(&self) -> PackageId {
+        self.parent.unwrap_or(self.id)
+    }
 }
 
-const SELECT: &str = "SELECT p.id, p.name, p.url, p.vcs, p.credential_id,
-        (SELECT c.name FROM credential c WHERE c.org_id = p.org_id AND c.id = p.credential_id),
-        p.fork,
-        CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
+/// What is the repository's of a package in a directory is read from its repository's row, `s`.
+const SELECT: &str = "SELECT p.id, p.name, coalesce(s.url, p.url), p.vcs, coalesce(s.credential_id, p.credential_id),
+        (SELECT c.name FROM credential c WHERE c.org_id = p.org_id AND c.id = coalesce(s.credential_id, p.credential_id)),
+        coalesce(s.fork, p.fork),
+        CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = coalesce(p.parent_id, p.id) AND j.state = 'running')
              THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
         p.error, p.type, p.abandoned, p.versions, p.refs_digest, p.refs, p.update_started_at, p.updated_at, p.held_vendor,
-        p.retired_at, p.archived, (SELECT min(r.sync_id) FROM repository r WHERE r.package_id = p.id AND r.org_id = p.org_id),
-        p.layout
-    FROM package p";
+        p.retired_at, coalesce(s.archived, p.archived),
+        (SELECT min(r.sync_id) FROM repository r
+             WHERE r.package_id = coalesce(p.parent_id, p.id) AND r.org_id = p.org_id),
+        p.layout, p.directories, p.parent_id, p.directory
+    FROM package p LEFT JOIN package s ON s.org_id = p.org_id AND s.id = p.parent_id";
 
 fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
     Ok(Package {
@@ -95,6 +110,9 @@ fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
         archived: row.get(18)?,
         sync: row.get(19)?,
         layout: row.get(20)?,
+        directories: row.get(21)?,
+        parent: row.get(22)?,
+        directory: row.get(23)?,
     })
 }
 
@@ -193,6 +211,29 @@ pub fn by_url_key(org: OrgId, connection: &Connection, key: &str) -> Result<Opti
         .optional()?)
 }
 
+/// How many packages of one repository are updated by one call of a webhook.
+const SHARING: i64 = 500;
+
+/// The other packages that are read from the same repository, at other paths in it.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn sharing_source(org: OrgId, connection: &Connection, id: PackageId) -> Result<Vec<PackageId>> {
+    // What is behind the question mark says where in the repository a package is.
+    connection
+        .prepare_cached(
+            "WITH own AS (SELECT CASE instr(url_key, '?') WHEN 0 THEN url_key ELSE substr(url_key, 1, instr(url_key, '?') - 1) END
+                 AS key FROM package WHERE org_id = ?1 AND id = ?2)
+             SELECT p.id FROM package p, own WHERE p.org_id = ?1 AND p.id <> ?2 AND p.retired_at IS NULL
+                 AND p.parent_id IS NULL AND (p.url_key = own.key
+                     OR (p.url_key > own.key || '?' AND p.url_key < own.key || '@'))
+             ORDER BY p.id LIMIT ?3",
+        )?
+        .query_map((org, id, SHARING), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// The canonical address of a package's source.
 ///
 /// # Errors
@@ -249,7 +290,7 @@ pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(O
         .prepare_cached(
             // Times beyond any interval were written by a clock that was ahead.
             "SELECT org_id, id FROM package
-             WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000) AND retired_at IS NULL
+             WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000) AND retired_at IS NULL AND parent_id IS NULL
                  AND org_id IN (SELECT id FROM organization WHERE removed_at IS NULL)
              ORDER BY next_check_at LIMIT ?2",
         )?
@@ -286,7 +327,7 @@ pub fn set_unchanged(org: OrgId, tx: &Tx<'_>, id: PackageId, now: Timestamp) -> 
     Ok(())
 }
 
-/// Records that the repository could not be read. What is held stays held: that an administrator is asked matters more.
+/// Records that the repository could not be read, with all packages in it. What is held stays held: that an administrator is asked matters more.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -294,7 +335,7 @@ pub fn set_unread(org: OrgId, tx: &Tx<'_>, id: PackageId, error: &str, now: Time
     tx.prepare_cached(
         "UPDATE package SET checked_at = ?4, error = CASE outcome WHEN 'held' THEN error ELSE ?3 END,
              outcome = CASE outcome WHEN 'held' THEN 'held' ELSE 'failed' END, failing_since = coalesce(failing_since, ?4)
-         WHERE org_id = ?1 AND id = ?2",
+         WHERE org_id = ?1 AND (id = ?2 OR parent_id = ?2)",
     )?
     .execute((org, id, error, now))?;
     Ok(())
@@ -324,15 +365,15 @@ pub fn set_refused(
     Ok(())
 }
 
-/// Records that the repository could be read again after a failure. What is held stays held: an
-/// unchanged repository still asks for the same.
+/// Records that the repository could be read again after a failure, with all packages in it but those that were refused for
+/// what they hold. What is held stays held: an unchanged repository still asks for the same.
 ///
 /// # Errors
 /// If the database cannot be written.
 pub fn set_recovered(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
     tx.prepare_cached(
         "UPDATE package SET outcome = 'ok', error = NULL, failing_since = NULL
-         WHERE org_id = ?1 AND id = ?2 AND outcome = 'failed'",
+         WHERE org_id = ?1 AND (id = ?2 OR (parent_id = ?2 AND refs_digest IS NOT NULL)) AND outcome = 'failed'",
     )?
     .execute((org, id))?;
     Ok(())
@@ -351,7 +392,8 @@ pub fn set_access(org: OrgId, tx: &Tx<'_>, id: PackageId, credential: Option<Cre
     Ok(())
 }
 
-/// Records that a package's repository is gone, or (none) that there is one again.
+/// Records that a package's repository is gone, or (none) that there is one again; the packages in its directories go and return
+/// with it.
 ///
 /// # Errors
 /// If the database cannot be written.
@@ -359,7 +401,7 @@ pub fn set_retired(org: OrgId, tx: &Tx<'_>, id: PackageId, since: Option<Timesta
     tx.execute(
         "UPDATE package SET retired_at = ?3, refs_digest = NULL, error = NULL, failing_since = NULL, held_vendor = NULL,
              outcome = CASE WHEN name IS NULL THEN NULL ELSE 'ok' END
-         WHERE org_id = ?1 AND id = ?2",
+         WHERE org_id = ?1 AND (id = ?2 OR parent_id = ?2)",
         (org, id, since),
     )?;
     tx.changed(Change::Package(org, id));
@@ -420,7 +462,9 @@ pub fn displace(org: OrgId, tx: &Tx<'_>, id: PackageId) -> Result<()> {
 /// If the database cannot be read.
 pub fn keys(org: OrgId, connection: &Connection) -> Result<Vec<Key>> {
     connection
-        .prepare_cached("SELECT id, url, url_key, name, retired_at, archived FROM package WHERE org_id = ?1")?
+        .prepare_cached(
+            "SELECT id, url, url_key, name, retired_at, archived FROM package WHERE org_id = ?1 AND parent_id IS NULL",
+        )?
         .query_map([org], |row| {
             let retired_at: Option<Timestamp> = row.get(4)?;
             Ok(Key {

@@ -135,7 +135,10 @@ pub fn frozen(org: OrgId, connection: &Connection, package: PackageId) -> Result
 /// If the database cannot be read.
 pub fn packages(org: OrgId, connection: &Connection) -> Result<Vec<(SyncId, PackageId)>> {
     connection
-        .prepare_cached("SELECT sync_id, package_id FROM repository WHERE org_id = ?1 AND package_id IS NOT NULL")?
+        .prepare_cached(
+            "SELECT s.sync_id, r.reached_id FROM repository s
+             JOIN reach r ON r.org_id = s.org_id AND r.package_id = s.package_id WHERE s.org_id = ?1",
+        )?
         .query_map([org], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)

@@ -65,6 +65,20 @@ impl Named {
     }
 }
 
+impl Changes {
+    /// Takes what became of a package's versions, under its name.
+    pub fn take(&mut self, package: &str, others: &Self) {
+        let all =
+            [(&mut self.added, &others.added), (&mut self.moved, &others.moved), (&mut self.removed, &others.removed)];
+        for (own, others) in all {
+            for version in &others.names {
+                own.push(&format!("{package} {version}"));
+            }
+            own.count += others.count - others.names.len();
+        }
+    }
+}
+
 /// Records a try; the package's oldest go. Nothing is recorded of a package that is gone.
 ///
 /// # Errors

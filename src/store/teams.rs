@@ -154,6 +154,22 @@ pub fn packages(org: OrgId, connection: &Connection, id: Option<TeamId>) -> Resu
         .map_err(Into::into)
 }
 
+/// The packages that teams may read because they were given them, or the repository in which they are: of one team, or of all.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn reached(org: OrgId, connection: &Connection, id: Option<TeamId>) -> Result<Vec<(TeamId, PackageId)>> {
+    let one = if id.is_some() { "t.team_id = ?2" } else { "?2 IS NULL" };
+    connection
+        .prepare_cached(&format!(
+            "SELECT t.team_id, r.reached_id FROM team_package t
+             JOIN reach r ON r.org_id = t.org_id AND r.package_id = t.package_id WHERE t.org_id = ?1 AND {one}"
+        ))?
+        .query_map((org, id), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// Gives a team a package; whether it is new.
 ///
 /// # Errors

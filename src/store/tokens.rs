@@ -305,7 +305,10 @@ pub fn keys(org: OrgId, connection: &Connection) -> Result<Vec<Key>> {
             (key.id, key)
         })
         .collect();
-    let mut packages = connection.prepare_cached("SELECT token_id, package_id FROM token_package WHERE org_id = ?1")?;
+    let mut packages = connection.prepare_cached(
+        "SELECT t.token_id, r.reached_id FROM token_package t
+         JOIN reach r ON r.org_id = t.org_id AND r.package_id = t.package_id WHERE t.org_id = ?1",
+    )?;
     for row in packages.query_map([org], |row| Ok((row.get(0)?, row.get(1)?)))? {
         let (token, package) = row?;
         keys.get_mut(&token).and_then(|key| key.scope.as_mut()).into_iter().for_each(|it| it.packages.push(package));

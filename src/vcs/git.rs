@@ -7,6 +7,7 @@
 mod archive;
 mod connect;
 mod daemon;
+mod directories;
 mod fetch;
 mod http;
 mod intake;
@@ -157,7 +158,8 @@ impl Run<'_> {
         }
         self.mirror.repack_if_crowded();
         let repository = self.mirror.open()?;
-        let (mut snapshot, blobs) = read::snapshot(&repository, &listing, self.limits)?;
+        let (mut snapshot, blobs) =
+            read::snapshot(&repository, &listing, self.request.directories.as_ref(), self.limits)?;
         snapshot.digest = digest;
         snapshot.unseen = read::unseen(&repository, &self.request.announced);
         snapshot.received_pack = received_pack;

@@ -9,12 +9,14 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::directories::Found;
 use super::error::VcsError;
 use super::memory::Reserved;
 use super::room::Headroom;
 use super::ssh::{HostKey, HostKeyPolicy, HostKeys};
 use super::system::{Layout, System};
 use super::url::{SourceUrl, UrlPolicy};
+use crate::composer::directories::Directories;
 use crate::outbound;
 
 /// How much one operation may use. The defaults suit repositories of a few gigabytes.
@@ -110,6 +112,8 @@ pub struct UpdateRequest {
     pub url: SourceUrl,
     /// Which version control system it has.
     pub system: System,
+    /// Which of its directories are packages of their own; none if it is one package.
+    pub directories: Option<Directories>,
     /// What opens it, chosen by a person.
     pub credential: Option<Credential>,
     /// The digest of the last snapshot that was stored.
@@ -195,6 +199,8 @@ pub struct Snapshot {
     pub refs: Vec<RemoteRef>,
     /// What names the package where that is no branch: the newest changeset of Mercurial, the trunk of Subversion.
     pub root: Option<Box<RemoteRef>>,
+    /// What the directories hold that were asked for.
+    pub directories: Option<Box<Found>>,
     /// The README of the default branch, if there is one.
     pub readme: Option<Box<Readme>>,
     /// The manifests' contents by blob id, and the README's.
@@ -263,6 +269,8 @@ pub struct ArchiveRequest {
     pub mirror: PathBuf,
     /// The commit: for Git and Mercurial 40 hexadecimal digits, for Subversion a path with a revision.
     pub commit: String,
+    /// The directory of it whose files alone are meant; none for all. Only Git has such.
+    pub directory: Option<String>,
     /// Where the archive is written, atomically; the directory must exist.
     pub out: PathBuf,
     /// Where the files come from.
@@ -349,6 +357,7 @@ pub(super) struct WireUpdate {
     pub(super) mirror: PathBuf,
     pub(super) url: SourceUrl,
     pub(super) system: System,
+    pub(super) directories: Option<Directories>,
     pub(super) credential: Option<WireCredential>,
     pub(super) known_digest: Option<String>,
     pub(super) known_refs: usize,
@@ -362,6 +371,7 @@ pub(super) struct WireUpdate {
 pub(super) struct WireArchive {
     pub(super) mirror: PathBuf,
     pub(super) commit: String,
+    pub(super) directory: Option<String>,
     pub(super) out: PathBuf,
     pub(super) origin: WireOrigin,
 }
@@ -430,6 +440,7 @@ impl Operation {
             mirror: request.mirror,
             url: request.url,
             system: request.system,
+            directories: request.directories,
             credential: request.credential.map(WireCredential::new),
             known_digest: request.known_digest,
             known_refs: request.known_refs,
@@ -450,8 +461,8 @@ impl Operation {
                 known_host_keys: server.host_keys.known,
             })),
         };
-        let ArchiveRequest { mirror, commit, out, .. } = request;
-        Self::Archive(Box::new(WireArchive { mirror, commit, out, origin }))
+        let ArchiveRequest { mirror, commit, directory, out, .. } = request;
+        Self::Archive(Box::new(WireArchive { mirror, commit, directory, out, origin }))
     }
 
     pub(super) fn inspect(private_key: String) -> Self {

@@ -39,6 +39,7 @@ impl Scene {
 
     async fn update(&self, vcs: &str, url: &str) -> Result<Update, VcsError> {
         let request = UpdateRequest {
+            directories: None,
             mirror: self.folder.path().join(vcs),
             url: SourceUrl::parse(url, &self.settings.policy).unwrap(),
             system: System::of(vcs, Layout::default()).unwrap(),

@@ -53,6 +53,7 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook/secret", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/directories", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", Opens::Admins),
     ("/orgs/{org}/syncs", Opens::Admins),
     ("/orgs/{org}/syncs/new", Opens::Admins),

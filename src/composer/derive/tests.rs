@@ -43,7 +43,7 @@ fn read(refs: &[RefSource], default_branch: Option<&str>, registered: Option<&st
         in_order: false,
         root: None,
         registered: registered.as_ref(),
-        source: SourceTemplate { vcs: "git".to_owned(), url: "https://git.example.org/lib.git".to_owned() },
+        source: Some(SourceTemplate { vcs: "git".to_owned(), url: "https://git.example.org/lib.git".to_owned() }),
     })
 }
 

@@ -15,10 +15,9 @@ use super::{Manifest, date, php};
 /// Where a version's code is: the `source` of its metadata.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// `git`, `hg` or `svn`.
-    pub vcs: &'a str,
-    /// The address for clients.
-    pub url: &'a str,
+    /// `git`, `hg` or `svn`, and the address for clients; none for a package that is only a part of a repository, which clients
+    /// cannot clone.
+    pub place: Option<(&'a str, &'a str)>,
     /// The commit.
     pub reference: &'a str,
 }
@@ -113,8 +112,16 @@ impl Manifest {
         {
             put(out, "target-dir", directory);
         }
-        let Source { vcs, url, reference } = identity.source;
-        out.insert("source".to_owned(), json!({"type": vcs, "url": url, "reference": reference}));
+        let Source { place, reference } = identity.source;
+        match place {
+            Some((vcs, url)) => {
+                out.insert("source".to_owned(), json!({"type": vcs, "url": url, "reference": reference}));
+            }
+            // What is known of the archive, which is all there is; the rest is said where it is published.
+            None => {
+                out.insert("dist".to_owned(), json!({"reference": reference}));
+            }
+        }
         links::dump(self, identity.version, memory, out)?;
         self.suggestions(identity.version, out)?;
         let moment = self.moment(identity.committed, identity.offset)?;

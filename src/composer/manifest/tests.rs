@@ -12,7 +12,7 @@ fn load(manifest: Value) -> Result<Value, String> {
         version: "1.0.0",
         version_normalized: "1.0.0.0",
         default_branch: false,
-        source: Source { vcs: "git", url: "u", reference: "r" },
+        source: Source { place: Some(("git", "u")), reference: "r" },
         committed: 0,
         offset: 0,
     };

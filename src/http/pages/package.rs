@@ -5,6 +5,7 @@
 
 mod access;
 mod activity;
+mod directories;
 mod readme;
 mod settings;
 mod show;
@@ -34,6 +35,7 @@ use crate::store::{self, readmes, refs, requirements};
 
 pub use access::{access, grant_access, revoke_access};
 pub use activity::{events, log};
+pub use directories::save as save_directories;
 pub use settings::{accept, forget, remove, save, settings};
 pub use show::{dependents, show};
 pub use versions::versions;
@@ -112,7 +114,7 @@ impl Seen {
                 };
                 let skipped = refs::skipped(org, db, package.id)?.len();
                 let has_readme = readmes::of_package(org, db, package.id)?.is_some();
-                let work = jobs::of_package(org, db, package.id)?;
+                let work = jobs::of_package(org, db, package.source())?;
                 let description = packages::description(org, db, package.id)?;
                 Ok::<_, store::Error>(Some((package, dependents, skipped, has_readme, work, description)))
             })
@@ -217,6 +219,7 @@ impl Seen {
                 (status_of(&self.package.status))
                 @if let Some(kind) = &self.package.kind { " " (badge(Tone::Neutral, kind)) }
                 @if self.package.fork { " " (badge(Tone::Neutral, "fork")) }
+                @if self.package.directories.is_some() { " " (badge(Tone::Neutral, "several packages")) }
                 @if let Some(abandoned) = &self.package.abandoned { " " (abandoned_badge(abandoned)) }
             }
         }

@@ -1,6 +1,6 @@
 //! The packages of an organization: found, sorted, added, and changed many at a time.
 
-mod add;
+pub(in super::super) mod add;
 mod bulk;
 
 use actix_web::{HttpResponse, web};

@@ -109,6 +109,9 @@ pub static PAGES: &[Page] = &[
     page("/orgs/{org}/packages/{vendor}/{name}/events", Opens::Readers, || web::to(pages::package::events)),
     action("/orgs/{org}/packages/{vendor}/{name}/update", Opens::Admins, || web::to(pages::package::update)),
     action("/orgs/{org}/packages/{vendor}/{name}/accept", Opens::Admins, || web::to(pages::package::accept)),
+    action("/orgs/{org}/packages/{vendor}/{name}/directories", Opens::Admins, || {
+        web::to(pages::package::save_directories)
+    }),
     action("/orgs/{org}/packages/{vendor}/{name}/forget", Opens::Admins, || web::to(pages::package::forget)),
     form(
         "/orgs/{org}/packages/{vendor}/{name}/webhook",

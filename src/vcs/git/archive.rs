@@ -7,6 +7,7 @@ use gix::bstr::{BString, ByteSlice};
 use gix::filter::Pipeline;
 use gix::filter::plumbing::pipeline::convert::{ToWorktreeOutcome, to_worktree};
 
+use super::directories;
 use super::mirror::{mark_damaged, open_shared};
 use super::read::{self, damaged, signed};
 use super::refs::Refs;
@@ -37,6 +38,12 @@ fn write(request: &WireArchive, limits: &Limits) -> Result<ArchiveStats, VcsErro
     let decoded = commit.decode().map_err(malformed)?;
     let tree = decoded.tree();
     let time = signed(decoded.committer).or_else(|| signed(decoded.author)).unwrap_or_default();
+    // A package in a directory is what the directory holds, and nothing else says what it is: neither the attributes above
+    // it, so that one tree is one archive in every commit, nor where it lies.
+    let tree = match &request.directory {
+        Some(directory) => directories::below(&repository, tree, directory)?.ok_or_else(unknown)?,
+        None => tree,
+    };
     let files = tree::read(&repository, tree, limits)?;
     let source = Source { repository: &repository, tree, files };
     archive::write(&source, time, &request.out, limits)

@@ -9,7 +9,9 @@ use rustix::process::{Resource, getrlimit};
 
 use super::Blob;
 use super::connect::{Listing, brief, out_of_memory};
+use super::directories::Walk;
 use super::refs::Refs;
+use crate::composer::directories::Directories;
 use crate::vcs::error::VcsError;
 use crate::vcs::known_files::{MAX_MANIFEST, MAX_README, readme_rank};
 use crate::vcs::request::{Limits, Manifest, Readme, RemoteRef, Snapshot};
@@ -99,16 +101,21 @@ pub(super) fn abandoned(repository: &gix::Repository, old: &Refs, new: &Refs) ->
 pub(super) fn snapshot(
     repository: &gix::Repository,
     listing: &Listing,
+    directories: Option<&Directories>,
     limits: &Limits,
 ) -> Result<(Snapshot, Vec<Blob>), VcsError> {
     let mut reader = Reader { repository, commits: HashMap::new(), blobs: HashMap::new(), left: limits.manifests };
+    let mut walk = directories.map(Walk::new);
     let mut refs = Vec::with_capacity(listing.refs.len());
     for (name, remote) in &listing.refs {
         let commit = commit_of(repository, remote.target)?;
         let facts = match commit {
             Some(commit) => reader.facts(commit, limits)?,
-            None => Facts { time: None, manifest: Manifest::Missing },
+            None => Facts { time: None, tree: None, manifest: Manifest::Missing },
         };
+        if let Some(walk) = &mut walk {
+            walk.take(&mut reader, facts.tree, limits)?;
+        }
         refs.push(RemoteRef {
             name: name.clone(),
             target: remote.target.to_string(),
@@ -119,7 +126,10 @@ pub(super) fn snapshot(
         });
     }
     let readme = reader.readme(listing.head.as_deref(), &refs)?;
-    let snapshot = Snapshot { default_branch: listing.head.clone(), refs, readme, ..Snapshot::default() };
+    let head = head_of(listing.head.as_deref(), &refs).and_then(|commit| reader.facts_of(commit)?.tree);
+    let directories = walk.map(|walk| walk.end(&mut reader, head)).transpose()?.map(Box::new);
+    let default_branch = listing.head.clone();
+    let snapshot = Snapshot { default_branch, refs, directories, readme, ..Snapshot::default() };
     Ok((snapshot, reader.blobs.into_iter().map(|(id, bytes)| (id.to_string(), bytes)).collect()))
 }
 
@@ -127,12 +137,13 @@ pub(super) fn snapshot(
 #[derive(Clone)]
 struct Facts {
     time: Option<i64>,
+    tree: Option<ObjectId>,
     manifest: Manifest,
 }
 
 /// Reads each commit and each manifest once.
-struct Reader<'a> {
-    repository: &'a gix::Repository,
+pub(super) struct Reader<'a> {
+    pub(super) repository: &'a gix::Repository,
     commits: HashMap<ObjectId, Facts>,
     blobs: HashMap<ObjectId, Arc<[u8]>>,
     left: u64,
@@ -146,14 +157,23 @@ impl Reader<'_> {
         let commit = self.repository.find_commit(id).map_err(damaged)?;
         // A malformed commit is somebody's mistake, not damage: it holds no version.
         let facts = match commit.decode() {
-            Ok(decoded) => Facts { time: authored(&decoded), manifest: self.manifest(decoded.tree(), limits)? },
-            Err(_) => Facts { time: None, manifest: Manifest::Missing },
+            Ok(decoded) => {
+                let tree = decoded.tree();
+                Facts { time: authored(&decoded), tree: Some(tree), manifest: self.manifest(tree, limits)? }
+            }
+            Err(_) => Facts { time: None, tree: None, manifest: Manifest::Missing },
         };
         self.commits.insert(id, facts.clone());
         Ok(facts)
     }
 
-    fn manifest(&mut self, tree: ObjectId, limits: &Limits) -> Result<Manifest, VcsError> {
+    /// What was read of a commit.
+    fn facts_of(&self, id: ObjectId) -> Option<&Facts> {
+        self.commits.get(&id)
+    }
+
+    /// The manifest that a tree has.
+    pub(super) fn manifest(&mut self, tree: ObjectId, limits: &Limits) -> Result<Manifest, VcsError> {
         let tree = self.repository.find_tree(tree).map_err(damaged)?;
         let Some(entry) = tree.find_entry("composer.json") else { return Ok(Manifest::Missing) };
         if !entry.mode().is_blob() {
@@ -178,13 +198,15 @@ impl Reader<'_> {
 
     /// The README of the default branch. Nothing depends on it: where it cannot be had, there is none.
     fn readme(&mut self, head: Option<&str>, refs: &[RemoteRef]) -> Result<Option<Box<Readme>>, VcsError> {
-        let mut branches = head.into_iter().chain(USUAL_BRANCHES);
-        let commit = branches.find_map(|branch| refs.iter().find(|listed| listed.name == branch)?.commit.as_deref());
-        let Some(commit) = commit.and_then(|commit| ObjectId::from_hex(commit.as_bytes()).ok()) else {
-            return Ok(None);
-        };
+        let Some(commit) = head_of(head, refs) else { return Ok(None) };
         let commit = self.repository.find_commit(commit).map_err(damaged)?;
-        let Ok(tree) = commit.tree() else { return Ok(None) };
+        let Ok(tree) = commit.tree_id() else { return Ok(None) };
+        Ok(self.readme_of(tree.detach())?.map(Box::new))
+    }
+
+    /// The README that a tree has.
+    pub(super) fn readme_of(&mut self, tree: ObjectId) -> Result<Option<Readme>, VcsError> {
+        let Ok(tree) = self.repository.find_tree(tree) else { return Ok(None) };
         let Some((name, id)) = best_readme(&tree) else { return Ok(None) };
         let bytes = self.repository.find_header(id).map_err(damaged)?.size();
         if bytes <= MAX_README
@@ -195,8 +217,15 @@ impl Reader<'_> {
             let blob = self.repository.find_blob(id).map_err(damaged)?;
             self.blobs.insert(id, Arc::from(blob.data.as_slice()));
         }
-        Ok(Some(Box::new(Readme { name, blob: id.to_string(), bytes })))
+        Ok(Some(Readme { name, blob: id.to_string(), bytes }))
     }
+}
+
+/// The commit of the branch that a repository shows first.
+fn head_of(head: Option<&str>, refs: &[RemoteRef]) -> Option<ObjectId> {
+    let mut branches = head.into_iter().chain(USUAL_BRANCHES);
+    let commit = branches.find_map(|branch| refs.iter().find(|listed| listed.name == branch)?.commit.as_deref())?;
+    ObjectId::from_hex(commit.as_bytes()).ok()
 }
 
 /// The best README of a tree: its name and its blob.

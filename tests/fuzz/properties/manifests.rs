@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
         in_order: false,
         root: None,
         registered: None,
-        source: SourceTemplate { vcs: "git".to_owned(), url: "https://h.example/a".to_owned() },
+        source: Some(SourceTemplate { vcs: "git".to_owned(), url: "https://h.example/a".to_owned() }),
     });
     assert_eq!(found.versions.len() + found.skipped.len(), refs.len(), "a version or a reason");
     assert!(parsed.is_ok() || found.versions.is_empty());

@@ -40,6 +40,7 @@ pub(super) fn progress(word: &str, since: Option<&str>) -> Markup {
 pub async fn events(reader: Reads, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(reader, &state, &path.1, &path.2).await?;
     let (org, id, database) = (seen.reader.org(), seen.package.id, state.appliance.database.clone());
+    let source = seen.package.source();
     let (clock, catalog) = (state.appliance.clock.clone(), state.appliance.catalog.clone());
     let (user, slug) = (seen.reader.who.user.id, seen.reader.organization.slug.clone());
     Ok(live::stream(&state, move || {
@@ -50,7 +51,7 @@ pub async fn events(reader: Reads, path: Path, state: web::Data<State>) -> Resul
         async move {
             let found = database.read(move |db| {
                 let package = packages::by_id(org, db, id)?;
-                let waiting = jobs::of_package(org, db, id)?;
+                let waiting = jobs::of_package(org, db, source)?;
                 Ok::<_, store::Error>((package, waiting))
             });
             let (package, waiting) = found.await?;
@@ -77,10 +78,12 @@ fn why_it_waits(job: &Job) -> Option<String> {
 pub async fn log(reader: Reads, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(reader, &state, &path.1, &path.2).await?;
     let (org, id, now) = (seen.reader.org(), seen.package.id, state.appliance.now());
+    // A package in a directory is read with its repository.
+    let source = seen.package.source();
     let (runs, skipped) = state
         .appliance
         .database
-        .read(move |db| Ok::<_, store::Error>((runs::of_package(org, db, id, RUNS)?, refs::skipped(org, db, id)?)))
+        .read(move |db| Ok::<_, store::Error>((runs::of_package(org, db, source, RUNS)?, refs::skipped(org, db, id)?)))
         .await?;
     let content = html! {
         div class="sections" {

@@ -30,13 +30,22 @@ const NAMED: usize = 8;
 pub struct Fields {
     credential: String,
     fork: String,
+    /// What was typed into the other form of the page.
+    #[serde(skip)]
+    pub(super) directories: Option<String>,
+}
+
+/// What the fields are now.
+pub(super) fn present(seen: &Seen) -> Fields {
+    let fork = if seen.package.fork { "on" } else { "" };
+    let credential = seen.package.credential_name.clone().unwrap_or_default();
+    Fields { credential, fork: fork.to_owned(), directories: None }
 }
 
 /// Answers `…/settings`.
 pub async fn settings(manager: Manages, path: Path, state: web::Data<State>) -> Result<HttpResponse, PageError> {
     let seen = Seen::find((*manager).clone(), &state, &path.1, &path.2).await?;
-    let fork = if seen.package.fork { "on" } else { "" };
-    let fields = Fields { credential: seen.package.credential_name.clone().unwrap_or_default(), fork: fork.to_owned() };
+    let fields = present(&seen);
     form_page(&manager, &seen, &state, &fields, &Faults::default(), StatusCode::OK).await
 }
 
@@ -62,7 +71,7 @@ pub async fn save(
     }
 }
 
-async fn form_page(
+pub(super) async fn form_page(
     manager: &Manages,
     seen: &Seen,
     state: &State,
@@ -80,14 +89,22 @@ async fn form_page(
                     (csrf(&manager.who.csrf))
                     p { "Repository " span class="mono" { (seen.package.url) } }
                     p class="hint" { "The address is what the package is known by: for another one, add another package and remove this one." }
+                    @if seen.package.parent.is_some() {
+                        p class="hint" { "The repository has several packages: what is said here is said for all of them." }
+                    }
                     (select("credential", "Credential", &choices, &fields.credential, "What opens the repository. It has to be for the same host.", faults))
                     (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
                     div class="row" { button class="btn primary" { "Save" } }
                 }
             }
+            (super::directories::form(seen, fields.directories.as_deref(), faults))
             section aria-labelledby="h-x" {
                 h2 id="h-x" { "Remove" }
-                p class="gap-b" { "Its versions can no longer be installed then, not even by lock files. The repository itself is not touched." }
+                p class="gap-b" {
+                    @if seen.package.directories.is_some() { "All packages in it go with it. " }
+                    @if seen.package.parent.is_some() { "Its directory is left out from then on, so that no push brings it back. " }
+                    "Its versions can no longer be installed then, not even by lock files. The repository itself is not touched."
+                }
                 a class="btn danger" href={ (seen.base) "/remove" } { "Remove the package…" }
             }
         }

@@ -51,7 +51,10 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
     let seen = Seen::find(reader, &state, &path.1, &path.2).await?;
     let now = state.appliance.now();
     let facts = read(&seen, &state, now).await?;
+    let inside = super::directories::inside(&seen, &state).await?;
     let description = facts.metadata.get("description").and_then(Value::as_str).map(str::to_owned);
+    // The root of a repository with several packages is a package only if that is said.
+    let has_versions = seen.package.directories.is_none() || !facts.versions.is_empty();
     let content = html! {
         (progress(&seen))
         (trouble(&seen, &facts, now))
@@ -62,7 +65,8 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
                         (snippet_line("install", "Install", &requirement(name, facts.versions.latest().map(|line| line.version.as_str()))))
                     }
                 }
-                section id="versions" aria-labelledby="h-v" {
+                (inside)
+                @if has_versions { section id="versions" aria-labelledby="h-v" {
                     div class="head" {
                         h2 id="h-v" { "Versions" }
                         @if facts.versions.len() > NEWEST {
@@ -74,7 +78,7 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
                     } @else {
                         (versions::table(&seen, &facts.versions.newest(NEWEST), &facts.versions, now))
                     }
-                }
+                } }
                 (links(&seen, &facts))
                 (some_dependents(&seen, &facts.dependents))
             }
@@ -86,6 +90,7 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
 
 async fn read(seen: &Seen, state: &State, now: Timestamp) -> Result<Facts, PageError> {
     let (org, package, name) = (seen.reader.org(), seen.package.id, seen.package.name.clone());
+    let source = seen.package.source();
     let since = now.as_seconds().div_euclid(86_400) - chart::DAYS + 1;
     let manages = seen.manages();
     let mut facts = state
@@ -101,11 +106,11 @@ async fn read(seen: &Seen, state: &State, now: Timestamp) -> Result<Facts, PageE
                 Some(name) => requirements::dependents(org, db, name)?,
                 None => Vec::new(),
             };
-            let runs = runs::of_package(org, db, package, RUNS)?;
+            let runs = runs::of_package(org, db, source, RUNS)?;
             let pushed = runs.iter().find(|run| run.cause == "hook" && run.outcome == "changed");
             Ok::<_, store::Error>(Facts {
                 served_after: pushed.map(|run| run.ended_at.since(run.asked_at)),
-                told: if manages { sync_lists::told(org, db, package)? } else { None },
+                told: if manages { sync_lists::told(org, db, source)? } else { None },
                 last: runs.into_iter().next(),
                 versions,
                 metadata: metadata.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
@@ -292,6 +297,7 @@ fn aside(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
                     }
                     " " span class="muted" { "(" (source_words(&package.url, &package.vcs)) ")" }
                 }
+                (super::directories::place(seen))
                 @if seen.manages() {
                     dt { "Credential" }
                     dd {

@@ -40,7 +40,7 @@ pub async fn webhook(manager: Manages, path: Path, state: web::Data<State>) -> R
 
 /// The page; `made`: a secret that was just made, for the only time that it is shown.
 async fn page(seen: &Seen, state: &State, made: Option<&str>) -> Result<HttpResponse, PageError> {
-    let (org, id, now) = (seen.reader.org(), seen.package.id, state.appliance.now());
+    let (org, id, now) = (seen.reader.org(), seen.package.source(), state.appliance.now());
     let address = use_hooks::existing(&state.appliance, org, &seen.package).await?;
     let is_signed = use_hooks::is_signed(&state.appliance, org, &seen.package).await?;
     let (deliveries, runs, topics) = state

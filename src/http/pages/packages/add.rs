@@ -6,17 +6,21 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::super::components::{Flash, head, snippet_bare};
-use super::super::forms::{Faults, Input, checkbox, faults_of, select};
+use super::super::forms::{Faults, Input, checkbox, faults_of, select, text_area};
 use super::super::layout::{self, Here, csrf};
 use super::super::package::address;
 use super::super::respond::see_other;
 use crate::admin::credentials;
 use crate::admin::packages::{self, NewPackage};
+use crate::composer::directories::Directories;
 use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Manages;
 use crate::vcs::Layout;
+
+/// What is said about the field that names directories.
+pub(in super::super) const DIRECTORIES: &str = "Where the packages are, one line each: packages/* or libs/*/php; ** for any depth, . for the root, !packages/old to leave one out. Each directory with a composer.json is a package of its own, with the versions of the repository.";
 
 /// The fields of the form.
 #[derive(Default, Deserialize)]
@@ -28,6 +32,7 @@ pub struct Fields {
     branches_path: String,
     tags_path: String,
     package_path: String,
+    directories: String,
     credential: String,
     fork: String,
 }
@@ -82,7 +87,14 @@ pub async fn add(
         Ok(layout) => layout,
         Err(faults) => return form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await,
     };
-    let new = NewPackage { url, vcs, layout, credential, fork: fields.fork == "on" };
+    let directories: Vec<String> = fields.directories.lines().map(str::to_owned).collect();
+    if let Err(error) = Directories::parse(&directories)
+        && !fields.directories.trim().is_empty()
+    {
+        let faults = Faults::of("directories", error.to_string());
+        return form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
+    let new = NewPackage { url, vcs, layout, credential, fork: fields.fork == "on", directories };
     match packages::add(&state.appliance, &manager.actor(), manager.org(), new).await {
         Ok(added) => {
             let flash = Flash { good: true, text: "Package added. Its repository is being read.".to_owned() };
@@ -139,6 +151,18 @@ fn subversion(fields: &Fields, faults: &Faults) -> Markup {
     }
 }
 
+/// Which directories are packages of their own.
+fn several(fields: &Fields, faults: &Faults) -> Markup {
+    html! {
+        details open[!fields.directories.trim().is_empty()] {
+            summary { "Several packages in one Git repository" }
+            div class="stack" {
+                (text_area("directories", "Directories", &fields.directories, DIRECTORIES, 4, faults))
+            }
+        }
+    }
+}
+
 async fn form_page(
     manager: &Manages,
     state: &State,
@@ -170,6 +194,7 @@ async fn form_page(
             (url.markup(faults))
             (select("vcs", "Version control system", &systems(), &fields.vcs, "", faults))
             (subversion(fields, faults))
+            (several(fields, faults))
             (select("credential", "Credential", &choices, &fields.credential, "What opens the repository, for the same host. None where everybody in the network may read it.", faults))
             p class="small" { a href={ "/orgs/" (slug) "/credentials/new" } { "Add another credential" } }
             (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
