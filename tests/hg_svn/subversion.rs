@@ -2,9 +2,11 @@
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::installation::PATIENCE;
 use super::project::{Auth, Project};
 use super::servers::{Subversion, write};
 use super::{archive, composers, insecure, served, token};
@@ -143,4 +145,35 @@ fn paths_are_configurable_and_two_packages_share_a_repository() {
     let shown = Command::new("svn").args(["info", "--", &format!("{url}{path}@{revision}")]).output().unwrap();
     assert!(shown.status.success(), "{reference}: {shown:?}");
     assert!(!archive(&installation, &token, "acme/svnlib", &key(reference)).is_empty());
+}
+
+#[test]
+fn one_webhook_is_enough_for_two_packages_of_a_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let svn = repository(&folder.path().join("svn"));
+    let server = svn.serve();
+    let url = format!("svn://127.0.0.1:{}/lib", server.port);
+    let installation = insecure(None);
+    installation.command(&format!("package add {url} --wait")).done();
+    installation.command(&format!("package add {url} --package-path pkg --wait")).done();
+    let token = token(&installation);
+    let before = ["acme/svnlib", "acme/inner"].map(|name| served(&installation, &token, name));
+    svn.change("/trunk", |copy, _| write(copy, &[("src/a.php", "<?php // another")]));
+    svn.svn(&["copy", "^/trunk", "^/tags/4.0.0"]);
+    let hook = installation.command("package hook acme/inner").done();
+    let path = hook.split_once("/hooks/").expect("it is an address of ours").1;
+    assert_eq!(installation.request("POST", &format!("/hooks/{path}"), "Content-Length: 0\r\n").0, 202);
+    let deadline = Instant::now() + PATIENCE;
+    let after = loop {
+        let after = ["acme/svnlib", "acme/inner"].map(|name| served(&installation, &token, name));
+        if after.iter().all(|versions| versions.contains_key("4.0.0.0")) {
+            break after;
+        }
+        assert!(Instant::now() < deadline, "{}", installation.log());
+        std::thread::yield_now();
+    };
+    assert_ne!(after[0]["dev-trunk"], before[0]["dev-trunk"]);
+    // What the commit did not touch has the references that it had.
+    assert_eq!(after[1]["dev-trunk"], before[1]["dev-trunk"]);
+    assert_eq!(after[1]["1.0.0.0"], before[1]["1.0.0.0"]);
 }

@@ -44,7 +44,8 @@ pub async fn save(
         }
         Err(error) => {
             let faults = faults_of(error, "directories")?;
-            let typed = settings::Fields { directories: Some(fields.directories), ..settings::present(&seen) };
+            let mut typed = settings::present(&seen);
+            typed.directories = Some(fields.directories);
             settings::form_page(&manager, &seen, &state, &typed, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
