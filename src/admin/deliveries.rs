@@ -92,9 +92,11 @@ fn taken(tx: &Tx<'_>, receiver: &Receiver, delivery: &Delivery, size: i64, now: 
 fn foreign<'a>(receiver: &Receiver, delivery: &'a Delivery) -> Option<&'a str> {
     let own = receiver.repository.as_deref()?;
     let touched = delivery.touched.iter().filter_map(|touch| match touch {
-        Touch::Repository(id) | Touch::RepositoryGone(id) | Touch::Readers(id) | Touch::ReaderGone(id, _) => {
-            Some(id.as_str())
-        }
+        Touch::Repository(id)
+        | Touch::RepositoryGone(id)
+        | Touch::RepositoryMoved(id, _)
+        | Touch::Readers(id)
+        | Touch::ReaderGone(id, _) => Some(id.as_str()),
         _ => None,
     });
     delivery.pushed.iter().map(|(id, _)| id.as_str()).chain(touched).find(|id| *id != own)

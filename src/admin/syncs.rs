@@ -1,5 +1,6 @@
 //! Synchronizations: which organizations of platforms are followed, and what becomes of that.
 
+mod projects;
 mod promotion;
 mod repositories;
 
@@ -18,6 +19,7 @@ use crate::store::{sync_lists, sync_runs};
 use crate::sync::hooks::{self, Hooks};
 use crate::sync::request::{self, Reason, SyncKey};
 
+pub use projects::{keys as project_keys, set_projects};
 pub use promotion::{Promotion, promote, promotion};
 pub use repositories::{adopt, repositories};
 
@@ -61,6 +63,8 @@ pub struct New {
     pub follow_visibility: bool,
     /// Whether it waits until somebody has looked at its plan and lets it go.
     pub paused: bool,
+    /// The keys of the projects whose repositories are wanted; none: all.
+    pub projects: Vec<String>,
 }
 
 /// What can be changed of a synchronization.
@@ -74,6 +78,8 @@ pub struct Terms {
     pub follow_visibility: bool,
     /// Whether planners of GitLab read code; none: as it was.
     pub planners: Option<bool>,
+    /// The keys of the projects whose repositories are wanted, of which none means all; none: as it was.
+    pub projects: Option<Vec<String>>,
 }
 
 /// A synchronization with what it brought.
@@ -125,6 +131,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
         url: hub.site().url.as_str().trim_end_matches('/').to_owned(),
     };
     require_admission(appliance, org, hub, &new.credential, &remote).await?;
+    let projects = projects::chosen(appliance, org, hub, (&new.credential, &remote), &new.projects).await?;
     let (actor, now, site) = (actor.clone(), appliance.now(), hub.site().clone());
     appliance
         .database
@@ -143,6 +150,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
                 follow_visibility: new.follow_visibility,
             };
             let id = syncs::insert(org, tx, &row, now)?;
+            syncs::set_projects(org, tx, id, &projects)?;
             if new.paused {
                 syncs::set_paused(org, tx, id, Some(now))?;
             }
@@ -152,6 +160,7 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: New) -> 
                 "primary": row.primary,
                 "packages": row.packages,
                 "follow_visibility": row.follow_visibility,
+                "projects": projects::keys_of(&projects),
             });
             actor.record(tx, Some(org), "sync.add", &format!("{}:{}", row.integration, row.remote), detail, now)?;
             Ok(id)
@@ -319,6 +328,11 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId
     let hub = hub(appliance, &before.integration)?;
     let remote = before.remote_id.as_ref().unwrap_or(&before.remote);
     require_admission(appliance, org, hub, &terms.credential, remote).await?;
+    let wanted = terms.projects.as_ref().filter(|wanted| *wanted != &before.project_keys());
+    let projects = match wanted {
+        Some(wanted) => projects::chosen(appliance, org, hub, (&terms.credential, remote), wanted).await?,
+        None => before.projects.clone(),
+    };
     let site = hub.site().clone();
     let installed = hooks_of(appliance, org, &before).await;
     let (actor, now, name) = (actor.clone(), appliance.now(), terms.credential.clone());
@@ -331,6 +345,7 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId
             syncs::set_terms(org, tx, id, credential.id, (terms.packages.as_str(), terms.follow_visibility))?;
             let planners = terms.planners.unwrap_or(sync.planners);
             syncs::set_planners(org, tx, id, planners)?;
+            syncs::set_projects(org, tx, id, &projects)?;
             request::run(tx, SyncKey { org, sync: id }, Reason::Credential, None, now)?;
             let detail = json!({
                 "before": {
@@ -338,11 +353,13 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: SyncId
                     "packages": sync.packages,
                     "follow_visibility": sync.follow_visibility,
                     "planners": sync.planners,
+                    "projects": sync.project_keys(),
                 },
                 "credential": credential.name,
                 "packages": terms.packages.as_str(),
                 "follow_visibility": terms.follow_visibility,
                 "planners": planners,
+                "projects": projects::keys_of(&projects),
             });
             actor.record(tx, Some(org), "sync.change", &title(&sync), detail, now)?;
             Ok::<_, Error>(credential.kind)

@@ -60,6 +60,9 @@ pub enum Command {
         /// Let every member install what the platform shows to everybody: public and internal repositories
         #[arg(long)]
         follow_visibility: bool,
+        /// Follow only this project of a Bitbucket Cloud workspace, by its key; may be given several times
+        #[arg(long = "project", value_name = "KEY")]
+        projects: Vec<String>,
         #[command(flatten)]
         org: OrgArgument,
     },
@@ -141,6 +144,19 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    /// Say which projects of a Bitbucket Cloud workspace are followed: packages of the others are not shown any more
+    Projects {
+        /// The synchronization's id
+        id: i64,
+        /// Their keys
+        #[arg(value_name = "KEY", required_unless_present = "all", conflicts_with = "all")]
+        projects: Vec<String>,
+        /// All of the workspace
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
     /// Tell of each repository whether it is a package, and why not
     Repositories {
         /// The synchronization's id
@@ -172,13 +188,15 @@ pub enum Command {
 pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
     let appliance = &session.appliance;
     match command {
-        Command::Add { integration, remote, credential, primary, packages, follow_visibility, org } => {
+        Command::Add { integration, remote, credential, primary, packages, follow_visibility, projects, org } => {
             let org = session.organization(&org).await?;
             let packages = match packages {
                 Packages::All => syncs::Packages::All,
                 Packages::New => syncs::Packages::New,
             };
-            let new = New { integration, remote, credential, primary, packages, follow_visibility, paused: false };
+            let projects = syncs::project_keys(&projects.join(" "))?;
+            let new =
+                New { integration, remote, credential, primary, packages, follow_visibility, paused: false, projects };
             let id = syncs::add(appliance, &ACTOR, org.id, new).await?;
             session.output.line(id.to_string());
             Ok(())
@@ -212,6 +230,11 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Planners { id, may, org } => {
             let org = session.organization(&org).await?;
             Ok(syncs::set_planners(appliance, &ACTOR, org.id, SyncId(id), may == Answer::Yes).await?)
+        }
+        // Without `--all` clap asks for one at least.
+        Command::Projects { id, projects, all: _, org } => {
+            let org = session.organization(&org).await?;
+            Ok(syncs::set_projects(appliance, &ACTOR, org.id, SyncId(id), &projects).await?)
         }
         Command::Repositories { id, org, format } => {
             repositories(session, &session.organization(&org).await?, SyncId(id), &format).await
@@ -254,6 +277,7 @@ async fn list(session: &Session, org: &Organization, format: &ListFormat) -> Res
             "paused_at": one.sync.paused_at,
             "follow_visibility": one.sync.follow_visibility,
             "planners": one.sync.planners,
+            "projects": one.sync.project_keys(),
             "suspended_at": one.sync.suspended_at,
             "next_run_at": one.sync.next_run_at,
             "resumes_at": one.sync.resumes_at(now),

@@ -12,12 +12,14 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::event::{Delivery, EnteredSecrets, Headers, Refused};
+pub use super::hook::{HookPlace, HookSecret, HookState};
 use super::kind::PlatformKind;
+use super::known::Known;
 use super::lifetime::{self, Life, Successor};
 use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
-use super::remote::{Pages, RemoteOrganization, Wanted};
+use super::remote::{ChosenProject, Pages, RemoteOrganization, Wanted};
 use super::secret::Secret;
 use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
 use crate::clock::{Clock, Timestamp};
@@ -100,45 +102,6 @@ pub struct Diagnosis {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Where one of our webhooks is, or is to be.
-#[derive(Clone, Debug)]
-pub struct HookPlace {
-    /// The organization, by name.
-    pub organization: String,
-    /// The repository, by path; None: the organization's own hook.
-    pub repository: Option<String>,
-    /// The platform's id of it.
-    pub repository_id: Option<String>,
-    /// The platform's id of the hook, where we made it before.
-    pub remote_id: Option<String>,
-    /// The address that is called.
-    pub address: SecretString,
-    /// What signs deliveries.
-    pub secret: SecretString,
-    /// Whether deliveries come with another signature, so that the secret is to be set anew: platforms do not show theirs.
-    pub reset: bool,
-}
-
-/// What deliveries to a hook are checked by.
-#[derive(Clone, Debug)]
-pub struct HookSecret {
-    /// What signs them.
-    pub secret: SecretString,
-    /// Whether one came that was signed by the strongest scheme of the platform: none is taken by a weaker one then.
-    pub was_signed: bool,
-}
-
-/// What came of looking after a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookState {
-    /// The platform's id.
-    pub remote_id: String,
-    /// Whether anything had to be done, in words; None: it was as it should be.
-    pub mended: Option<String>,
-    /// What somebody should know: switched off there by somebody, or failing, with the platform's words.
-    pub trouble: Option<String>,
-}
-
 /// What became of a repository that lists do not show any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -214,6 +177,18 @@ pub trait Hosting: Send + Sync {
         _organization: &'a str,
     ) -> BoxFuture<'a, Result<(), HubError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// As [`Hub::projects`].
+    fn projects<'a>(
+        &'a self,
+        at: &'a Hub,
+        _key: &'a Key,
+        _organization: &'a str,
+        _keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<ChosenProject>, HubError>> {
+        let text = format!("{} has no projects to choose from: leave them out.", at.site().name);
+        Box::pin(async move { Err(HubError::Unsupported(text)) })
     }
 
     /// As [`Hub::announces_every_push`].
@@ -337,6 +312,7 @@ struct Inner {
     hosting: &'static dyn Hosting,
     pace: Pace,
     minted: Minted,
+    known: Known,
     /// When what was done last that is not to be done often. Written by whoever does it; a lock, because that is rare.
     done: Mutex<HashMap<String, Timestamp>>,
     /// The GitHub App that is used: the configuration's, or one that was made here. Written at the start and when somebody makes
@@ -368,10 +344,10 @@ impl Hub {
     pub fn new(site: Site, outbound: &outbound::Settings, clock: Clock) -> Result<Option<Self>, SetupFailed> {
         let Some(hosting) = hosting(site.platform) else { return Ok(None) };
         let client = PlatformClient::new(outbound, &hosting.origins(&site))?.reading(LONGEST_PAGE);
-        let (pace, minted) = (Pace::default(), Minted::default());
+        let (pace, minted, known) = (Pace::default(), Minted::default(), Known::default());
         let app = ArcSwapOption::from(site.app.clone().map(Arc::new));
         let done = Mutex::default();
-        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted, done, app }))))
+        Ok(Some(Self(Arc::new(Inner { site, client, clock, hosting, pace, minted, known, done, app }))))
     }
 
     /// The platform.
@@ -422,6 +398,11 @@ impl Hub {
         &self.0.minted
     }
 
+    /// What a platform tells everybody alike.
+    pub(super) fn known(&self) -> &Known {
+        &self.0.known
+    }
+
     /// Whether something is to be done that is not to be done more often than that; if so, it counts as done.
     pub(super) fn is_due(&self, what: &str, every: Duration) -> bool {
         let now = self.now();
@@ -440,6 +421,19 @@ impl Hub {
     /// [`HubError`] with what is missing.
     pub async fn admits(&self, key: &Key, organization: &str) -> Result<(), HubError> {
         self.0.hosting.admits(self, key, organization).await
+    }
+
+    /// The projects of an organization with these keys, where its repositories belong to projects.
+    ///
+    /// # Errors
+    /// [`HubError`]; `NotFound` names the first that there is none of.
+    pub async fn projects(
+        &self,
+        key: &Key,
+        organization: &str,
+        keys: &[String],
+    ) -> Result<Vec<ChosenProject>, HubError> {
+        self.0.hosting.projects(self, key, organization, keys).await
     }
 
     /// Whether the platform tells of every push: if not, refs are compared in each run that reads everything.

@@ -26,10 +26,21 @@ pub struct RemoteOrganization {
     pub notices: Vec<String>,
     /// Kinds of which the platform may not have told everything: nothing of them is removed.
     pub incomplete: BTreeSet<Kind>,
+    /// Repositories that it has and that are not in a chosen project, by id: the key of theirs.
+    pub outside: BTreeMap<String, String>,
     /// What it cost.
     pub usage: Usage,
     /// When the credential ends by which it was read, where the platform tells.
     pub credential_ends: Option<Timestamp>,
+}
+
+/// A project whose repositories are wanted, where an organization has projects and not all of them are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenProject {
+    /// What people call it.
+    pub key: String,
+    /// The platform's id, which stays.
+    pub id: String,
 }
 
 /// What plans and guards tell apart.
@@ -200,6 +211,8 @@ pub struct Wanted {
     pub follow_visibility: bool,
     /// Whether planners of GitLab read code.
     pub planners: bool,
+    /// The projects whose repositories are wanted; none: all of the organization's.
+    pub projects: Vec<ChosenProject>,
     /// Whether nobody waits for it, so that a part of what the platform grants is left to those who do.
     pub spare: bool,
 }
@@ -226,6 +239,8 @@ pub enum Touch {
     Repository(String),
     /// As before, and it is said to be gone.
     RepositoryGone(String),
+    /// As before, because it belongs to somebody else now: where it is said to be.
+    RepositoryMoved(String, String),
     /// The members and their roles.
     Members,
     /// As before, and this account is said to be no member any more.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
 
 use super::database::Change;
 use super::ids::{CredentialId, JobId, OrgId, SyncId};
-use super::{Result, Tx};
+use super::{Error, Result, Tx};
 use crate::clock::Timestamp;
 
 /// A synchronization.
@@ -32,6 +34,8 @@ pub struct Sync {
     pub follow_visibility: bool,
     /// Whether planners of GitLab read code.
     pub planners: bool,
+    /// The projects whose repositories are wanted; none: all.
+    pub projects: Vec<Project>,
     /// When it was added.
     pub created_at: Timestamp,
     /// Since when it is paused.
@@ -62,7 +66,22 @@ pub struct Sync {
     pub held_at: Option<Timestamp>,
 }
 
+/// A project of an organization there that has projects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// What people call it.
+    pub key: String,
+    /// The platform's id of it.
+    pub id: String,
+}
+
 impl Sync {
+    /// The keys of the chosen projects; none: all are followed.
+    #[must_use]
+    pub fn project_keys(&self) -> Vec<&str> {
+        self.projects.iter().map(|project| project.key.as_str()).collect()
+    }
+
     /// In the contract's words: `new`, `ok`, `running`, `held` or `failed`.
     #[must_use]
     pub fn status(&self) -> &str {
@@ -86,7 +105,7 @@ const SELECT: &str = "SELECT s.id, s.integration, s.remote, s.remote_id, s.crede
         s.held_digest, s.held_plan, s.held_at,
         (SELECT j.run_at FROM job j WHERE j.dedupe_key = 'sync_organization:' || s.id AND j.state = 'ready'),
         (SELECT i.suspended_at FROM installation i WHERE i.org_id = s.org_id AND i.credential_id = s.credential_id),
-        s.planners
+        s.planners, s.projects
     FROM sync s";
 
 fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
@@ -115,7 +134,14 @@ fn sync(row: &Row<'_>) -> rusqlite::Result<Sync> {
         queued_for: row.get(21)?,
         suspended_at: row.get(22)?,
         planners: row.get(23)?,
+        projects: projects(&row.get::<_, String>(24)?)?,
     })
+}
+
+fn projects(json: &str) -> rusqlite::Result<Vec<Project>> {
+    // Nobody but this server writes it; to take what cannot be read for all projects would add what nobody wanted.
+    serde_json::from_str(json)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(24, Type::Text, Box::new(error)))
 }
 
 /// What a new synchronization is made of.
@@ -430,6 +456,16 @@ pub fn set_terms(
 /// If the database cannot be written.
 pub fn set_planners(org: OrgId, tx: &Tx<'_>, id: SyncId, planners: bool) -> Result<()> {
     tx.execute("UPDATE sync SET planners = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, planners))?;
+    Ok(())
+}
+
+/// Says of which projects repositories are wanted; none: all.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_projects(org: OrgId, tx: &Tx<'_>, id: SyncId, projects: &[Project]) -> Result<()> {
+    let json = serde_json::to_string(projects).map_err(|error| Error::Corrupt(error.to_string()))?;
+    tx.execute("UPDATE sync SET projects = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, json))?;
     Ok(())
 }
 

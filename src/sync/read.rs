@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::change::Membership;
 use super::local::{Account, Local, Package, Reader, Team};
 use crate::access::role::Role;
-use crate::platform::remote::{Page, Pages, Scope, Wanted};
+use crate::platform::remote::{ChosenProject, Page, Pages, Scope, Wanted};
 use crate::store::ids::OrgId;
 use crate::store::repositories::Decision;
 use crate::store::syncs::Sync;
@@ -90,6 +90,7 @@ pub(super) fn wanted(org: OrgId, db: &Connection, sync: &Sync, scope: Scope) -> 
         scope,
         follow_visibility: sync.follow_visibility,
         planners: sync.planners,
+        projects: sync.projects.iter().map(|one| ChosenProject { key: one.key.clone(), id: one.id.clone() }).collect(),
         ..Wanted::default()
     };
     for (id, row) in repositories::all(org, db, sync.id)? {

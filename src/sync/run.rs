@@ -277,7 +277,10 @@ impl<'a> Reading<'a> {
             // That it is gone, a platform says also of what the credential may not see any more.
             match self.hub.fate(&self.credential, path, id).await {
                 Ok(Fate::There) => drop(self.leave.there.insert(Loss::Package(id.clone()))),
-                Ok(Fate::Moved(_)) => drop(self.leave.gone.insert(Loss::Package(id.clone()))),
+                Ok(Fate::Moved(to)) => {
+                    self.leave.gone.insert(Loss::Package(id.clone()));
+                    self.leave.moved.insert(id.clone(), to);
+                }
                 Ok(Fate::Gone) | Err(HubError::NotFound(_) | HubError::Forbidden { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

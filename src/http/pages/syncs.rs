@@ -66,6 +66,11 @@ impl Seen {
         state.integration(&self.sync.integration).is_some_and(|one| one.platform == PlatformKind::GitLab)
     }
 
+    /// Whether the platform has projects of which some can be chosen.
+    fn has_projects(&self, state: &State) -> bool {
+        state.integration(&self.sync.integration).is_some_and(|one| one.platform == PlatformKind::BitbucketCloud)
+    }
+
     /// The way back to it, above a page below it.
     fn crumbs(&self, reader: &Reads) -> Markup {
         html! {

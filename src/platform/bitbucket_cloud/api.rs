@@ -11,10 +11,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::{api_of, credential, refusal, wire};
+use crate::clock::Timestamp;
 use crate::outbound::Answer;
 use crate::platform::answer::pause;
 use crate::platform::app::below;
 use crate::platform::hub::{Hub, HubError, Key};
+use crate::platform::pace::Budget;
 use crate::platform::rest::{Line, Lists, Silent, Walk, Wish, encoded};
 
 /// Requests of one credential at once: what it grants in an hour is little, and none of it is won by haste.
@@ -27,6 +29,9 @@ const AGAIN: [u16; 4] = [502, 503, 504, 555];
 const MAX_REDIRECTS: usize = 5;
 /// The first pause where it says that it is asked too often and not for how long.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
+/// How long work that nobody waits for leaves alone what is left, where it is little and Bitbucket does not say for how long. Its
+/// hour is a rolling one, so that a part of what is granted comes back before it is over.
+const NEAR_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// Where the API's old version begins, of which groups are left.
 const OLD: &str = "/1.0/";
 
@@ -161,6 +166,7 @@ impl<'a> Api<'a> {
             // It was renewed meanwhile, or is now.
             answer = self.line.send(self.request(ask, &other)?).await?;
         }
+        self.count(&answer);
         self.line.heed(&answer, wish(&answer))?;
         // What is said of a wrong secret, and of what was removed from the API, may be plain text; a page is somebody else's.
         let is_plain = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::GONE) && !is_page(&answer);
@@ -168,6 +174,23 @@ impl<'a> Api<'a> {
             return Ok(answer);
         }
         self.line.genuine(answer, &AGAIN)
+    }
+
+    /// Notes what is left of what is granted, where Bitbucket tells: only of limits that grow with the workspace. Mostly that
+    /// is not a number, but that it is not much any more.
+    fn count(&self, answer: &Answer) {
+        let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let number = |name: &str| header(name).and_then(|text| text.parse::<u32>().ok());
+        let Some(limit) = number("x-ratelimit-limit") else { return };
+        let remaining = number("x-ratelimit-remaining");
+        let reset = header("x-ratelimit-reset").and_then(|text| text.parse().ok()).map(Timestamp::from_seconds);
+        if let Some(remaining) = remaining {
+            self.line.granted(remaining, reset);
+        }
+        let is_near = header("x-ratelimit-nearlimit").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let left = remaining.unwrap_or(if is_near { 0 } else { limit });
+        let resets_at = reset.unwrap_or_else(|| self.hub.now() + NEAR_LIMIT);
+        self.line.told(Budget { remaining: left, limit, resets_at });
     }
 
     fn request(&self, ask: &Ask, token: &SecretString) -> Result<reqwest::Request, HubError> {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::{Api, Ask, part};
-use super::identity::subject;
+use super::people::People;
 use super::wire::{Group, Workspace};
 use super::workspace::Reader;
 use crate::platform::hub::HubError;
@@ -20,20 +20,19 @@ fn path(slug: &str) -> String {
 ///
 /// # Errors
 /// [`HubError`].
-pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<Vec<RemoteTeam>, HubError> {
+pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<Vec<Group>, HubError> {
     let what = format!("list the groups of {}", workspace.slug);
     let path = path(&workspace.slug);
-    let groups: Vec<Group> = match reader.list(&path, reader.touched.teams(), &what).await {
-        Ok(groups) => groups,
-        Err(error @ HubError::RateLimited { .. }) => return Err(error),
+    match reader.list(&path, reader.touched.teams(), &what).await {
+        Err(error @ HubError::RateLimited { .. }) => Err(error),
         // Atlassian has announced its end, and has told neither the day nor which tokens it knows until then: whatever it says
         // ends no run, in which nothing else depends on it.
-        Err(_) => return Ok(untold(reader, workspace)),
-    };
-    Ok(groups.into_iter().map(team).collect())
+        Err(_) => Ok(untold(reader, workspace)),
+        told => told,
+    }
 }
 
-fn untold(reader: &Reader<'_>, workspace: &Workspace) -> Vec<RemoteTeam> {
+fn untold(reader: &Reader<'_>, workspace: &Workspace) -> Vec<Group> {
     reader.incomplete(&[Kind::Team]);
     reader.notice(format!(
         "{} does not tell this credential the groups of {}: none are added to the teams, and those that are there stay as \
@@ -44,8 +43,10 @@ fn untold(reader: &Reader<'_>, workspace: &Workspace) -> Vec<RemoteTeam> {
     Vec::new()
 }
 
-fn team(group: Group) -> RemoteTeam {
-    let members = group.members.iter().filter_map(|one| subject(one.uuid.as_deref()?));
+/// A group as a team.
+pub(super) fn team(group: Group, people: &People) -> RemoteTeam {
+    let members = group.members.iter();
+    let members = members.filter_map(|one| people.id_of(one.uuid.as_deref(), one.account_id.as_deref()));
     RemoteTeam {
         id: group.slug.clone(),
         slug: group.slug,

@@ -50,10 +50,16 @@ struct At<'a> {
 
 impl<'a> At<'a> {
     async fn new(api: &'a Api<'a>, place: &'a HookPlace) -> Result<Self, HubError> {
-        let subject = if place.repository.is_some() { "repository" } else { "workspace" };
-        let known: Vec<Known> =
-            api.list(&format!("/hook_events/{subject}?pagelen=100"), "list what webhooks tell of").await?;
-        let known: BTreeSet<String> = known.into_iter().map(|one| one.event).collect();
+        let path = match place.repository {
+            Some(_) => "/hook_events/repository?pagelen=100",
+            None => "/hook_events/workspace?pagelen=100",
+        };
+        // It is the same for all of them.
+        let ask = async {
+            let known: Vec<Known> = api.list(path, "list what webhooks tell of").await?;
+            Ok(known.into_iter().map(|one| one.event).collect())
+        };
+        let known = api.hub.known().or_ask(path, api.hub.now(), ask).await?;
         let events = EVENTS.iter().map(|event| (*event).to_owned()).filter(|event| known.contains(event)).collect();
         Ok(Self { events, ..Self::without_events(api, place) })
     }

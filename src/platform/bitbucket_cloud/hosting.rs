@@ -8,13 +8,14 @@ use url::Url;
 use super::api::{Api, Ask, part};
 use super::identity::subject;
 use super::wire::Repository;
-use super::{BitbucketCloud, api_of, credential, hooks, readers, refusal, webhook, workspace};
+use super::{BitbucketCloud, api_of, credential, hooks, readers, refusal, repositories, webhook, workspace};
 use crate::clock::Timestamp;
+use crate::platform::answer::printable;
 use crate::platform::event::{Delivery, Headers, Refused};
 use crate::platform::hub::{
     Diagnosis, Fate, GitLogin, HookPlace, HookSecret, HookState, Hosting, Hub, HubError, Key, Site,
 };
-use crate::platform::remote::{Pages, RemoteOrganization, Wanted};
+use crate::platform::remote::{ChosenProject, Pages, RemoteOrganization, Wanted};
 use crate::platform::rest::Lists;
 
 impl Hosting for BitbucketCloud {
@@ -34,6 +35,16 @@ impl Hosting for BitbucketCloud {
 
     fn admits<'a>(&'a self, at: &'a Hub, key: &'a Key, organization: &'a str) -> BoxFuture<'a, Result<(), HubError>> {
         credential::admits(at, key, organization).boxed()
+    }
+
+    fn projects<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<ChosenProject>, HubError>> {
+        async move { repositories::projects(&Api::new(at, key), organization, keys).await }.boxed()
     }
 
     fn announces_every_push(&self) -> bool {
@@ -145,21 +156,48 @@ async fn require_workspace(api: &Api<'_>, workspace: &str) -> Result<(), HubErro
     api.answered(&ask, &format!("read the workspace {workspace}")).await.map(drop)
 }
 
-/// What became of a repository, which is asked for by its `uuid`.
+/// Most characters that are kept of a path.
+const LONGEST_PATH: usize = 200;
+/// What stands for a workspace in the address of a repository that is asked for by its `uuid` alone.
+const ANY_WORKSPACE: &str = "{}";
+
+/// What became of a repository, which is asked for by its `uuid`: where it was, and then anywhere. A repository of another
+/// workspace is shown only to those who may read it there; to others it is as if there were none.
 async fn fate(api: &Api<'_>, path: &str, id: &str) -> Result<Fate, HubError> {
     let workspace = path.split('/').next().unwrap_or_default();
+    if let Some(found) = by_uuid(api, workspace, id, path).await? {
+        // Under whatever name it has there now.
+        return Ok(if is_in(&found, workspace) {
+            Fate::There
+        } else {
+            Fate::Moved(printable(&found.full_name, LONGEST_PATH))
+        });
+    }
+    require_workspace(api, workspace).await?;
+    Ok(match by_uuid(api, ANY_WORKSPACE, id, path).await {
+        Ok(Some(found)) if is_in(&found, workspace) => Fate::There,
+        Ok(Some(found)) => Fate::Moved(printable(&found.full_name, LONGEST_PATH)),
+        Err(error @ (HubError::RateLimited { .. } | HubError::Unavailable(_) | HubError::Unauthorized(_))) => {
+            return Err(error);
+        }
+        Ok(None) | Err(_) => Fate::Gone,
+    })
+}
+
+fn is_in(found: &Repository, workspace: &str) -> bool {
+    found.full_name.split('/').next().is_some_and(|own| own.eq_ignore_ascii_case(workspace))
+}
+
+/// The repository of that `uuid`; None: there is none there.
+async fn by_uuid(api: &Api<'_>, workspace: &str, id: &str, path: &str) -> Result<Option<Repository>, HubError> {
     let ask = Ask::get(api.url(&format!("/repositories/{}/{}", part(workspace), part(id))));
     let answer = api.ask(&ask).await?;
     if answer.status == StatusCode::NOT_FOUND {
-        return require_workspace(api, workspace).await.map(|()| Fate::Gone);
+        return Ok(None);
     }
     if !answer.status.is_success() {
         return Err(refusal::of(api.name(), api.key, &answer, &format!("read the repository {path}")));
     }
     let found: Repository = api.line.json(&answer)?;
-    Ok(match subject(&found.uuid).as_deref() == Some(id) {
-        false => Fate::Gone,
-        true if found.full_name == path => Fate::There,
-        true => Fate::Moved(found.full_name),
-    })
+    Ok((subject(&found.uuid).as_deref() == Some(id)).then_some(found))
 }

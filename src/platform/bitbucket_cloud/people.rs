@@ -1,6 +1,6 @@
 //! The people of a workspace: members and owners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::api::part;
 use super::identity::subject;
@@ -15,18 +15,44 @@ use crate::platform::remote::{RemoteAccount, RemoteMember};
 /// Longest name that is kept.
 const LONGEST_NAME: usize = 200;
 
+/// The people of a workspace.
+#[derive(Default)]
+pub(super) struct People {
+    /// All members.
+    pub members: Vec<RemoteMember>,
+    /// Their ids by those that all of Atlassian's products know them by: some answers tell nothing else.
+    ids: HashMap<String, String>,
+}
+
+impl People {
+    /// Somebody's id, by whichever of both is told.
+    pub(super) fn id_of(&self, uuid: Option<&str>, account_id: Option<&str>) -> Option<String> {
+        match uuid {
+            Some(uuid) => subject(uuid),
+            None => self.ids.get(account_id?).cloned(),
+        }
+    }
+
+    /// An account as it is known here; none for what is no person.
+    pub(super) fn account(&self, user: &User) -> Option<RemoteAccount> {
+        account(user, self.id_of(user.uuid.as_deref(), user.account_id.as_deref())?)
+    }
+}
+
 /// All members.
 ///
 /// # Errors
 /// [`HubError`].
-pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<Vec<RemoteMember>, HubError> {
+pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<People, HubError> {
     let path = format!("/workspaces/{}/permissions?pagelen=100", part(&workspace.uuid));
     let what = format!("list the members of {}", workspace.slug);
     let read = |answer: &_| Ok(reader.api.line.json::<super::wire::Page<Membership>>(answer)?.values);
     let listed: Vec<Membership> = reader.listed(&path, reader.touched.members(), &what, read).await?;
-    let mut members: BTreeMap<String, RemoteMember> = BTreeMap::new();
+    let (mut members, mut ids): (BTreeMap<String, RemoteMember>, _) = (BTreeMap::new(), HashMap::new());
     for one in listed {
-        let Some(account) = account(&one.user) else { continue };
+        let id = one.user.uuid.as_deref().and_then(subject);
+        let Some(account) = id.and_then(|id| account(&one.user, id)) else { continue };
+        ids.extend(one.user.account_id.clone().map(|known| (known, account.id.clone())));
         let is_owner = one.permission == "owner";
         if one.permission == "collaborator" {
             // So those were called who are only in some repositories.
@@ -44,13 +70,14 @@ pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<V
             *known = member;
         }
     }
-    Ok(members.into_values().collect())
+    Ok(People { members: members.into_values().collect(), ids })
 }
 
-/// An account as it is known here; none for what is no person.
-pub(super) fn account(user: &User) -> Option<RemoteAccount> {
-    let is_person = user.kind.as_deref().is_none_or(|kind| kind == "user");
-    let id = subject(&user.uuid).filter(|_| is_person)?;
+/// The account of that id; none for what is no person.
+fn account(user: &User, id: String) -> Option<RemoteAccount> {
+    if user.kind.as_deref().is_some_and(|kind| kind != "user") {
+        return None;
+    }
     let filled = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
     let login = filled(&user.nickname).or_else(|| filled(&user.username)).or_else(|| filled(&user.display_name));
     let login = login.unwrap_or_else(|| id.clone());
@@ -67,12 +94,15 @@ pub(super) fn account(user: &User) -> Option<RemoteAccount> {
 
 #[cfg(test)]
 mod tests {
-    use super::account;
+    use super::People;
     use crate::platform::bitbucket_cloud::wire::User;
+
+    const ID: &str = "{a6d1f5a0-9e1b-4c2d-8f3a-0b1c2d3e4f50}";
 
     fn user(kind: Option<&str>, nickname: Option<&str>, status: Option<&str>) -> User {
         User {
-            uuid: "{A6D1F5A0-9e1b-4c2d-8f3a-0b1c2d3e4f50}".to_owned(),
+            uuid: Some(ID.to_uppercase()),
+            account_id: Some("557058:a".to_owned()),
             kind: kind.map(str::to_owned),
             nickname: nickname.map(str::to_owned),
             username: None,
@@ -83,12 +113,21 @@ mod tests {
 
     #[test]
     fn only_people_count() {
-        let known = |user: &User| account(user).map(|one| (one.id, one.login, one.suspended));
-        let id = "{a6d1f5a0-9e1b-4c2d-8f3a-0b1c2d3e4f50}".to_owned();
-        assert_eq!(known(&user(Some("user"), Some("ada"), None)), Some((id.clone(), "ada".to_owned(), false)));
-        assert_eq!(known(&user(None, None, Some("inactive"))), Some((id, "Ada".to_owned(), true)));
+        let known = |user: &User| People::default().account(user).map(|one| (one.id, one.login, one.suspended));
+        let ada = |login: &str, suspended| Some((ID.to_owned(), login.to_owned(), suspended));
+        assert_eq!(known(&user(Some("user"), Some("ada"), None)), ada("ada", false));
+        assert_eq!(known(&user(None, None, Some("inactive"))), ada("Ada", true));
         assert_eq!(known(&user(Some("team"), Some("ada"), None)), None);
         assert_eq!(known(&user(Some("user"), Some("x1@bots.bitbucket.org"), None)), None);
-        assert_eq!(known(&User { uuid: "ada".to_owned(), ..user(None, None, None) }), None);
+        assert_eq!(known(&User { uuid: Some("ada".to_owned()), ..user(None, None, None) }), None);
+    }
+
+    #[test]
+    fn people_are_known_by_the_id_of_all_of_atlassians_products_too() {
+        let people = People { members: Vec::new(), ids: [("557058:a".to_owned(), ID.to_owned())].into() };
+        let without = User { uuid: None, ..user(None, Some("ada"), None) };
+        assert_eq!(people.account(&without).map(|one| one.id).as_deref(), Some(ID));
+        assert_eq!(People::default().account(&without), None, "nobody is guessed");
+        assert_eq!(people.id_of(None, Some("557058:b")), None);
     }
 }

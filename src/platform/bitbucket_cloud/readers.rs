@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::api::{Api, part};
 use super::identity::subject;
-use super::people::account;
+use super::people::People;
 use super::wire::{Page, Right, Workspace};
 use super::workspace::Reader;
 use crate::access::facts::GrantKind;
@@ -17,7 +17,7 @@ use crate::platform::hub::HubError;
 use crate::platform::remote::{Kind, RemoteMember, RemoteReader, RemoteRepository, Visibility};
 
 /// What is asked for of each permission.
-const FIELDS: &str = "next,values.permission,values.user.uuid,values.user.type,values.user.nickname,\
+const FIELDS: &str = "next,values.permission,values.user.uuid,values.user.account_id,values.user.type,values.user.nickname,\
                       values.user.display_name,values.user.account_status,values.repository.uuid";
 
 /// Permissions, by repository.
@@ -31,7 +31,7 @@ pub(super) async fn read(
     reader: &Reader<'_>,
     workspace: &Workspace,
     packages: &[&RemoteRepository],
-    members: &[RemoteMember],
+    people: &People,
 ) -> Result<Vec<RemoteReader>, HubError> {
     let mut found = Vec::new();
     if !packages.is_empty() {
@@ -45,13 +45,13 @@ pub(super) async fn read(
             .map(|(one, _)| one.path.as_str())
             .collect();
         say_denied(reader, &denied);
-        let sight = Sight::of(members);
+        let sight = Sight::of(people);
         for (repository, rights) in packages.iter().zip(&all) {
             found.extend(sight.readers(repository, rights.as_deref().unwrap_or_default()));
         }
     }
     if reader.wanted.follow_visibility {
-        found.extend(packages.iter().flat_map(|repository| by_visibility(members, repository)));
+        found.extend(packages.iter().flat_map(|repository| by_visibility(&people.members, repository)));
     }
     Ok(found)
 }
@@ -127,14 +127,17 @@ fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
 
 /// What is known of people already.
 struct Sight<'a> {
+    people: &'a People,
     owners: HashSet<&'a str>,
     members: HashSet<&'a str>,
 }
 
 impl<'a> Sight<'a> {
-    fn of(members: &'a [RemoteMember]) -> Self {
+    fn of(people: &'a People) -> Self {
+        let members = &people.members;
         let owners = members.iter().filter(|one| one.reads.is_some());
         Self {
+            people,
             owners: owners.map(|one| one.account.id.as_str()).collect(),
             members: members.iter().map(|one| one.account.id.as_str()).collect(),
         }
@@ -144,7 +147,7 @@ impl<'a> Sight<'a> {
     fn readers(&self, repository: &RemoteRepository, rights: &[Right]) -> Vec<RemoteReader> {
         let mut found: BTreeMap<String, RemoteReader> = BTreeMap::new();
         for right in rights.iter().filter(|right| may_read(&right.permission)) {
-            let Some(account) = account(&right.user) else { continue };
+            let Some(account) = self.people.account(&right.user) else { continue };
             if self.owners.contains(account.id.as_str()) {
                 continue;
             }
@@ -193,7 +196,7 @@ pub(super) async fn asked(api: &Api<'_>, (path, id): (&str, &str), account: &str
     let readers: BTreeSet<String> = rights
         .iter()
         .filter(|right| may_read(&right.permission))
-        .filter_map(|right| subject(&right.user.uuid))
+        .filter_map(|right| right.user.uuid.as_deref().and_then(subject))
         .collect();
     Ok(readers.contains(account))
 }

@@ -1,48 +1,129 @@
 //! The repositories of a workspace, and which of them have a composer.json.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::try_join_all;
 use oauth2::http::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
-use super::api::{Ask, part};
+use super::api::{Api, Ask, part};
 use super::identity::subject;
 use super::refusal;
-use super::wire::{Page, Repository, Workspace};
+use super::wire::{Page, Project, Repository, Workspace};
 use super::workspace::Reader;
 use crate::clock::Timestamp;
+use crate::platform::answer::printable;
 use crate::platform::app::below;
 use crate::platform::hub::HubError;
-use crate::platform::remote::{RemoteRepository, RepositoryState, Visibility};
+use crate::platform::remote::{ChosenProject, RemoteRepository, RepositoryState, Visibility};
 use crate::platform::rest::Lists;
 
 /// What is asked for of each repository: all else would make pages many times as long.
 const FIELDS: &str = "next,values.uuid,values.full_name,values.is_private,values.mainbranch.name,values.parent.uuid,\
-                      values.updated_on,values.created_on,values.links.clone,values.links.html";
+                      values.project.uuid,values.project.key,values.updated_on,values.created_on,values.links.clone,values.links.html";
 /// What a file is that is none: what it says of itself then.
 const NO_FILE: [&str; 4] = ["link", "subrepository", "binary", "lfs"];
+
+/// Most characters of a project's key that are told.
+const LONGEST_KEY: usize = 60;
+
+/// The repositories of a workspace.
+pub(super) struct Found {
+    /// Those of the chosen projects.
+    pub inside: Vec<RemoteRepository>,
+    /// The keys of the projects of all others.
+    pub outside: BTreeMap<String, String>,
+}
 
 /// All of them that the credential sees.
 ///
 /// # Errors
 /// [`HubError`].
-pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<Vec<RemoteRepository>, HubError> {
+pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<Found, HubError> {
     let at = part(&workspace.uuid);
     let path = format!("/repositories/{at}?pagelen=100&sort=full_name&fields={FIELDS}");
     let what = format!("list the repositories of {}", workspace.slug);
     let read = |answer: &_| Ok(reader.api.line.json::<Page<Repository>>(answer)?.values);
     let listed: Vec<Repository> = reader.listed(&path, reader.touched.repositories(), &what, read).await?;
-    try_join_all(listed.into_iter().map(|one| with_manifest(reader, &at, one))).await
+    let (mut found, mut outside) = (Vec::new(), BTreeMap::new());
+    for one in listed {
+        match outside_of(&reader.wanted.projects, &one) {
+            Some(project) => drop(outside.insert(id_of(reader, &one)?, project)),
+            None => found.push(one),
+        }
+    }
+    let inside = try_join_all(found.into_iter().map(|one| with_manifest(reader, &at, one))).await?;
+    Ok(Found { inside, outside })
+}
+
+/// The project of a repository that is in none of the chosen ones.
+fn outside_of(chosen: &[ChosenProject], one: &Repository) -> Option<String> {
+    let Some(own) = &one.project else { return (!chosen.is_empty()).then(|| "of another name".to_owned()) };
+    let id = subject(&own.uuid);
+    let is_chosen = chosen.is_empty() || chosen.iter().any(|project| id.as_deref() == Some(project.id.as_str()));
+    (!is_chosen).then(|| printable(&own.key, LONGEST_KEY))
+}
+
+fn id_of(reader: &Reader<'_>, one: &Repository) -> Result<String, HubError> {
+    subject(&one.uuid).ok_or_else(|| reader.api.line.malformed("a repository's `uuid` is not one"))
+}
+
+/// The projects of a workspace with these keys.
+///
+/// # Errors
+/// [`HubError`]; `NotFound` for the first that there is none of.
+pub(super) async fn projects(api: &Api<'_>, workspace: &str, keys: &[String]) -> Result<Vec<ChosenProject>, HubError> {
+    let mut found = Vec::new();
+    for key in keys {
+        let ask = Ask::get(api.url(&format!("/workspaces/{}/projects/{}", part(workspace), part(key))));
+        let answer = api.ask(&ask).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Err(HubError::NotFound(format!(
+                "{} knows no project `{}` in {workspace}, or does not show it to this credential.",
+                api.name(),
+                printable(key, LONGEST_KEY)
+            )));
+        }
+        if !answer.status.is_success() {
+            let what = format!("look for the projects of {workspace}");
+            return Err(refusal::of(api.name(), api.key, &answer, &what));
+        }
+        let project: Project = api.line.json(&answer)?;
+        let id = subject(&project.uuid).ok_or_else(|| api.line.malformed("a project's `uuid` is not one"))?;
+        found.push(ChosenProject { key: printable(&project.key, LONGEST_KEY), id });
+    }
+    Ok(found)
 }
 
 async fn with_manifest(reader: &Reader<'_>, workspace: &str, one: Repository) -> Result<RemoteRepository, HubError> {
-    let id = subject(&one.uuid).ok_or_else(|| reader.api.line.malformed("a repository's `uuid` is not one"))?;
+    let id = id_of(reader, &one)?;
     let manifest = match (&one.mainbranch, known(reader, &id, &one)) {
         (None, _) => Some(false),
         (Some(_), Some(known)) => Some(known),
-        (Some(branch), None) => manifest(reader, (workspace, &id), &branch.name, &one.full_name).await?,
+        (Some(branch), None) => noted(reader, (workspace, &id), &branch.name, &one).await?,
     };
     Ok(remote(reader, id, one, manifest))
+}
+
+/// Asks about composer.json, unless a run that a limit stopped has done so: of a workspace with more repositories than
+/// Bitbucket answers requests in an hour, none would ever come to its end otherwise.
+async fn noted(
+    reader: &Reader<'_>,
+    (workspace, id): (&str, &str),
+    branch: &str,
+    one: &Repository,
+) -> Result<Option<bool>, HubError> {
+    let path = format!("/repositories/{workspace}/{}/src/{}/composer.json", part(id), part(branch));
+    let state = one.updated_on.as_deref().filter(|_| !reader.touched.manifest(id));
+    if let Some(found) = state.and_then(|state| reader.noted(&path, state)) {
+        return Ok(Some(found));
+    }
+    let found = manifest(reader, (workspace, id), branch, &one.full_name).await?;
+    if let Some((state, found)) = state.zip(found) {
+        reader.note(&path, state, &found);
+    }
+    Ok(found)
 }
 
 /// What was known of composer.json, if nothing happened since.

@@ -75,8 +75,12 @@ pub(super) fn read(headers: &Headers, body: &[u8], secret: &SecretString) -> Res
     match event {
         "repo:push" => delivery.pushed.push((id, commits(payload.push))),
         "repo:created" | "repo:imported" | "repo:updated" => delivery.touched.push(Touch::Repository(id)),
-        // A repository that came here and one that went away are told of alike.
-        "repo:transfer" | "repo:deleted" => delivery.touched.push(Touch::RepositoryGone(id)),
+        "repo:deleted" => delivery.touched.push(Touch::RepositoryGone(id)),
+        // One that came here and one that went away are told of alike; what is listed here has not gone.
+        "repo:transfer" => delivery.touched.push(match delivery.subject.clone() {
+            unnamed if unnamed.is_empty() => Touch::RepositoryGone(id),
+            to => Touch::RepositoryMoved(id, to),
+        }),
         _ => {}
     }
     Ok(delivery)

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Counted up with every change of what is kept.
-pub(super) const FORM: u32 = 1;
+pub(super) const FORM: u32 = 2;
 
 /// A page of a list.
 #[derive(Deserialize)]
@@ -27,6 +27,7 @@ pub(super) struct Repository {
     pub is_private: bool,
     pub mainbranch: Option<Branch>,
     pub parent: Option<Parent>,
+    pub project: Option<Project>,
     pub updated_on: Option<String>,
     pub created_on: Option<String>,
     pub links: Option<Links>,
@@ -40,6 +41,13 @@ fn yes() -> bool {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Branch {
     pub name: String,
+}
+
+/// What a repository belongs to, of which each has one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Project {
+    pub uuid: String,
+    pub key: String,
 }
 
 /// What a fork is one of.
@@ -64,7 +72,10 @@ pub(super) struct Link {
 /// Somebody, or something that is called so.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct User {
-    pub uuid: String,
+    /// Not told by all answers about people whom another one knows by [`Self::account_id`].
+    pub uuid: Option<String>,
+    /// What all of Atlassian's products know the account by.
+    pub account_id: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,
     pub nickname: Option<String>,
@@ -109,4 +120,5 @@ pub(super) struct Group {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Known {
     pub uuid: Option<String>,
+    pub account_id: Option<String>,
 }

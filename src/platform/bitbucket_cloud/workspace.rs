@@ -32,19 +32,21 @@ pub(super) async fn read(
     let reader = Reader::of(Api::new(hub, key).sparing(wanted.spare), wanted, pages);
     let workspace = find(&reader).await?;
     let id = id_of(&reader.api, &workspace)?;
-    let (mut repositories, members, teams) = try_join3(
+    let (found, people, groups) = try_join3(
         repositories::read(&reader, &workspace),
         people::read(&reader, &workspace),
         groups::read(&reader, &workspace),
     )
     .await?;
+    let teams = groups.into_iter().map(|group| groups::team(group, &people)).collect();
+    let repositories::Found { inside: mut repositories, outside } = found;
     let packages: BTreeSet<&str> = repositories
         .iter()
         .filter(|one| wanted.packages.contains(&one.id) || one.manifest == Some(true))
         .map(|one| one.id.as_str())
         .collect();
     let packages: Vec<_> = repositories.iter().filter(|one| packages.contains(one.id.as_str())).collect();
-    let readers = readers::read(&reader, &workspace, &packages, &members).await?;
+    let readers = readers::read(&reader, &workspace, &packages, &people).await?;
     repositories.sort_by(|a, b| a.path.cmp(&b.path));
     let remarks = reader.remarks();
     Ok(RemoteOrganization {
@@ -52,10 +54,11 @@ pub(super) async fn read(
         name: workspace.slug,
         repositories,
         teams,
-        members,
+        members: people.members,
         readers,
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
+        outside,
         usage: reader.api.line.usage(),
         credential_ends: None,
     })

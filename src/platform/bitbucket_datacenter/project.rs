@@ -69,6 +69,7 @@ pub(super) async fn read(
         readers,
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
+        outside: BTreeMap::new(),
         usage: reader.api.line.usage(),
         credential_ends: None,
     })

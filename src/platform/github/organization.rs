@@ -5,7 +5,7 @@
 //! package. Where GitHub does not tell the base permission or the roles to the credential, it is asked in addition, for each
 //! package, for everybody who may read it by whatever way: one request more, and exact.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join3};
 use secrecy::ExposeSecret;
@@ -73,6 +73,7 @@ pub(super) async fn read(
         readers,
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
+        outside: BTreeMap::new(),
         usage: reader.api.line.usage(),
         credential_ends: seen.expires_at,
     })

@@ -37,7 +37,7 @@ impl Touched {
         match touch {
             Touch::Everything => self.everything = true,
             Touch::Repositories => self.repositories = true,
-            Touch::Repository(id) | Touch::RepositoryGone(id) => {
+            Touch::Repository(id) | Touch::RepositoryGone(id) | Touch::RepositoryMoved(id, _) => {
                 self.repositories = true;
                 self.repository.insert(id.clone());
                 self.readers.insert(id.clone());

@@ -1,6 +1,6 @@
 //! Whether what is not listed any more may go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub struct Leave {
     pub gone: BTreeSet<Loss>,
     /// What the platform says is there, whatever its lists show.
     pub there: BTreeSet<Loss>,
+    /// Where repositories are that belong to somebody else now, by their ids.
+    pub moved: BTreeMap<String, String>,
 }
 
 impl Leave {
@@ -47,6 +49,10 @@ impl Leave {
             match touch {
                 Touch::RepositoryGone(repository) => {
                     self.gone.insert(Loss::Package(repository.clone()));
+                }
+                Touch::RepositoryMoved(repository, to) => {
+                    self.gone.insert(Loss::Package(repository.clone()));
+                    self.moved.insert(repository.clone(), to.clone());
                 }
                 Touch::MemberGone(account) => {
                     self.gone.insert(Loss::Member(account.clone()));
@@ -213,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_sure_is_not_weighed() {
-        let leave = Leave { gone: members(0..4), there: members(4..5) };
+        let leave = Leave { gone: members(0..4), there: members(4..5), ..Leave::default() };
         let verdict = judge(members(0..10), 10, true, &leave);
         assert!(verdict.goes(&Loss::Member("0".to_owned())), "five unsure ones are few");
         assert_eq!((verdict.waiting(), verdict.kept.len(), verdict.going.len()), (0, 1, 9));

@@ -283,8 +283,12 @@ impl Draft<'_> {
             }
         }
         let told = !self.remote.incomplete.contains(&Kind::Package);
-        let verdict = judge(lost.keys().cloned().collect(), of, told, self.leave);
-        let unconfirmed = verdict.unconfirmed(self.leave).filter_map(|loss| lost.get(loss));
+        // The platform lists what is outside of the chosen projects, so that nobody has to be asked about it.
+        let outside = lost.iter().filter(|(_, (id, ..))| self.remote.outside.contains_key(*id));
+        let mut leave = self.leave.clone();
+        leave.gone.extend(outside.map(|(loss, _)| loss.clone()));
+        let verdict = judge(lost.keys().cloned().collect(), of, told, &leave);
+        let unconfirmed = verdict.unconfirmed(&leave).filter_map(|loss| lost.get(loss));
         self.plan.questions.repositories =
             unconfirmed.take(QUESTIONS).map(|(id, row, _)| (row.path.clone(), (*id).clone())).collect();
         if verdict.waiting() > 0 {
@@ -299,19 +303,43 @@ impl Draft<'_> {
                 kind: Subject::Package,
                 name: row.path.clone(),
                 detail: match &self.local.packages[package].name {
-                    Some(name) => format!("the repository is gone; archives of {name} are kept for lock files"),
-                    None => "the repository is gone".to_owned(),
+                    Some(name) => format!("{}; archives of {name} are kept for lock files", self.departure(id)),
+                    None => self.departure(id),
                 },
                 deed: Deed::Retire { repository: (*id).clone(), package: *package },
             };
             if verdict.goes(loss) {
-                self.plan.repositories.insert((*id).clone(), Some(Repository { gone: true, ..(*row).clone() }));
+                let reason = self.whereabouts(id).unwrap_or_default();
+                let row = Repository { gone: true, reason, ..(*row).clone() };
+                self.plan.repositories.insert((*id).clone(), Some(row));
             }
             self.push_loss(&verdict, loss, change);
         }
         for (_, row, _) in verdict.kept.iter().filter_map(|loss| lost.get(loss)) {
             self.plan.notices.push(format!("{} is not listed, but stays: the list may be incomplete.", row.path));
         }
+    }
+}
+
+impl Draft<'_> {
+    /// Why a repository is not among the others any more, in words.
+    fn departure(&self, id: &str) -> String {
+        if let Some(to) = self.leave.moved.get(id) {
+            return format!("the repository was moved to {to}");
+        }
+        match self.remote.outside.get(id) {
+            Some(project) => format!("the repository is in the project {project}, which is not chosen"),
+            None => "the repository is gone".to_owned(),
+        }
+    }
+
+    /// Where a repository is that is there and not among the others, as far as the platform tells.
+    fn whereabouts(&self, id: &str) -> Option<String> {
+        if let Some(to) = self.leave.moved.get(id) {
+            return Some(format!("It was moved to {to}, and was not deleted."));
+        }
+        let project = self.remote.outside.get(id)?;
+        Some(format!("It is in the project {project}, which is not among the chosen ones."))
     }
 }
 

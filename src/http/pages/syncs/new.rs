@@ -30,6 +30,7 @@ pub struct Fields {
     primary: String,
     visibility: String,
     planners: String,
+    projects: String,
 }
 
 impl Fields {
@@ -64,6 +65,7 @@ pub async fn add(
     if fields.credential.is_empty() {
         faults.add("credential", "Choose what it is read with");
     }
+    let projects = chosen(&fields, &mut faults);
     if fields.primary == "on" && !is_owner(&manager) {
         faults.add("primary", "Only an owner may decide who the owners here are");
     }
@@ -78,16 +80,29 @@ pub async fn add(
         packages: fields.packages(),
         follow_visibility: fields.visibility == "on",
         paused: true,
+        projects,
     };
     match syncs::add(&state.appliance, &manager.actor(), manager.org(), new).await {
         Ok(id) => Ok(see_other(&format!("{}/{id}/plan", base(&manager)), None)),
         Err(error) => {
             let text = error.to_string();
-            let field = if text.contains("credential") { "credential" } else { "remote" };
+            let field = match &text {
+                text if text.contains("project") && !fields.projects.trim().is_empty() => "projects",
+                text if text.contains("credential") => "credential",
+                _ => "remote",
+            };
             let faults = refusal(error, field)?;
             form_page(&manager, &state, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
+}
+
+/// The keys of projects that were typed.
+fn chosen(fields: &Fields, faults: &mut Faults) -> Vec<String> {
+    syncs::project_keys(&fields.projects).unwrap_or_else(|error| {
+        faults.add("projects", error.to_string());
+        Vec::new()
+    })
 }
 
 /// The credentials that one can choose from, with what each is for.
@@ -157,6 +172,7 @@ fn form(
             (select("integration", "Platform", &hubs, &fields.integration, "", faults))
             (remote.markup(faults))
             (select("credential", "Credential", &credentials, &fields.credential, "It reads repositories, teams and members, and installs webhooks where it may.", faults))
+            @if sites.iter().any(|site| site.platform == PlatformKind::BitbucketCloud) { (projects(fields, faults)) }
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
             (follow_visibility(fields))
             @if is_owner(manager) {
@@ -200,6 +216,20 @@ fn follow_visibility(fields: &Fields) -> Markup {
     )
 }
 
+fn projects(fields: &Fields, faults: &Faults) -> Markup {
+    let input = Input {
+        name: "projects",
+        label: "Projects of a Bitbucket workspace",
+        value: &fields.projects,
+        hint: "The keys of those that are followed, such as WEB, LIB. Empty: all of the workspace.",
+        autocomplete: "off",
+        optional: true,
+        mono: true,
+        ..Input::default()
+    };
+    input.markup(faults)
+}
+
 fn planners(fields: &Fields) -> Markup {
     checkbox(
         "planners",
@@ -217,6 +247,7 @@ pub async fn terms(manager: Manages, path: Path, state: web::Data<State>) -> Res
         credential: seen.sync.credential_name.clone().unwrap_or_default(),
         packages: seen.sync.packages.clone(),
         visibility: if seen.sync.follow_visibility { "on" } else { "" }.to_owned(),
+        projects: seen.sync.project_keys().join(", "),
         planners: if seen.sync.planners { "on" } else { "" }.to_owned(),
         ..Fields::default()
     };
@@ -231,11 +262,17 @@ pub async fn save_terms(
     state: web::Data<State>,
 ) -> Result<HttpResponse, PageError> {
     let seen = Seen::find(&manager, &state, path.1).await?;
+    let mut faults = Faults::default();
+    let projects = chosen(&fields, &mut faults);
+    if !faults.is_empty() {
+        return terms_page(&manager, &state, &seen, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await;
+    }
     let terms = Terms {
         credential: fields.credential.clone(),
         packages: fields.packages(),
         follow_visibility: fields.visibility == "on",
         planners: seen.has_planners(&state).then_some(fields.planners == "on"),
+        projects: seen.has_projects(&state).then_some(projects),
     };
     match syncs::change(&state.appliance, &manager.actor(), manager.org(), seen.sync.id, terms).await {
         Ok(()) => {
@@ -243,7 +280,8 @@ pub async fn save_terms(
             Ok(see_other(&seen.address, Some(&flash)))
         }
         Err(error) => {
-            let faults = refusal(error, "credential")?;
+            let is_of_projects = error.to_string().contains("project") && !fields.projects.trim().is_empty();
+            let faults = refusal(error, if is_of_projects { "projects" } else { "credential" })?;
             terms_page(&manager, &state, &seen, &fields, &faults, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
@@ -265,6 +303,7 @@ async fn terms_page(
         form class="form stack gap" method="post" action={ (seen.address) "/terms" } {
             (csrf(&manager.who.csrf))
             (select("credential", "Credential", &credentials, &fields.credential, "Everything is read again with another one.", faults))
+            @if seen.has_projects(state) { (projects(fields, faults)) }
             (radios("packages", "Repositories that become packages", &PACKAGES, &fields.packages))
             (follow_visibility(fields))
             @if seen.has_planners(state) { (planners(fields)) }

@@ -216,7 +216,7 @@ fn here(slug: &str, one: &Repository) -> Markup {
 /// Why it is what it is here.
 fn why(one: &Repository, now: Timestamp) -> Markup {
     if let Some(gone) = one.gone_at {
-        return html! { "The platform does not list it any more, since " (ago(gone, now)) "." @if one.package.is_some() { " Archives are kept for lock files." } };
+        return html! { @if one.reason.is_empty() { "The platform does not list it any more, since " (ago(gone, now)) "." } @else { (sentence(&one.reason)) " Since " (ago(gone, now)) "." } @if one.package.is_some() { " Archives are kept for lock files." } };
     }
     if !one.reason.is_empty() {
         return html! { (sentence(&one.reason)) };

@@ -397,6 +397,10 @@ fn terms(manager: &Manages, seen: &Seen, state: &State) -> Markup {
                         None => "none any more",
                     }
                 }
+                @if seen.has_projects(state) {
+                    dt { "Projects" }
+                    dd { @if sync.projects.is_empty() { "all of the workspace" } @else { span class="mono" { (sync.project_keys().join(", ")) } } }
+                }
                 dt { "Repositories that become packages" } dd { (new_ones) }
                 dt { "Public and internal repositories" } dd { (if sync.follow_visibility { "every member installs them" } else { "only who has a right in them" }) }
                 @if seen.has_planners(state) {
