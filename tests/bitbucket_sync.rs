@@ -8,12 +8,18 @@
 mod bare_repository;
 #[path = "bitbucket_sync/cloud.rs"]
 mod cloud;
+#[path = "bitbucket_sync/cloud_accounts.rs"]
+mod cloud_accounts;
+#[path = "bitbucket_sync/cloud_cases.rs"]
+mod cloud_cases;
 #[path = "bitbucket_sync/cloud_credentials.rs"]
 mod cloud_credentials;
 #[path = "bitbucket_sync/cloud_faults.rs"]
 mod cloud_faults;
 #[path = "bitbucket_sync/cloud_hooks.rs"]
 mod cloud_hooks;
+#[path = "bitbucket_sync/cloud_projects.rs"]
+mod cloud_projects;
 #[path = "bitbucket_sync/cloud_world.rs"]
 mod cloud_world;
 #[path = "bitbucket_sync/datacenter.rs"]
@@ -29,7 +35,6 @@ mod datacenter_hooks;
 #[path = "bitbucket_sync/datacenter_world.rs"]
 mod datacenter_world;
 #[path = "support/followed.rs"]
-#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod followed;
 #[path = "support/installation.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]

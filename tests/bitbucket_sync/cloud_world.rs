@@ -105,6 +105,23 @@ impl World {
         self.follow_with("acme", "main");
     }
 
+    /// Follows these projects of the workspace alone.
+    pub fn follow_projects(&mut self, credential: &str, keys: &[&str]) {
+        let keys: Vec<String> = keys.iter().map(|key| format!(" --project {key}")).collect();
+        let words =
+            format!("sync add --integration cloud --remote acme --credential {credential} --primary{}", keys.concat());
+        self.sync = self.ours.command(&words).done();
+        self.run().done();
+    }
+
+    /// Where a repository is, or went, as its list here says.
+    pub fn whereabouts(&self, path: &str) -> serde_json::Value {
+        let said = self.ours.command(&format!("sync repositories {} --json", self.sync)).done();
+        let all: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let found = all.as_array().unwrap().iter().find(|one| one["path"] == path);
+        found.unwrap_or_else(|| panic!("{path} is not in {said}")).clone()
+    }
+
     /// A repository with a package `acme/NAME` in it; its number.
     pub fn package(&mut self, project: u64, name: &str) -> u64 {
         let id = self.bitbucket.repository(project, name);

@@ -131,6 +131,7 @@ async fn an_end_is_told_in_time_and_pauses_what_it_ends() {
         packages: syncs::Packages::All,
         follow_visibility: false,
         paused: false,
+        projects: Vec::new(),
     };
     let sync = syncs::add(&here.appliance, &Actor::Command, ORG, new).await.unwrap();
     let told = async || {

@@ -184,9 +184,20 @@ impl Followed {
 
     /// Connects somebody's account as a credential, which also installs webhooks; whoever it is manages the organization.
     pub fn connect(&self, login: &str, name: &str) {
-        let session = self.session(login);
         let form = format!("/orgs/acme/credentials/new/{}", self.integration);
-        let (status, page) = self.ours.get(&form, &format!("Cookie: {session}\r\n"));
+        self.consent(login, name, (&form, &form));
+    }
+
+    /// Connects the account of a credential again, whose tokens are good for nothing any more.
+    pub fn connect_again(&self, login: &str, name: &str) {
+        let page = format!("/orgs/acme/credentials/{name}");
+        self.consent(login, name, (&page, &format!("{page}/connect")));
+    }
+
+    /// Sends the form of a page here, says yes at the platform, and comes back.
+    fn consent(&self, login: &str, name: &str, (page, action): (&str, &str)) {
+        let session = self.session(login);
+        let (status, page) = self.ours.get(page, &format!("Cookie: {session}\r\n"));
         assert_eq!(status, 200, "{page}");
         let token = page.split_once("name=\"csrf\" value=\"").unwrap().1.split('"').next().unwrap().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -195,7 +206,7 @@ impl Followed {
                 reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
             let fields = [("csrf", token.as_str()), ("name", name), ("hooks", "on")];
             let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-            let away = browser.post(self.ours.url(&form)).header("cookie", &session).body(body);
+            let away = browser.post(self.ours.url(action)).header("cookie", &session).body(body);
             let away = away.header("content-type", "application/x-www-form-urlencoded");
             let away = away.header("origin", self.ours.url("")).send().await.unwrap();
             let set = away.headers().get_all("set-cookie").iter().map(|one| one.to_str().unwrap());

@@ -77,7 +77,8 @@ impl BitbucketCloud {
     pub fn project(&self, workspace: u64, key: &str) -> u64 {
         let mut site = self.stage.world();
         let id = site.fresh();
-        let own = Project { workspace, key: key.to_owned(), users: BTreeMap::new(), groups: BTreeMap::new() };
+        let own =
+            Project { workspace, uuid: uuid(id), key: key.to_owned(), users: BTreeMap::new(), groups: BTreeMap::new() };
         site.directory.projects.insert(id, own);
         id
     }
@@ -205,6 +206,13 @@ impl BitbucketCloud {
         let after = site.directory.full_name(repository);
         let changes = json!({"full_name": {"old": before, "new": after}});
         site.told(repository, "repo:updated", &[("changes", changes)]);
+    }
+
+    /// Somebody moves a repository to another project of its workspace, which has what people and groups may in it.
+    pub fn rehoused(&self, repository: u64, project: u64) {
+        let mut site = self.stage.world();
+        site.touch(repository).project = project;
+        site.told(repository, "repo:updated", &[("changes", json!({}))]);
     }
 
     /// Somebody gives a repository to another workspace, of which both are told.

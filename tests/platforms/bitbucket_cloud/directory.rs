@@ -50,6 +50,8 @@ pub struct Group {
 pub struct Project {
     /// Its workspace.
     pub workspace: u64,
+    /// Never another's.
+    pub uuid: String,
     /// Its name in addresses.
     pub key: String,
     /// What people may.

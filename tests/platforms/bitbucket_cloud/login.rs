@@ -9,8 +9,6 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 600;
-/// How long a token is good, in seconds.
-const TOKEN_LIFE: u64 = 7200;
 /// How long a refresh token stays good that was used.
 const GRACE: u64 = 600;
 /// Fewest characters of a state that nobody can guess.
@@ -129,13 +127,13 @@ impl Site {
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
         let token = Token { client_id: key, user, scopes };
-        let pair = self.grants.issue_for(&"x".repeat(self.token_length), token, TOKEN_LIFE);
+        let pair = self.grants.issue_for(&"x".repeat(self.token_length), token, self.token_life);
         self.pair(&pair)
     }
 
     fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let mut body = json!({
-            "access_token": access, "token_type": "bearer", "expires_in": TOKEN_LIFE, "state": "authorization_code",
+            "access_token": access, "token_type": "bearer", "expires_in": self.token_life, "state": "authorization_code",
             "refresh_token": refresh,
         });
         body[self.scopes_field] = Value::from(self.grants.tokens[access].scopes.join(" "));
@@ -153,7 +151,7 @@ impl Site {
             return error("unauthorized_client");
         }
         let prefix = "x".repeat(self.token_length);
-        match self.grants.renew(&prefix, given["refresh_token"], (TOKEN_LIFE, GRACE)) {
+        match self.grants.renew(&prefix, given["refresh_token"], (self.token_life, GRACE)) {
             Some(pair) => self.pair(&pair),
             None => error("invalid_grant"),
         }

@@ -61,6 +61,10 @@ pub struct Site {
     pub hooks: Hooks,
     /// What is said of groups instead of telling them.
     pub groups_status: Option<u16>,
+    /// Whether groups name people by the id of all of Atlassian's products alone.
+    pub hides_uuids: bool,
+    /// How long tokens of OAuth are good, in seconds.
+    pub token_life: u64,
     /// Whether nobody is told all permissions at once.
     pub hides_bulk: bool,
     /// Whether nobody may look after hooks of workspaces.
@@ -107,6 +111,8 @@ impl BitbucketCloud {
             directory: Directory::default(),
             hooks: Hooks::default(),
             groups_status: None,
+            hides_uuids: false,
+            token_life: 7200,
             hides_bulk: false,
             hides_hooks: false,
             refuses_private: false,

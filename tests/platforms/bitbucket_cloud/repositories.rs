@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Site;
 use super::answers::{absent, error, removed};
-use super::directory::{Manifest, Repository};
+use super::directory::{Manifest, Project, Repository};
 use super::hooks::Place;
 use super::tokens::Caller;
 use crate::platforms::message::{Asked, Reply, strict};
@@ -23,6 +23,12 @@ impl Site {
             [workspace, rest @ ..] => (*workspace, rest),
         };
         caller.needs(&READS)?;
+        if let ("{}", [uuid]) = (workspace, rest) {
+            // A `uuid` is enough, whatever workspace it is in.
+            let own = self.directory.repositories.iter().find(|(_, one)| one.uuid == *uuid).map(|(id, _)| *id);
+            let own = own.filter(|id| self.level(caller, *id).is_some()).ok_or_else(|| absent("Repository"))?;
+            return Ok(Reply::json(200, &self.shown(asked, own)));
+        }
         let workspace_id = self.directory.workspace(workspace).ok_or_else(|| absent("Workspace"))?;
         let Some((name, rest)) = rest.split_first() else {
             let mut own: Vec<u64> = self
@@ -81,7 +87,7 @@ impl Site {
         json!({
             "type": "repository", "uuid": one.uuid, "full_name": path, "name": one.slug, "slug": one.slug, "scm": "git",
             "is_private": one.private, "workspace": self.workspace_shown(one.workspace),
-            "project": {"type": "project", "key": self.directory.projects[&one.project].key},
+            "project": project_shown(&self.directory.projects[&one.project]),
             "mainbranch": one.branch.as_ref().map(|name| json!({"type": "branch", "name": name})),
             "parent": one.fork.then(|| json!({"type": "repository", "uuid": "{00000000-0000-4000-8000-000000000000}"})),
             "created_on": moment(one.created, 0),
@@ -134,6 +140,11 @@ impl Site {
             }
         }
     }
+}
+
+/// A project.
+pub(super) fn project_shown(own: &Project) -> Value {
+    json!({"type": "project", "uuid": own.uuid, "key": own.key, "name": own.key.to_lowercase()})
 }
 
 /// What stands in the address of a file may be a branch, if it has no slash.

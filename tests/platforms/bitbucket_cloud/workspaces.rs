@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::answers::{absent, error, removed};
 use super::directory::Level;
+use super::repositories::project_shown;
 use super::tokens::Caller;
 use super::{Site, User};
 use crate::platforms::message::{Asked, Reply, strict};
@@ -40,6 +41,11 @@ impl Site {
                     return Err(error(403, "You must be an admin of the repository to view these permissions."));
                 }
                 self.page(asked, &["q", "sort"], &self.rights(one))
+            }
+            ("GET", ["projects", key]) => {
+                caller.needs(&["read:project:bitbucket", "project"])?;
+                let own = self.directory.projects.values().find(|one| one.workspace == id && one.key == *key);
+                Ok(Reply::json(200, &project_shown(own.ok_or_else(|| absent("Project"))?)))
             }
             (_, ["hooks", rest @ ..]) => self.hooks_of(asked, caller, super::hooks::Place::Workspace(id), rest),
             _ => Err(absent("Resource").blamed("there is no such address")),
@@ -110,7 +116,14 @@ impl Site {
         }
         strict(&asked.query, &[], &[]).map_err(|why| error(400, &why).blamed(why.clone()))?;
         let groups = self.directory.workspaces[&id].groups.iter().map(|(slug, group)| {
-            let members: Vec<Value> = group.members.iter().map(|id| person(&self.users[id])).collect();
+            let member = |id: &u64| {
+                let mut shown = person(&self.users[id]);
+                if self.hides_uuids {
+                    shown.as_object_mut().expect("somebody").remove("uuid");
+                }
+                shown
+            };
+            let members: Vec<Value> = group.members.iter().map(member).collect();
             json!({"name": slug.to_uppercase(), "slug": slug, "permission": null, "auto_add": false, "members": members})
         });
         Ok(Reply::json(200, &Value::from(groups.collect::<Vec<_>>())))
