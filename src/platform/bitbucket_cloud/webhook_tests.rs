@@ -61,7 +61,7 @@ fn what_happens_to_repositories_is_looked_at() {
         ("repo:created", Touch::Repository(ID.to_owned())),
         ("repo:imported", Touch::Repository(ID.to_owned())),
         ("repo:updated", Touch::Repository(ID.to_owned())),
-        ("repo:transfer", Touch::RepositoryGone(ID.to_owned())),
+        ("repo:transfer", Touch::RepositoryMoved(ID.to_owned(), "acme/lib".to_owned())),
         ("repo:deleted", Touch::RepositoryGone(ID.to_owned())),
     ] {
         assert_eq!(told(event, json!({})).touched, [touch], "{event}");
