@@ -4,6 +4,7 @@
 //! and what is here, and it is applied as one change. [`request`] is how everybody else asks for a run; [`hooks`] looks
 //! after the webhooks that tell of changes.
 
+mod addresses;
 mod apply;
 pub mod change;
 pub mod hooks;

@@ -14,6 +14,8 @@ mod cloud_accounts;
 mod cloud_cases;
 #[path = "bitbucket_sync/cloud_credentials.rs"]
 mod cloud_credentials;
+#[path = "bitbucket_sync/cloud_crowd.rs"]
+mod cloud_crowd;
 #[path = "bitbucket_sync/cloud_faults.rs"]
 mod cloud_faults;
 #[path = "bitbucket_sync/cloud_hooks.rs"]

@@ -70,7 +70,14 @@ mod tests {
 
     fn site(url: &str) -> Site {
         let url = Url::parse(url).expect("an address");
-        Site { id: "ghe".to_owned(), platform: PlatformKind::GitHub, url, name: "GitHub".to_owned(), app: None }
+        Site {
+            id: "ghe".to_owned(),
+            platform: PlatformKind::GitHub,
+            url,
+            name: "GitHub".to_owned(),
+            link_by_email: false,
+            app: None,
+        }
     }
 
     #[test]

@@ -197,7 +197,14 @@ pub fn hubs(config: &Config) -> Result<Hubs, Failure> {
             slug: app.slug.clone(),
             webhook_secret: app.webhook_secret.clone(),
         });
-        let site = Site { id: one.id.clone(), platform: one.platform, url, name: one.name.clone(), app };
+        let site = Site {
+            id: one.id.clone(),
+            platform: one.platform,
+            url,
+            name: one.name.clone(),
+            link_by_email: one.link_by_email,
+            app,
+        };
         Hub::new(site, &outbound, Clock::system())
     };
     let hubs: Vec<Option<Hub>> = config.integrations.iter().map(hub).collect::<Result<_, SetupFailed>>()?;

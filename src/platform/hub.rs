@@ -39,6 +39,8 @@ pub struct Site {
     pub url: Url,
     /// What people call it.
     pub name: String,
+    /// Whether an account there is taken for that of whoever has the same verified e-mail address here.
+    pub link_by_email: bool,
     /// The GitHub App that the configuration names. What is used is [`Hub::app`].
     pub app: Option<AppKey>,
 }
@@ -188,6 +190,18 @@ pub trait Hosting: Send + Sync {
         _keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<ChosenProject>, HubError>> {
         let text = format!("{} has no projects to choose from: leave them out.", at.site().name);
+        Box::pin(async move { Err(HubError::Unsupported(text)) })
+    }
+
+    /// As [`Hub::by_addresses`].
+    fn by_addresses<'a>(
+        &'a self,
+        at: &'a Hub,
+        _key: &'a Key,
+        _organization: &'a str,
+        _addresses: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<(String, String)>, HubError>> {
+        let text = format!("{} does not tell whose an e-mail address is.", at.site().name);
         Box::pin(async move { Err(HubError::Unsupported(text)) })
     }
 
@@ -434,6 +448,14 @@ impl Hub {
         keys: &[String],
     ) -> Result<Vec<ChosenProject>, HubError> {
         self.0.hosting.projects(self, key, organization, keys).await
+    }
+
+    /// Which members of an organization have these verified e-mail addresses: each address with the account's id.
+    ///
+    /// # Errors
+    /// [`HubError`]; most credentials may not ask.
+    pub async fn by_addresses(&self, key: &Key, org: &str, all: &[String]) -> Result<Vec<(String, String)>, HubError> {
+        self.0.hosting.by_addresses(self, key, org, all).await
     }
 
     /// Whether the platform tells of every push: if not, refs are compared in each run that reads everything.

@@ -273,6 +273,25 @@ pub fn by_email(connection: &Connection, email: &str, vouched: bool) -> Result<V
         .map_err(Into::into)
 }
 
+/// The e-mail addresses that somebody vouched for, in lower case, of whoever has no account of an integration. Of one that several
+/// people have nobody knows whose it is, and administrators' are left out: too much would hang on a platform's word.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn unconnected_addresses(connection: &Connection, integration: &str, limit: i64) -> Result<Vec<String>> {
+    connection
+        .prepare_cached(
+            "SELECT lower(u.email) FROM user u WHERE u.email IS NOT NULL AND u.email_verified = 1
+             GROUP BY lower(u.email)
+             HAVING count(*) = 1 AND max(u.admin) = 0 AND min(u.enabled) = 1
+                 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.user_id = max(u.id) AND a.integration = ?1)
+             ORDER BY 1 LIMIT ?2",
+        )?
+        .query_map((integration, limit), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// Removes an account with its tokens.
 ///
 /// # Errors

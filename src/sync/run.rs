@@ -8,6 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::addresses;
 use super::apply::{self, Run};
 use super::change::{Action, Change, Item};
 use super::plan::{self, Leave, Loss, Plan};
@@ -197,6 +198,10 @@ async fn attempt(
     ));
     let run = reading.run(cause, &plan, counts, held.as_deref());
     let id = apply::apply(appliance, run, plan).await?;
+    if cause.everything {
+        let way = (reading.hub, &reading.credential);
+        addresses::connect(appliance, key, way, &reading.remote.id, log).await?;
+    }
     Ok(Report { run: Some(id), counts, held })
 }
 

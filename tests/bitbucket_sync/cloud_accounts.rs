@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cloud_world::{SCOPES, World};
+use crate::platforms::bitbucket_cloud::BitbucketCloud;
 use crate::platforms::bitbucket_cloud::directory::{Level, Reach};
 use crate::platforms::frame::Fault;
 
@@ -169,4 +170,38 @@ fn a_token_of_a_project_or_repository_reads_that_and_nothing_else() {
     let tag = world.tag(second, "2.0.0");
     world.bitbucket.pushed(second, &[tag]);
     world.comes("a push is told", || world.versions(second).contains("2.0.0"));
+}
+
+#[test]
+fn people_are_known_by_their_verified_addresses_where_that_is_trusted_and_told() {
+    let elsewhere = BitbucketCloud::start("http://127.0.0.1/");
+    let mut world = World::beside(Some(&elsewhere));
+    let [ada, mia] = ["ada", "mia"].map(|login| world.member(login));
+    let lib = world.package(world.project, "lib");
+    for user in [ada, mia] {
+        world.bitbucket.admit(lib, user, Some(Level::Read));
+    }
+    // Both come by another way, with the address that they have at Bitbucket; nobody has shown that mia's is hers.
+    elsewhere.user("ada");
+    let other = elsewhere.user("mia");
+    elsewhere.change(other, |user| user.emails.iter_mut().for_each(|own| own.confirmed = false));
+    let tokens = ["ada", "mia"].map(|login| {
+        world.log_in_by(("sso", elsewhere.stage.address), login);
+        world.ours.command(&format!("token add --user {login}")).done()
+    });
+    let shown = |world: &World| tokens.each_ref().map(|token| world.shown(token).len());
+    let plain = world.bitbucket.user("bot");
+    world.bitbucket.enrol(world.workspace, plain, false);
+    world.bitbucket.admit(lib, plain, Some(Level::Admin));
+    let weak = world.bitbucket.token(Reach::Person(plain), SCOPES);
+    world.credential_as("weak", "bitbucket-cloud-token", "bot@example.com", &weak);
+    world.follow_with("acme", "weak");
+    assert_eq!(shown(&world), [0, 0], "it is not told the addresses, which ends no run");
+    world.ours.command("credential remove weak --replace-with main").done();
+    world.run().done();
+    assert_eq!(shown(&world), [1, 0]);
+    let list = world.ours.command("audit export").done();
+    assert_eq!(list.matches("account.connect-by-email").count(), 1, "{list}");
+    world.run().done();
+    assert_eq!(world.ours.command("audit export").done().matches("account.connect-by-email").count(), 1);
 }

@@ -50,6 +50,11 @@ impl World {
     /// A workspace `acme` there with an owner and a project, and an organization here that follows nothing yet, with a token
     /// of the workspace.
     pub fn new() -> Self {
+        Self::beside(None)
+    }
+
+    /// The same beside another platform `sso` that people come from, whose verified e-mail addresses are trusted.
+    pub fn beside(other: Option<&BitbucketCloud>) -> Self {
         let bitbucket = BitbucketCloud::start("http://127.0.0.1/");
         let keeper = bitbucket.user("keeper");
         let workspace = bitbucket.workspace("acme");
@@ -60,12 +65,24 @@ impl World {
         let mut place = String::new();
         let followed = Followed::new("cloud", bitbucket.stage.address, |_, address| {
             address.clone_into(&mut place);
-            format!(
-                "[[integration]]\nid = \"cloud\"\nplatform = \"bitbucket-cloud\"\nurl = \"{}\"\nclient_id = \"{key}\"\n\
-                 client_secret = \"{secret}\"\n",
-                url.as_str().trim_end_matches('/')
-            )
+            let block = |id: &str, url: &url::Url, key: &str, secret: &str| {
+                format!(
+                    "[[integration]]\nid = \"{id}\"\nplatform = \"bitbucket-cloud\"\nurl = \"{}\"\nclient_id = \"{key}\"\n\
+                     client_secret = \"{secret}\"\n",
+                    url.as_str().trim_end_matches('/')
+                )
+            };
+            let own = block("cloud", &url, &key, &secret);
+            match other {
+                None => own,
+                Some(other) => {
+                    format!("{own}link_by_email = true\n{}", block("sso", &other.url(), &other.key, &other.secret))
+                }
+            }
         });
+        if let Some(other) = other {
+            other.stage.world().consumer.callback = format!("{place}/auth/sso/callback");
+        }
         bitbucket.stage.world().consumer.callback = format!("{place}/auth/cloud/callback");
         let world = Self { bitbucket, followed, workspace, project, keeper, token };
         world.credential("main", &world.token);

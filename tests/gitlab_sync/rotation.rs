@@ -39,7 +39,7 @@ struct Here {
 
 async fn opened(gitlab: &GitLab, clock: &Clock, folder: &TempDir) -> Appliance {
     let (id, name) = ("lab".to_owned(), "GitLab".to_owned());
-    let site = Site { id, platform: PlatformKind::GitLab, url: gitlab.url(), name, app: None };
+    let site = Site { id, platform: PlatformKind::GitLab, url: gitlab.url(), name, link_by_email: false, app: None };
     let hub = Hub::new(site, &outbound::Settings::default(), clock.clone()).unwrap();
     let appliance = instance::open(folder.path(), clock.clone()).await.unwrap();
     appliance.with_hubs(Hubs::of(hub)).await.unwrap()

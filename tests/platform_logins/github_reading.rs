@@ -72,6 +72,7 @@ impl World {
             platform: PlatformKind::GitHub,
             url: github.url(),
             name: "GitHub".to_owned(),
+            link_by_email: false,
             app: None,
         };
         let hub = Hub::new(site, &Settings::default(), Clock::system()).unwrap().unwrap();

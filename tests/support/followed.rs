@@ -226,13 +226,23 @@ impl Followed {
 
     /// Logs somebody in; the cookies of the session.
     pub async fn visit(&self, login: &str) -> String {
+        self.visit_by((self.integration, self.platform), login).await
+    }
+
+    /// Logs somebody in by another integration, whose platform listens there.
+    pub fn log_in_by(&self, way: (&str, SocketAddr), login: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        drop(runtime.block_on(self.visit_by(way, login)));
+    }
+
+    async fn visit_by(&self, (integration, platform): (&str, SocketAddr), login: &str) -> String {
         let browser =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        let away = browser.get(self.ours.url(&format!("/auth/{}", self.integration))).send().await.unwrap();
+        let away = browser.get(self.ours.url(&format!("/auth/{integration}"))).send().await.unwrap();
         let header = |name: &str| away.headers().get(name).unwrap().to_str().unwrap().to_owned();
         let cookie = header("set-cookie").split(';').next().unwrap().to_owned();
         let link: Url = header("location").parse().unwrap();
-        let visitor = Visitor::new(self.platform, &["localhost"]);
+        let visitor = Visitor::new(platform, &["localhost"]);
         let Arrival::Sent(back) = visitor.allow(&link, login).await else { panic!("{login} was not sent back") };
         let answer = browser.get(back).header("cookie", cookie).send().await.unwrap();
         let cookies = answer.headers().get_all("set-cookie").iter().map(|one| one.to_str().unwrap().to_owned());

@@ -8,7 +8,7 @@ use url::Url;
 use super::api::{Api, Ask, part};
 use super::identity::subject;
 use super::wire::Repository;
-use super::{BitbucketCloud, api_of, credential, hooks, readers, refusal, repositories, webhook, workspace};
+use super::{BitbucketCloud, api_of, credential, hooks, people, readers, refusal, repositories, webhook, workspace};
 use crate::clock::Timestamp;
 use crate::platform::answer::printable;
 use crate::platform::event::{Delivery, Headers, Refused};
@@ -45,6 +45,16 @@ impl Hosting for BitbucketCloud {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<ChosenProject>, HubError>> {
         async move { repositories::projects(&Api::new(at, key), organization, keys).await }.boxed()
+    }
+
+    fn by_addresses<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        organization: &'a str,
+        addresses: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<(String, String)>, HubError>> {
+        async move { people::by_addresses(&Api::new(at, key), organization, addresses).await }.boxed()
     }
 
     fn announces_every_push(&self) -> bool {

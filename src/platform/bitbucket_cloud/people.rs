@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::api::part;
+use serde::Deserialize;
+
+use super::api::{Api, part};
 use super::identity::subject;
 use super::wire::{Membership, User, Workspace};
 use super::workspace::Reader;
@@ -12,6 +14,8 @@ use crate::platform::answer::printable;
 use crate::platform::hub::HubError;
 use crate::platform::remote::{RemoteAccount, RemoteMember};
 
+/// Addresses that are asked about at once; Bitbucket takes no more than 90.
+const ADDRESSES: usize = 90;
 /// Longest name that is kept.
 const LONGEST_NAME: usize = 200;
 
@@ -71,6 +75,47 @@ pub(super) async fn read(reader: &Reader<'_>, workspace: &Workspace) -> Result<P
         }
     }
     Ok(People { members: members.into_values().collect(), ids })
+}
+
+/// Which members have these e-mail addresses: each address with the account's id. Bitbucket tells that to administrators of the
+/// workspace and to its access tokens, and of addresses that the accounts have confirmed.
+///
+/// # Errors
+/// [`HubError`].
+pub(super) async fn by_addresses(
+    api: &Api<'_>,
+    workspace: &str,
+    addresses: &[String],
+) -> Result<Vec<(String, String)>, HubError> {
+    #[derive(Deserialize)]
+    struct Member {
+        user: Addressed,
+    }
+    #[derive(Deserialize)]
+    struct Addressed {
+        uuid: Option<String>,
+        email: Option<String>,
+        account_status: Option<String>,
+    }
+    let mut found = Vec::new();
+    // What cannot be quoted is nobody's there.
+    let plain: Vec<&String> = addresses.iter().filter(|one| !one.contains(['"', '\\'])).collect();
+    for some in plain.chunks(ADDRESSES) {
+        let list: Vec<String> = some.iter().map(|one| format!("\"{one}\"")).collect();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("pagelen", "100")
+            .append_pair("fields", "next,values.user.uuid,values.user.account_status,values.user.email")
+            .append_pair("q", &format!("user.email IN ({})", list.join(",")))
+            .finish();
+        let path = format!("/workspaces/{}/members?{query}", part(workspace));
+        let members: Vec<Member> = api.list(&path, &format!("read the e-mail addresses of {workspace}")).await?;
+        for user in members.into_iter().map(|one| one.user) {
+            let is_active = user.account_status.as_deref().is_none_or(|status| status == "active");
+            let id = user.uuid.as_deref().and_then(subject).filter(|_| is_active);
+            found.extend(user.email.zip(id));
+        }
+    }
+    Ok(found)
 }
 
 /// The account of that id; none for what is no person.

@@ -34,6 +34,7 @@ impl GitHub {
             platform: PlatformKind::GitHub,
             url: self.url.parse().unwrap(),
             name: "GitHub".to_owned(),
+            link_by_email: false,
             app,
         };
         Hub::new(site, &outbound::Settings::default(), Clock::system()).unwrap().unwrap()

@@ -34,6 +34,7 @@ impl GitLab {
             platform: PlatformKind::GitLab,
             url: format!("{}/gitlab", self.url).parse().unwrap(),
             name: "GitLab".to_owned(),
+            link_by_email: false,
             app: None,
         };
         Hub::new(site, &outbound::Settings::default(), Clock::system()).unwrap().unwrap()

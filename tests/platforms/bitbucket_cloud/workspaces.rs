@@ -27,6 +27,7 @@ impl Site {
                 Ok(Reply::json(200, &self.workspace_shown(id)))
             }
             ("GET", ["members", user]) => self.member(id, user),
+            ("GET", ["members"]) => self.addressed(asked, caller, id),
             ("GET", ["permissions"]) => self.page(asked, &["q"], &self.memberships(id)),
             ("GET", ["permissions", "repositories"]) => {
                 self.require_admin(caller, id)?;
@@ -75,6 +76,27 @@ impl Site {
             200,
             &json!({"type": "workspace_membership", "user": user, "workspace": self.workspace_shown(workspace)}),
         ))
+    }
+
+    /// Members by their e-mail addresses, for those who administer the workspace.
+    fn addressed(&self, asked: &Asked, caller: &Caller, id: u64) -> Result<Reply, Reply> {
+        self.require_admin(caller, id)?;
+        let wrong = |why: &str| error(400, why).blamed(why);
+        let query = asked.query.iter().find(|(name, _)| name == "q").map(|(_, text)| text.as_str());
+        let list = query.and_then(|text| text.strip_prefix("user.email IN (")?.strip_suffix(')'));
+        let list = list.ok_or_else(|| wrong("nobody needs all members with their addresses"))?;
+        let wanted: Vec<&str> = list.split(',').map(|one| one.trim_matches('"')).collect();
+        if wanted.len() > 90 {
+            return Err(wrong("too many addresses"));
+        }
+        let members = self.directory.workspaces[&id].members.keys().map(|id| &self.users[id]);
+        let rows = members.filter_map(|user| {
+            let own = user.emails.iter().find(|own| own.primary && own.confirmed)?;
+            let mut shown = person(user);
+            shown["email"] = own.email.clone().into();
+            wanted.iter().any(|one| one.eq_ignore_ascii_case(&own.email)).then(|| json!({"user": shown}))
+        });
+        self.page(asked, &["q"], &rows.collect::<Vec<_>>())
     }
 
     fn memberships(&self, workspace: u64) -> Vec<Value> {

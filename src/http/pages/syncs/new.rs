@@ -328,6 +328,7 @@ mod tests {
             platform,
             url: "https://one.example.com".parse().unwrap(),
             name: "One".to_owned(),
+            link_by_email: false,
             app: None,
         };
         let (github, gitlab) = (site(PlatformKind::GitHub), site(PlatformKind::GitLab));
