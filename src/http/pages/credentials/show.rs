@@ -13,8 +13,10 @@ use crate::admin::credentials::{self, Finding, Kind, NewSecret, PublicKey};
 use crate::http::State;
 use crate::http::form::Form;
 use crate::http::page_error::PageError;
-use crate::http::pages::components::{Flash, Tone, absolute, ago_or_never, counted, head, nothing, snippet, status};
-use crate::http::pages::forms::{self, Faults, Input, checkbox, select};
+use crate::http::pages::components::{
+    Flash, Tone, absolute, ago_or_never, callout, counted, head, nothing, snippet, status,
+};
+use crate::http::pages::forms::{self, Faults, Input, checkbox, select, text_area};
 use crate::http::pages::layout::{self, Confirmation, Here, csrf};
 use crate::http::pages::respond::see_other;
 use crate::http::visitor::Manages;
@@ -97,6 +99,7 @@ async fn page(
         (faults.summary())
         div class="sections" {
             @if let Some(tested) = tested { (findings(tested)) }
+            @if credential.kind == Kind::BitbucketCloudAppPassword.as_str() { (ended()) }
             (facts(credential, state, users.len()))
             @if is_grant(credential) { (account) } @else { (rotation(manager, credential, &here, faults)) }
             (self_rotation::section(manager, credential, &here))
@@ -104,6 +107,18 @@ async fn page(
         }
     };
     Ok(layout::page_with(code, &manager.chrome(), Here::Credentials, &credential.name, &content))
+}
+
+/// Why an app password opens nothing, and what takes its place.
+fn ended() -> Markup {
+    callout(
+        Tone::Fail,
+        "Bitbucket accepts no app passwords since 28 July 2026",
+        &html! {
+            p { "Make an API token with scopes in the settings of the Atlassian account, and replace the secret with it and the account’s e-mail address below. The credential stays the same one, and what uses it goes on by itself." }
+            div class="row" { a class="btn" href="https://id.atlassian.com/manage-profile/security/api-tokens" rel="noreferrer" { "API tokens at Atlassian" } }
+        },
+    )
 }
 
 fn findings(tested: &Tested) -> Markup {
@@ -170,7 +185,8 @@ fn rotation(manager: &Manages, credential: &Credential, here: &str, faults: &Fau
             h2 id="h-rotate" { "Replace the secret" }
             form class="form stack" method="post" action={ (here) "/rotate" } autocomplete="off" {
                 (csrf(&manager.who.csrf))
-                (secret_field("New secret", faults))
+                @if is_bitbucket { (text_area("secret", "New API token or access token", "", "API tokens begin with ATATT, access tokens with ATCTT.", 4, faults)) }
+                @else { (secret_field("New secret", faults)) }
                 @if is_bitbucket { (address_field(credential, faults)) }
                 @if is_key { (checkbox("generate", "on", "Make a new key here", "Add its public half before the old one is taken away.", false)) }
                 p class="hint" { "The packages that use it are updated at once." }
@@ -185,7 +201,7 @@ fn address_field(credential: &Credential, faults: &Faults) -> Markup {
         name: "username",
         label: "E-mail address",
         value: credential.username.as_deref().filter(|name| name.contains('@')).unwrap_or_default(),
-        hint: "Of the Atlassian account whose API token it is. Access tokens of workspaces, projects and repositories have none.",
+        hint: "Of the Atlassian account whose API token it is. Access tokens of workspaces, projects and repositories need none.",
         optional: true,
         autocomplete: "off",
         ..Input::default()

@@ -205,7 +205,7 @@ fn troubles(manager: &Manages, seen: &Seen, state: &State, now: Timestamp) -> Ma
         @if sync.outcome.as_deref() == Some("failed") {
             (callout(Tone::Fail, "The last run stopped, and removed nothing", &html! {
                 p dir="auto" { (sentence(sync.error.as_deref().unwrap_or("nobody knows why"))) }
-                p { "What is here stays as it was " (ago_or_never(sync.confirmed_at, now)) ". " (credential_link(manager, sync)) }
+                p { @if let Some(read) = sync.confirmed_at { "What is here stays as it was " (ago(read, now)) ". " } @else { "Nothing was read yet. " } (credential_link(manager, sync)) }
             }))
         }
         @if let Some(digest) = &sync.held_digest { (held(manager, seen, digest, now)) }
