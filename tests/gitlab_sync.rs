@@ -17,6 +17,7 @@ mod deliveries;
 #[path = "gitlab_sync/faults.rs"]
 mod faults;
 #[path = "support/followed.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
 mod followed;
 #[path = "gitlab_sync/hooks.rs"]
 mod hooks;
