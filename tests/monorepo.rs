@@ -412,6 +412,14 @@ fn who_may_read_the_repository_may_read_what_is_in_it() {
     assert!(sees(&whole, "acme/a") && sees(&whole, "acme/b") && sees(&whole, "acme/c"), "also what came later");
     assert!(sees(&one, "acme/a") && !sees(&one, "acme/b") && !sees(&one, "acme/c"));
 
+    // The same by a team.
+    installation.command_with("user add bob --password-stdin", "correct horse battery staple 8").done();
+    installation.command("team add devs").done();
+    installation.command(&format!("team grant devs {id}")).done();
+    installation.command("team add-member devs bob").done();
+    let why = installation.command("access explain --user bob --package acme/c --json").done();
+    assert!(why.contains(r#""allowed":true"#) || why.contains(r#""allowed": true"#), "{why}");
+
     // One webhook for all.
     let hook = installation.command("package hook acme/a").done();
     assert_eq!(hook, installation.command("package hook acme/b").done());

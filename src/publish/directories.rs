@@ -69,13 +69,17 @@ pub(super) struct Outcome {
 pub(super) async fn publish(appliance: &Appliance, whole: &Whole<'_>, log: &Log) -> Result<Outcome, UpdateError> {
     let PackageKey { org, package: repository } = whole.key;
     let snapshot = Arc::clone(&whole.snapshot);
-    let (groups, problems) = tokio::task::spawn_blocking(move || match &snapshot.directories {
-        Some(found) => groups::groups(&snapshot, found),
-        None => (Vec::new(), Vec::new()),
+    let (groups, problems, index) = tokio::task::spawn_blocking(move || match &snapshot.directories {
+        Some(found) => {
+            let (groups, problems) = groups::groups(&snapshot, found);
+            (groups, problems, Index::of(found))
+        }
+        None => (Vec::new(), Vec::new(), Index::default()),
     })
     .await
     .map_err(|_| UpdateError::Interrupted)?;
     tell(log, &groups, &problems);
+    let index = Arc::new(index);
     let lost = whole.snapshot.lost.clone();
     let children = appliance
         .database
@@ -91,7 +95,7 @@ pub(super) async fn publish(appliance: &Appliance, whole: &Whole<'_>, log: &Log)
     let rows = groups::rows(&groups, &children);
     retire_others(appliance, whole, &children, &rows, log).await?;
     for (group, row) in groups.into_iter().zip(rows) {
-        match one(appliance, whole, &group, row, log).await {
+        match one(appliance, whole, &index, (&group, row), log).await {
             Ok(None) => {}
             Ok(Some(news)) => {
                 outcome.published |= news.published;
@@ -169,16 +173,17 @@ async fn retire_others(
 async fn one(
     appliance: &Appliance,
     whole: &Whole<'_>,
-    group: &Group,
-    row: Option<&Child>,
+    index: &Arc<Index>,
+    (group, row): (&Group, Option<&Child>),
     log: &Log,
 ) -> Result<Option<import::Outcome>, (PackageId, UpdateError)> {
     let PackageKey { org, package: repository } = whole.key;
     let failed = |error: UpdateError| (row.map_or(repository, |child| child.id), error);
     let (snapshot, wanted, archived) = (Arc::clone(&whole.snapshot), group.clone(), whole.package.archived);
-    let default_branch = whole.default_branch.clone();
-    let states =
-        tokio::task::spawn_blocking(move || States::of(&snapshot, &wanted, default_branch.as_deref(), archived));
+    let (default_branch, index) = (whole.default_branch.clone(), Arc::clone(index));
+    let states = tokio::task::spawn_blocking(move || {
+        States::of(&snapshot, &index, &wanted, default_branch.as_deref(), archived)
+    });
     let states = states.await.map_err(|_| failed(UpdateError::Interrupted))?;
     if row.is_some_and(|child| {
         !child.retired && child.digest.as_deref() == Some(&states.digest) && child.directory == group.directory
@@ -264,6 +269,28 @@ async fn prepare(
     Ok(prepared.await?)
 }
 
+/// The states of each directory, with the sets of trees that they are in: made once for all packages of a repository.
+#[derive(Debug, Default)]
+struct Index(HashMap<String, Vec<(usize, u32)>>);
+
+impl Index {
+    fn of(found: &Found) -> Self {
+        let mut index: HashMap<String, Vec<(usize, u32)>> = HashMap::new();
+        for (at, set) in found.sets.iter().enumerate() {
+            for tree in set {
+                let Some(directory) = found.trees.get(*tree as usize).map(|tree| &tree.directory) else { continue };
+                match index.get_mut(directory) {
+                    Some(known) => known.push((at, *tree)),
+                    None => {
+                        index.insert(directory.clone(), vec![(at, *tree)]);
+                    }
+                }
+            }
+        }
+        Self(index)
+    }
+}
+
 /// What a package's directory is at each branch and tag that has it.
 struct States {
     /// The places of refs in the snapshot, and of trees in what was found.
@@ -273,19 +300,17 @@ struct States {
 }
 
 impl States {
-    fn of(snapshot: &Snapshot, group: &Group, default_branch: Option<&str>, archived: bool) -> Self {
+    fn of(snapshot: &Snapshot, index: &Index, group: &Group, default_branch: Option<&str>, archived: bool) -> Self {
         let nothing = Found::default();
         let found = snapshot.directories.as_deref().unwrap_or(&nothing);
-        let places: Vec<&str> = std::iter::once(&group.directory).chain(&group.former).map(String::as_str).collect();
-        // Which tree a ref has is the same for all refs with one set.
-        let of_set = |set: &Vec<u32>| {
-            let there = set.iter().filter_map(|tree| {
-                let directory = &found.trees.get(*tree as usize)?.directory;
-                Some((places.iter().position(|place| place == directory)?, *tree))
-            });
-            there.min().map(|(_, tree)| tree)
-        };
-        let trees: Vec<Option<u32>> = found.sets.iter().map(of_set).collect();
+        let places = std::iter::once(&group.directory).chain(&group.former);
+        // Which tree a ref has is the same for all refs with one set; where it is now comes first.
+        let mut trees: Vec<Option<u32>> = vec![None; found.sets.len()];
+        for (set, tree) in places.flat_map(|place| index.0.get(place).into_iter().flatten()) {
+            if let Some(known) = trees.get_mut(*set) {
+                known.get_or_insert(*tree);
+            }
+        }
         let mut digest = Sha256::new();
         let mut put = |text: &str| {
             digest.update(text.len().to_be_bytes());

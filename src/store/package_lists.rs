@@ -29,9 +29,9 @@ impl State {
             Self::All => "1",
             Self::Failed => "p.outcome = 'failed'",
             Self::Held => "p.outcome = 'held'",
-            // Nor is it of a repository of which the platform tells by a webhook that we installed, or an App's.
+            // Packages in directories have the webhook of their repository, whose row is counted. Nor is it of a repository of which the platform tells by a webhook that we installed, or an App's.
             Self::Unhooked => {
-                "p.hook_called_at IS NULL AND NOT EXISTS (SELECT 1 FROM repository r
+                "p.hook_called_at IS NULL AND p.parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM repository r
                      WHERE r.org_id = p.org_id AND r.package_id = p.id AND (
                          EXISTS (SELECT 1 FROM platform_hook h WHERE h.org_id = r.org_id AND h.sync_id = r.sync_id
                              AND h.state = 'ok' AND h.removed_at IS NULL
@@ -223,14 +223,16 @@ impl Conditions {
             conditions.text.push_str(source.condition());
         }
         if let Some(name) = &filter.credential {
-            let condition = "p.credential_id = (SELECT c.id FROM credential c WHERE c.org_id = ?1 AND c.name = ?)";
+            let condition =
+                "coalesce((SELECT s.credential_id FROM package s WHERE s.id = p.parent_id), p.credential_id)
+                = (SELECT c.id FROM credential c WHERE c.org_id = ?1 AND c.name = ?)";
             conditions.add(condition, name);
         }
         if let Some(path) = &filter.team {
             conditions.add(
                 "EXISTS (SELECT 1 FROM team t WHERE t.org_id = ?1 AND t.path = ? AND (t.all_packages = 1 OR EXISTS (
                      SELECT 1 FROM team_package tp
-                     WHERE tp.org_id = ?1 AND tp.team_id = t.id AND tp.package_id = p.id)))",
+                     WHERE tp.org_id = ?1 AND tp.team_id = t.id AND tp.package_id IN (p.id, p.parent_id))))",
                 path,
             );
         }
@@ -278,9 +280,10 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
 }
 
 const COLUMNS: &str = "p.id, p.name, p.url, p.vcs,
-    CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = p.id AND j.state = 'running')
+    CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = coalesce(p.parent_id, p.id) AND j.state = 'running')
          THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
-    p.error, p.description, p.abandoned, p.latest, p.updated_at, p.hook_called_at, p.recent_installs, p.failing_since";
+    p.error, p.description, p.abandoned, p.latest, p.updated_at,
+    coalesce((SELECT s.hook_called_at FROM package s WHERE s.id = p.parent_id), p.hook_called_at), p.recent_installs, p.failing_since";
 
 /// A page of the packages that the filter finds.
 ///

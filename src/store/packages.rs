@@ -429,6 +429,7 @@ pub fn set_source(org: OrgId, tx: &Tx<'_>, id: PackageId, url: &str, url_key: &s
         "UPDATE package SET url = ?3, url_key = ?4, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
         (org, id, url, url_key),
     )?;
+    tx.execute("UPDATE package SET url = ?3 WHERE org_id = ?1 AND parent_id = ?2", (org, id, url))?;
     tx.changed(Change::Package(org, id));
     Ok(())
 }

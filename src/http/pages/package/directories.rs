@@ -133,14 +133,11 @@ fn problems(overview: &Overview) -> Markup {
     let more = overview.problems.len().saturating_sub(SHOWN);
     html! {
         section id="no-packages" aria-labelledby="h-n" {
-            h2 id="h-n" { "No packages " (badge(Tone::Warn, &overview.problems.len().to_string())) }
-            table class="table" {
-                caption class="sr" { "Directories that are meant and are no packages, and why" }
-                thead { tr { th scope="col" { "Directory" } th scope="col" { "Why" } } }
-                tbody {
-                    @for problem in overview.problems.iter().take(SHOWN) {
-                        tr { td class="mono" { (problem.directory) } td { (problem.reason) } }
-                    }
+            h2 id="h-n" { "Directories without a package " (badge(Tone::Warn, &overview.problems.len().to_string())) }
+            dl class="kv" {
+                @for problem in overview.problems.iter().take(SHOWN) {
+                    dt class="mono" { (problem.directory) }
+                    dd { (problem.reason) }
                 }
             }
             @if more > 0 { p class="muted small" { "And " (more) " more." } }
