@@ -281,10 +281,12 @@ pub fn by_email(connection: &Connection, email: &str, vouched: bool) -> Result<V
 pub fn unconnected_addresses(connection: &Connection, integration: &str, limit: i64) -> Result<Vec<String>> {
     connection
         .prepare_cached(
-            "SELECT lower(u.email) FROM user u WHERE u.email IS NOT NULL AND u.email_verified = 1
-             GROUP BY lower(u.email)
-             HAVING count(*) = 1 AND max(u.admin) = 0 AND min(u.enabled) = 1
-                 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.user_id = max(u.id) AND a.integration = ?1)
+            "SELECT one.address FROM (
+                 SELECT lower(email) AS address, max(id) AS id, count(*) AS people, max(admin) AS admin,
+                     min(enabled) AS enabled
+                 FROM user WHERE email IS NOT NULL AND email_verified = 1 GROUP BY 1) one
+             WHERE one.people = 1 AND one.admin = 0 AND one.enabled = 1
+                 AND NOT EXISTS (SELECT 1 FROM account a WHERE a.user_id = one.id AND a.integration = ?1)
              ORDER BY 1 LIMIT ?2",
         )?
         .query_map((integration, limit), |row| row.get(0))?

@@ -128,17 +128,19 @@ fn who_administers_nothing_lets_nobody_in_and_the_page_says_why() {
 }
 
 #[test]
-fn an_app_password_is_replaced_in_place_and_what_used_it_goes_on() {
+fn an_app_password_becomes_an_api_token_that_opens_code_and_the_workspace() {
     let mut world = World::new();
     let id = packages(&mut world, 1)[0];
     world.credential_as("old", "bitbucket-cloud-app-password", "keeper", "ATBBabcdefgh");
     let address = format!("{}acme/lib-0.git", world.bitbucket.url());
-    let said = world.ours.command(&format!("package add {address} --credential old --wait")).failed();
+    let add = || world.ours.command(&format!("package add {address} --credential old --wait"));
+    let said = add().failed();
     assert!(said.contains("app password") && said.contains("--username EMAIL"), "{said}");
     let token = world.bitbucket.token(Reach::Person(world.keeper), SCOPES);
     let words = format!("credential rotate old --username {EMAIL} --secret-stdin");
     world.ours.command_with(&words, &token).done();
-    world.comes("its package is read by itself", || world.versions(id).contains("1.0.0"));
+    add().done();
+    assert!(world.versions(id).contains("1.0.0"));
     let list = world.ours.command("credential list --json").done();
     assert!(list.contains("\"bitbucket-cloud-token\"") && !list.contains("app-password"), "{list}");
     world.follow_with("acme", "old");

@@ -204,6 +204,10 @@ impl Kind {
             (Self::SshKey, _) => Err(Error::invalid(format!(
                 "the credential `{name}` is an SSH key, which opens ssh addresses only: give the repository's ssh address, or a credential of type http-basic or http-bearer"
             ))),
+            (Self::BitbucketCloudAppPassword, _) => Err(Error::invalid(format!(
+                "the credential `{name}` holds an app password, which Bitbucket has not accepted since 28 July 2026: replace it by an API token and the e-mail address of its account"
+            ))
+            .by_command(format!("`credential rotate {name} --username EMAIL`"))),
             _ => Err(Error::invalid(format!(
                 "the credential `{name}` is of type {self}, which does not open Git repositories in this version: add one of type http-basic or http-bearer with the same token"
             ))),
