@@ -28,6 +28,8 @@ pub struct RemoteOrganization {
     pub incomplete: BTreeSet<Kind>,
     /// Repositories that it has and that are not in a chosen project, by id: the key of theirs.
     pub outside: BTreeMap<String, String>,
+    /// Repositories of which the credential is not told who was added to them, by id: nobody loses one of them by that.
+    pub untold: BTreeSet<String>,
     /// What it cost.
     pub usage: Usage,
     /// When the credential ends by which it was read, where the platform tells.

@@ -54,7 +54,7 @@ pub struct Questions {
     pub members: Vec<(String, String)>,
     /// What became of these repositories: path and id.
     pub repositories: Vec<(String, String)>,
-    /// Whether these read what they are not listed for any more: one repository of each account.
+    /// Whether these read what they are not listed for any more.
     pub readers: Vec<Reading>,
 }
 

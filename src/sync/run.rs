@@ -294,32 +294,23 @@ impl<'a> Reading<'a> {
         self.planned().await
     }
 
-    /// Asks whether people read what they are not listed for any more. Where the platform says of everybody who was asked
-    /// that they do not, its lists are right, also about those who were not.
+    /// Asks whether people read what they are not listed for any more.
     async fn ask_readers(&mut self, plan: &Plan) -> Result<(), RunError> {
-        let (mut out, mut all_out) = (BTreeSet::new(), true);
+        let mut answers = Vec::new();
         for question in &plan.questions.readers {
             let asked = self.hub.may_read(
                 &self.credential,
                 (&question.path, &question.repository),
                 (&question.login, &question.account),
             );
-            match asked.await {
-                Ok(false) => drop(out.insert(question.account.as_str())),
-                Ok(true) => {
-                    all_out = false;
-                    self.leave.there.insert(Loss::Reader(question.account.clone(), question.repository.clone()));
-                }
-                Err(HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_)) => all_out = false,
+            let answer = match asked.await {
+                Ok(reads) => Some(reads),
+                Err(HubError::Forbidden { .. } | HubError::NotFound(_) | HubError::Unsupported(_)) => None,
                 Err(error) => return Err(error.into()),
-            }
+            };
+            answers.push((Loss::Reader(question.account.clone(), question.repository.clone()), answer));
         }
-        let is_sure = |loss: &&Loss| match loss {
-            Loss::Reader(account, _) => out.contains(account.as_str()) || (all_out && !out.is_empty()),
-            _ => false,
-        };
-        let sure = plan.losses.iter().filter(is_sure).cloned();
-        self.leave.gone.extend(sure.filter(|loss| !self.leave.there.contains(loss)).collect::<Vec<_>>());
+        self.leave.told_of_readers(answers, &plan.losses);
         Ok(())
     }
 

@@ -115,9 +115,12 @@ fn nobody_is_removed_while_it_does_not_say_who_asks() {
 #[test]
 fn one_repository_that_is_not_told_of_takes_nothing_from_anybody() {
     let mut world = world();
-    let cid = world.person("cid");
+    let [cid, dora, emil] = ["cid", "dora", "emil"].map(|login| world.person(login));
     let packages: Vec<u64> = world.packages.keys().copied().collect();
     world.bitbucket.admit(packages[0], cid, Some(Level::Read));
+    world.bitbucket.group("guests", &[dora]);
+    world.bitbucket.admit_group(packages[0], "guests", Some(Level::Read));
+    world.bitbucket.admit(packages[1], emil, Some(Level::Read));
     world.run().done();
     world.log_in();
     world.agrees("somebody came");
@@ -126,7 +129,12 @@ fn one_repository_that_is_not_told_of_takes_nothing_from_anybody() {
     world.bitbucket.stage.fail("/repos/lib-0/permissions", Fault::Answer(Reply::json(401, &refusal)));
     world.run().done();
     world.agrees("a repository was not told of");
+    world.bitbucket.admit(packages[1], emil, None);
+    world.bitbucket.leave("guests", dora);
+    world.run().done();
+    world.agrees("what is told of others, and of groups, counts all the same");
     world.bitbucket.stage.heal();
     world.bitbucket.admit(packages[0], cid, None);
+    world.bitbucket.admit_group(packages[0], "guests", None);
     world.compares("it is told of again");
 }

@@ -14,7 +14,7 @@ use super::workspace::Reader;
 use crate::access::facts::GrantKind;
 use crate::platform::answer::printable;
 use crate::platform::hub::HubError;
-use crate::platform::remote::{Kind, RemoteMember, RemoteReader, RemoteRepository, Visibility};
+use crate::platform::remote::{RemoteMember, RemoteReader, RemoteRepository, Visibility};
 
 /// What is asked for of each permission.
 const FIELDS: &str = "next,values.permission,values.user.uuid,values.user.account_id,values.user.type,values.user.nickname,\
@@ -38,13 +38,8 @@ pub(super) async fn read(
         let bulk = everywhere(reader, workspace).await?;
         let one = packages.iter().map(|repository| of(reader, workspace, bulk.as_ref(), repository));
         let all = try_join_all(one).await?;
-        let denied: Vec<&str> = packages
-            .iter()
-            .zip(&all)
-            .filter(|(_, rights)| rights.is_none())
-            .map(|(one, _)| one.path.as_str())
-            .collect();
-        say_denied(reader, &denied);
+        let denied = packages.iter().zip(&all).filter(|(_, rights)| rights.is_none()).map(|(one, _)| *one);
+        say_denied(reader, &denied.collect::<Vec<_>>());
         let sight = Sight::of(people);
         for (repository, rights) in packages.iter().zip(&all) {
             found.extend(sight.readers(repository, rights.as_deref().unwrap_or_default()));
@@ -109,18 +104,12 @@ async fn of(
 }
 
 /// Nobody is to lose access because the credential lost something, be it for one repository.
-fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
-    let Some(first) = denied.first() else { return };
-    let others = match denied.len() - 1 {
-        0 => String::new(),
-        1 => " and one other repository".to_owned(),
-        more => format!(" and {more} other repositories"),
-    };
-    reader.incomplete(&[Kind::Permission]);
+fn say_denied(reader: &Reader<'_>, denied: &[&RemoteRepository]) {
+    let Some(which) = reader.untold(denied) else { return };
     reader.notice(format!(
-        "{} does not tell this credential who reads {first}{others}: it tells that of everything to an administrator of the \
-         workspace, and of a repository to whoever administers it. Whoever is no owner of the workspace is not let in, and \
-         nobody is removed.",
+        "{} does not tell this credential who reads {which}: it tells that of everything to an administrator of the workspace, \
+         and of a repository to whoever administers it. Whoever is no owner of the workspace is not let in there, and nobody is \
+         removed.",
         reader.api.name()
     ));
 }

@@ -97,46 +97,55 @@ pub(super) async fn of_repositories<'a>(
     counts: bool,
 ) -> Result<BTreeMap<&'a str, OfRepository>, HubError> {
     let read = try_join_all(packages.iter().map(|one| of_repository_alone(reader, one))).await?;
-    let denied: Vec<&str> =
-        packages.iter().zip(&read).filter(|(_, read)| read.is_none()).map(|(one, _)| one.path.as_str()).collect();
     if counts {
-        say_denied(reader, &denied);
+        let denied = packages.iter().zip(&read).filter(|(_, told)| !told.is_now).map(|(one, _)| *one);
+        let is_known = read.iter().all(|told| told.is_now || told.rights.is_some());
+        say_denied(reader, &denied.collect::<Vec<_>>(), is_known);
     }
-    let told = packages.iter().zip(read).filter_map(|(one, read)| Some((one.id.as_str(), read?)));
+    let told = packages.iter().zip(read).filter_map(|(one, told)| Some((one.id.as_str(), told.rights?)));
     Ok(told.collect())
 }
 
-async fn of_repository_alone(
-    reader: &Reader<'_>,
-    repository: &RemoteRepository,
-) -> Result<Option<OfRepository>, HubError> {
+/// What is known of a repository's permissions.
+struct Told {
+    /// As they are, or where that is not told, as they were told last.
+    rights: Option<OfRepository>,
+    is_now: bool,
+}
+
+async fn of_repository_alone(reader: &Reader<'_>, repository: &RemoteRepository) -> Result<Told, HubError> {
     let again = reader.touched.readers(&repository.id);
     let base = format!("{}/permissions", of_repository(&repository.path));
     let what = format!("read the permissions of {}", repository.path);
-    let (users, groups) = (format!("{base}/users?limit=500"), format!("{base}/groups?limit=500"));
-    let (users, groups) = try_join(
-        reader.all_that_is_told::<UserRight>(&users, again, &what),
-        reader.all_that_is_told::<GroupRight>(&groups, again, &what),
+    let (of_users, of_groups) = (format!("{base}/users?limit=500"), format!("{base}/groups?limit=500"));
+    let told = try_join(
+        reader.all_that_is_told::<UserRight>(&of_users, again, &what),
+        reader.all_that_is_told::<GroupRight>(&of_groups, again, &what),
     )
     .await?;
-    let Some((mut users, mut groups)) = users.zip(groups) else { return Ok(None) };
-    users.retain(|one| may_read(&one.permission));
-    groups.retain(|one| may_read(&one.permission));
-    Ok(Some(OfRepository { users, groups }))
+    let is_now = told.0.is_some() && told.1.is_some();
+    let told = match told {
+        (Some(users), Some(groups)) => Some((users, groups)),
+        _ => reader.last_told(&of_users).zip(reader.last_told(&of_groups)),
+    };
+    let rights = told.map(|(mut users, mut groups): (Vec<UserRight>, Vec<GroupRight>)| {
+        users.retain(|one| may_read(&one.permission));
+        groups.retain(|one| may_read(&one.permission));
+        OfRepository { users, groups }
+    });
+    Ok(Told { rights, is_now })
 }
 
-/// Nobody is to lose access because the credential lost something, be it for one repository.
-fn say_denied(reader: &Reader<'_>, denied: &[&str]) {
-    let Some(first) = denied.first() else { return };
-    let others = match denied.len() - 1 {
-        0 => String::new(),
-        1 => " and one other repository".to_owned(),
-        more => format!(" and {more} other repositories"),
-    };
-    reader.incomplete(&[Kind::Permission, Kind::Team, Kind::Member]);
+/// Nobody is to lose access because the credential lost something, be it for one repository: what was told last counts on.
+fn say_denied(reader: &Reader<'_>, denied: &[&RemoteRepository], is_known: bool) {
+    let Some(which) = reader.untold(denied) else { return };
+    if !is_known {
+        // Groups are teams by what they were given, and their people are members by that.
+        reader.incomplete(&[Kind::Team, Kind::Member]);
+    }
     reader.notice(format!(
-        "{} does not tell this credential who may read {first}{others}: that is told to whoever administers a repository or \
-         its project. Whoever reads it by nothing else is not let in, and nobody is removed.",
+        "{} does not tell this credential who may read {which}: that is told to whoever administers a repository or its \
+         project. Nobody is let in there by anything new, and nobody is removed.",
         reader.api.name()
     ));
 }

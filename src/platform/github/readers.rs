@@ -11,7 +11,7 @@ use super::wire::{Organization, Permissions, Person, Right};
 use crate::access::facts::GrantKind;
 use crate::platform::answer::printable;
 use crate::platform::hub::HubError;
-use crate::platform::remote::{Kind, RemoteReader, RemoteRepository, RemoteTeam, Visibility};
+use crate::platform::remote::{RemoteReader, RemoteRepository, RemoteTeam, Visibility};
 
 /// What is known already.
 pub(super) struct Sight<'a> {
@@ -33,10 +33,9 @@ pub(super) async fn read(reader: &Reader<'_>, sight: &Sight<'_>) -> Result<Vec<R
     if !only_members_read(reader, sight).await? {
         let known = Known::of(sight);
         let all = try_join_all(packages.iter().map(|repository| of(reader, sight, &known, repository))).await?;
-        let denied: Vec<&str> =
-            packages.iter().zip(&all).filter(|(_, all)| all.is_none()).map(|(one, _)| one.path.as_str()).collect();
-        say_denied(reader, &denied, packages.len());
-        found.extend(all.into_iter().flatten().flatten());
+        let denied = packages.iter().zip(&all).filter(|(_, (_, is_told))| !is_told).map(|(one, _)| *one);
+        say_denied(reader, &denied.collect::<Vec<_>>());
+        found.extend(all.into_iter().flat_map(|(readers, _)| readers));
     }
     if reader.wanted.follow_visibility {
         found.extend(packages.iter().flat_map(|repository| by_visibility(sight, repository)));
@@ -59,48 +58,39 @@ async fn only_members_read(reader: &Reader<'_>, sight: &Sight<'_>) -> Result<boo
     }
 }
 
-/// Who reads one repository; None where the credential may not ask.
+/// Who reads one repository, and whether that is all that there are: the credential may not be told of everybody.
 async fn of(
     reader: &Reader<'_>,
     sight: &Sight<'_>,
     known: &Known<'_>,
     repository: &RemoteRepository,
-) -> Result<Option<Vec<RemoteReader>>, HubError> {
+) -> Result<(Vec<RemoteReader>, bool), HubError> {
     let again = reader.touched.readers(&repository.id);
-    let Some(added) = collaborators(reader, repository, "direct", again).await? else { return Ok(None) };
+    let Some(added) = collaborators(reader, repository, "direct", again).await? else { return Ok((Vec::new(), false)) };
     let mut found: BTreeMap<u64, RemoteReader> = BTreeMap::new();
     for person in &added {
         found.insert(person.id, value(person, repository, GrantKind::Collaborator));
     }
+    let mut is_told = true;
     if !sight.people.is_certain {
         let again = reader.touched.effective(&repository.id);
+        let everybody = collaborators(reader, repository, "all", again).await?;
+        is_told = everybody.is_some();
         // Whoever was added is known in any case.
-        let everybody = collaborators(reader, repository, "all", again).await?.unwrap_or_default();
-        for person in everybody.iter().filter(|person| !known.explains(person.id, &repository.id)) {
+        for person in everybody.iter().flatten().filter(|person| !known.explains(person.id, &repository.id)) {
             found.entry(person.id).or_insert_with(|| value(person, repository, GrantKind::Sync));
         }
     }
-    Ok(Some(found.into_values().collect()))
+    Ok((found.into_values().collect(), is_told))
 }
 
-/// Where most repositories are closed, the credential has lost something, and nobody is to lose access for that; where a few
-/// are, whoever was removed from another one has to be.
-fn say_denied(reader: &Reader<'_>, denied: &[&str], all: usize) {
-    let Some(first) = denied.first() else { return };
-    let others = match denied.len() - 1 {
-        0 => String::new(),
-        1 => " and one other repository".to_owned(),
-        more => format!(" and {more} other repositories"),
-    };
-    let is_most = denied.len() * 2 > all;
-    if is_most {
-        reader.incomplete(&[Kind::Permission]);
-    }
+/// The credential lost something, or never had it: that says nothing of those who were added.
+fn say_denied(reader: &Reader<'_>, denied: &[&RemoteRepository]) {
+    let Some(which) = reader.untold(denied) else { return };
     reader.notice(format!(
-        "{} does not tell this credential who was added to {first}{others}: collaborators are told only to GitHub Apps and \
-         to whoever may write to a repository. Whoever reads it by nothing else is not let in{}.",
-        reader.api.name(),
-        if is_most { ", and nobody is removed" } else { "" }
+        "{} does not tell this credential who was added to {which}: collaborators are told only to GitHub Apps and to whoever \
+         may write to a repository. Nobody is let in there by that, and nobody is removed.",
+        reader.api.name()
     ));
 }
 

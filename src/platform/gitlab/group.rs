@@ -86,6 +86,7 @@ pub(super) async fn read(
         notices: remarks.notices,
         incomplete: remarks.incomplete.into_iter().collect(),
         outside: BTreeMap::new(),
+        untold: remarks.untold.into_iter().collect(),
         usage: reader.api.line.usage(),
         credential_ends,
     })

@@ -13,7 +13,7 @@ use super::touched::Touched;
 use super::walk::Walk;
 use crate::outbound::Answer;
 use crate::platform::hub::HubError;
-use crate::platform::remote::{Kind, Pages, Wanted};
+use crate::platform::remote::{Kind, Pages, RemoteRepository, Wanted};
 
 /// An API that has lists.
 pub(crate) trait Lists: Sync {
@@ -78,6 +78,8 @@ pub(crate) struct Reader<'a, A> {
 pub(crate) struct Remarks {
     pub notices: Vec<String>,
     pub incomplete: Vec<Kind>,
+    /// Repositories of which it is not told who was added to them.
+    pub untold: Vec<String>,
 }
 
 impl<'a, A: Lists> Reader<'a, A> {
@@ -102,6 +104,20 @@ impl<'a, A: Lists> Reader<'a, A> {
     /// Something of these kinds may be missing.
     pub(crate) fn incomplete(&self, kinds: &[Kind]) {
         self.remarks.lock().unwrap_or_else(PoisonError::into_inner).incomplete.extend_from_slice(kinds);
+    }
+
+    /// Who was added to these repositories is not told. None is not to lose one of them for that, while whoever was removed from
+    /// another one does. The repositories in words, if there are any.
+    pub(crate) fn untold(&self, repositories: &[&RemoteRepository]) -> Option<String> {
+        let first = repositories.first()?;
+        let ids = repositories.iter().map(|one| one.id.clone());
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).untold.extend(ids);
+        let others = match repositories.len() - 1 {
+            0 => String::new(),
+            1 => " and one other repository".to_owned(),
+            more => format!(" and {more} other repositories"),
+        };
+        Some(format!("{}{others}", first.path))
     }
 
     /// What is to be said beside what was read.
@@ -232,6 +248,18 @@ impl<'a, A: Lists> Reader<'a, A> {
             let (_, items, further) = self.kept_page::<T>(&self.place(&url))?;
             all.extend(items);
             next = further;
+        }
+        Some(all)
+    }
+
+    /// What was told of a list last, where it is not told any more; it is kept on.
+    pub(crate) fn last_told<T: DeserializeOwned>(&self, path: &str) -> Option<Vec<T>> {
+        let all = self.kept(path)?;
+        let mut next = Some(self.api.url(path));
+        while let Some(url) = next {
+            let place = self.place(&url);
+            self.pages().confirm(&place);
+            next = self.kept_page::<T>(&place).and_then(|(_, _, further)| further);
         }
         Some(all)
     }

@@ -83,6 +83,25 @@ impl Leave {
     }
 }
 
+impl Leave {
+    /// What the platform said when it was asked whether people read what they are not listed for any more; None: it did not
+    /// say. An answer counts for that person and that repository alone. Only where all answers are that they do not, its lists
+    /// are right, also about the `losses` that were too many to ask about.
+    pub fn told_of_readers(&mut self, answers: Vec<(Loss, Option<bool>)>, losses: &BTreeSet<Loss>) {
+        let all_out = !answers.is_empty() && answers.iter().all(|(_, reads)| *reads == Some(false));
+        for (loss, reads) in answers {
+            match reads {
+                Some(true) => drop(self.there.insert(loss)),
+                Some(false) => drop(self.gone.insert(loss)),
+                None => {}
+            }
+        }
+        if all_out {
+            self.gone.extend(losses.iter().filter(|loss| matches!(loss, Loss::Reader(..))).cloned());
+        }
+    }
+}
+
 /// What is decided about one kind of things that are not listed any more.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verdict {
@@ -215,6 +234,24 @@ mod tests {
 
     fn members(numbers: std::ops::Range<usize>) -> BTreeSet<Loss> {
         numbers.map(|number| Loss::Member(number.to_string())).collect()
+    }
+
+    #[test]
+    fn what_is_said_of_one_repository_says_nothing_of_another() {
+        let loss = |account: &str, repository: &str| Loss::Reader(account.to_owned(), repository.to_owned());
+        let losses: BTreeSet<Loss> =
+            [loss("ada", "1"), loss("ada", "2"), loss("bob", "1"), Loss::Team("7".to_owned())].into();
+        let told = |answers: &[(Loss, Option<bool>)]| {
+            let mut leave = Leave::default();
+            leave.told_of_readers(answers.to_vec(), &losses);
+            (leave.gone.into_iter().collect::<Vec<_>>(), leave.there.into_iter().collect::<Vec<_>>())
+        };
+        let out = (loss("ada", "1"), Some(false));
+        let reads = (loss("bob", "1"), Some(true));
+        assert_eq!(told(&[out.clone(), reads]), (vec![loss("ada", "1")], vec![loss("bob", "1")]));
+        assert_eq!(told(&[out.clone(), (loss("bob", "1"), None)]), (vec![loss("ada", "1")], vec![]));
+        assert_eq!(told(&[out]), (vec![loss("ada", "1"), loss("ada", "2"), loss("bob", "1")], vec![]));
+        assert_eq!(told(&[]), (vec![], vec![]));
     }
 
     #[test]

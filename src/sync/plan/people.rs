@@ -200,14 +200,14 @@ impl Draft<'_> {
                 },
             });
         }
-        // What is granted of a repository that is gone stays for its archives.
-        let lost: Vec<_> = self
-            .local
-            .readers
-            .iter()
-            .filter(|(key, _)| !wanted.contains_key(*key) && listed.contains_key(key.1.as_str()))
-            .collect();
         let loss = |account: &str, repository: &str| Loss::Reader(account.to_owned(), repository.to_owned());
+        // What is granted of a repository that is gone stays for its archives.
+        let is_told = |account: &str, repository: &str| {
+            let is_untold = self.remote.untold.contains(repository);
+            listed.contains_key(repository) && (!is_untold || self.leave.gone.contains(&loss(account, repository)))
+        };
+        let is_lost = |key: &(String, String, GrantKind)| !wanted.contains_key(key) && is_told(&key.0, &key.1);
+        let lost: Vec<_> = self.local.readers.iter().filter(|(key, _)| is_lost(key)).collect();
         let losses = lost.iter().map(|(key, _)| loss(&key.0, &key.1)).collect();
         let reads = self.reads_anyway(&wanted);
         let unexplained = lost.iter().filter(|((account, repository, by), _)| {
@@ -256,8 +256,9 @@ impl Draft<'_> {
         by == GrantKind::Base && (repository.visibility == Visibility::Private || !self.local.follow_visibility)
     }
 
-    /// What to ask about those who would lose access by a list's word alone: one repository of each, and as different ones
-    /// as there are. What everybody may read says nothing of anybody.
+    /// What to ask about those who would lose access by a list's word alone: first one repository of each, and as different
+    /// ones as there are, then others, until there is nothing left to ask or enough was asked. What everybody may read says
+    /// nothing of anybody.
     fn whether_they_read(&self, verdict: &Verdict, listed: &BTreeMap<&str, &RemoteRepository>) -> Vec<Reading> {
         let mut lost: BTreeMap<&str, Vec<&RemoteRepository>> = BTreeMap::new();
         for loss in verdict.unconfirmed(self.leave).filter(|loss| verdict.waits(loss)) {
@@ -269,9 +270,12 @@ impl Draft<'_> {
             }
         }
         let all = lost.len();
-        let chosen =
-            lost.into_iter().enumerate().filter(|(at, _)| all <= QUESTIONS || at % all.div_ceil(QUESTIONS) == 0);
-        let question = |(at, (account, repositories)): (usize, (&str, Vec<&RemoteRepository>))| {
+        let chosen: Vec<(usize, (&str, Vec<&RemoteRepository>))> = lost
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| all <= QUESTIONS || at % all.div_ceil(QUESTIONS) == 0)
+            .collect();
+        let question = |at: usize, account: &str, repositories: &[&RemoteRepository]| {
             let repository = repositories[at % repositories.len()];
             Reading {
                 account: account.to_owned(),
@@ -280,7 +284,12 @@ impl Draft<'_> {
                 path: repository.path.clone(),
             }
         };
-        chosen.map(question).collect()
+        let most = chosen.iter().map(|(_, (_, repositories))| repositories.len()).max().unwrap_or(0);
+        let rounds = (0..most).flat_map(|round| {
+            let left = chosen.iter().filter(move |(_, (_, repositories))| round < repositories.len());
+            left.map(move |(at, (account, repositories))| (at + round, *account, repositories))
+        });
+        rounds.take(QUESTIONS).map(|(at, account, repositories)| question(at, account, repositories)).collect()
     }
 }
 

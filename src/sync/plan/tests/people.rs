@@ -238,7 +238,7 @@ fn untold(members: usize, packages: usize) -> RemoteOrganization {
 }
 
 #[test]
-fn people_who_would_lose_much_are_asked_about_once_each() {
+fn people_who_would_lose_much_are_asked_about() {
     let mut remote = untold(9, 6);
     let local = synchronized(&remote);
     remote.readers.clear();
@@ -248,10 +248,29 @@ fn people_who_would_lose_much_are_asked_about_once_each() {
     let questions = &asked.questions.readers;
     let accounts: BTreeSet<&str> = questions.iter().map(|one| one.account.as_str()).collect();
     let repositories: BTreeSet<&str> = questions.iter().map(|one| one.repository.as_str()).collect();
-    assert_eq!((questions.len(), accounts.len()), (8, 8));
+    assert_eq!((questions.len(), accounts.len()), (40, 8), "all that they would lose, the first eight of eight people");
+    let first: BTreeSet<&str> = questions[..8].iter().map(|one| one.account.as_str()).collect();
+    let pairs: BTreeSet<_> = questions.iter().map(|one| (&one.account, &one.repository)).collect();
+    assert_eq!((first.len(), pairs.len()), (8, 40));
     assert_eq!(repositories.into_iter().collect::<Vec<_>>(), ["1", "2", "3", "4", "5"], "everybody reads the first");
     let many = fresh(&RemoteOrganization { readers: Vec::new(), ..untold(400, 2) }, &synchronized(&untold(400, 2)));
     assert!((40..=50).contains(&many.questions.readers.len()), "{}", many.questions.readers.len());
+}
+
+#[test]
+fn nobody_loses_a_repository_of_which_it_is_not_told_and_everybody_loses_others() {
+    let mut remote = world(2, 3, 0);
+    remote.readers = vec![reader(1, 0), reader(2, 0), reader(1, 1), reader(2, 1)];
+    let local = synchronized(&remote);
+    remote.readers.clear();
+    remote.untold.insert("0".to_owned());
+    assert_eq!(lines(&fresh(&remote, &local).changes).len(), 2, "both lose the other one");
+    let leave = Leave { gone: [Loss::Reader("1".to_owned(), "0".to_owned())].into(), ..Leave::default() };
+    assert_eq!(
+        crate::sync::plan::plan(&remote, &local, &leave).changes.len(),
+        3,
+        "what an event announced goes in any case"
+    );
 }
 
 #[test]
