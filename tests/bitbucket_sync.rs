@@ -6,6 +6,8 @@
 #[path = "support/bare_repository.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod bare_repository;
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "bitbucket_sync/cloud.rs"]
 mod cloud;
 #[path = "bitbucket_sync/cloud_accounts.rs"]
@@ -44,3 +46,6 @@ mod installation;
 #[path = "platforms/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "shared with tests that use more of it")]
 mod platforms;
+#[path = "support/sshd.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod sshd;

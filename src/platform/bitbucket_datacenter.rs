@@ -13,6 +13,7 @@
 //! - Tokens are taken only below `/rest` by current servers: a question elsewhere counts as a failed login there.
 //! - Passwords that are wrong lock the account after a few tries, for its owner too: one that was refused is not shown again.
 //! - Lists have neither ETags nor dates, and go on at a number that the page tells. A group is known by its name alone.
+//! - Whoever lost the licence is let in nowhere, and what was given to them stays written, as active as before.
 //! - Webhooks tell of pushes and new names, and of nothing else: not of new repositories, people or permissions.
 //! - After failed deliveries a webhook is skipped for up to ten hours, and what it did not tell is never told.
 

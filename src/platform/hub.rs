@@ -286,6 +286,17 @@ pub trait Hosting: Send + Sync {
         place: &'a HookPlace,
     ) -> BoxFuture<'a, Result<HookState, HubError>>;
 
+    /// As [`Hub::told_all`].
+    fn told_all<'a>(
+        &'a self,
+        _at: &'a Hub,
+        _key: &'a Key,
+        _place: &'a HookPlace,
+        _since: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// As [`Hub::remove_hook`].
     fn remove_hook<'a>(
         &'a self,
@@ -548,6 +559,15 @@ impl Hub {
     /// [`HubError`]; `Forbidden` and `NotFound` where the credential may not.
     pub async fn ensure_hook(&self, key: &Key, place: &HookPlace) -> Result<HookState, HubError> {
         self.0.hosting.ensure_hook(self, key, place).await
+    }
+
+    /// Whether the platform says that every delivery to an organization's hook since then was taken: only of platforms that do
+    /// not announce every push, as after failures.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn told_all(&self, key: &Key, place: &HookPlace, since: Timestamp) -> Result<bool, HubError> {
+        self.0.hosting.told_all(self, key, place, since).await
     }
 
     /// Removes a hook; one that is gone already is removed.

@@ -215,6 +215,8 @@ pub struct Wanted {
     pub planners: bool,
     /// The projects whose repositories are wanted; none: all of the organization's.
     pub projects: Vec<ChosenProject>,
+    /// Whether each push was told since everything was read last, so that nothing has to be asked about code.
+    pub told_of_pushes: bool,
     /// Whether nobody waits for it, so that a part of what the platform grants is left to those who do.
     pub spare: bool,
 }

@@ -142,6 +142,22 @@ impl Hooks<'_> {
         Ok(report)
     }
 
+    /// Whether the organization's own hook told of everything since then, as the platform says.
+    ///
+    /// # Errors
+    /// [`HooksError`].
+    pub async fn told_all(&self, since: Timestamp) -> Result<bool, HooksError> {
+        let key = self.key;
+        let hooks = self.appliance.database.read(move |db| platform_hooks::all(key.org, db, Some(key.sync))).await?;
+        let is_well = |hook: &&PlatformHook| {
+            hook.repository.is_none() && hook.state == "ok" && hook.unsigned_since.is_none() && hook.remote_id.is_some()
+        };
+        let Some(hook) = hooks.iter().find(is_well) else { return Ok(false) };
+        // What it told before it was there, nobody knows.
+        let place = self.place(hook, None)?;
+        Ok(self.hub.told_all(self.credential, &place, since).await?)
+    }
+
     /// Looks after the organization's own hook.
     async fn ensure_whole(
         &self,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::addresses;
 use super::apply::{self, Run};
 use super::change::{Action, Change, Item};
+use super::hooks::Hooks;
 use super::plan::{self, Leave, Loss, Plan};
 use super::read;
 use super::request::{Payload, Reason, SyncKey};
@@ -83,6 +84,8 @@ struct Reading<'a> {
     credential: Key,
     remote: Arc<RemoteOrganization>,
     leave: Leave,
+    /// Whether each push was told since everything was read last.
+    told_of_pushes: bool,
 }
 
 /// Why and since when a run runs, and what it has looked at.
@@ -180,7 +183,7 @@ async fn attempt(
             log.warn("What waits is not any more what was accepted");
         }
     }
-    if !cause.everything || reading.hub.announces_every_push() {
+    if !cause.everything || reading.hub.announces_every_push() || reading.told_of_pushes {
         plan.compared.clear();
     }
     store_pages(appliance, key, pages, &before, cause.everything).await?;
@@ -244,9 +247,10 @@ impl<'a> Reading<'a> {
             None => None,
         };
         let credential = credential.ok_or_else(|| refused("the synchronization has no credential".to_owned()))?;
+        let told_of_pushes = spare && has_told_all(appliance, key, &sync, hub, &credential).await;
         let wanted = sync.clone();
         let wanted = appliance.database.read(move |db| read::wanted(key.org, db, &wanted, scope)).await?;
-        let remote = match hub.organization(&credential, &Wanted { spare, ..wanted }, pages).await {
+        let remote = match hub.organization(&credential, &Wanted { spare, told_of_pushes, ..wanted }, pages).await {
             Err(HubError::Unauthorized(text)) => return Err(refused_credential(appliance, key, &sync, text).await?),
             read => read?,
         };
@@ -259,7 +263,16 @@ impl<'a> Reading<'a> {
                 sync.remote, sync.integration
             )));
         }
-        Ok(Self { appliance, key, sync, hub, credential, remote: Arc::new(remote), leave: Leave::default() })
+        Ok(Self {
+            appliance,
+            key,
+            sync,
+            hub,
+            credential,
+            remote: Arc::new(remote),
+            leave: Leave::default(),
+            told_of_pushes,
+        })
     }
 
     /// Plans, after asking the platform directly about what it does not list any more.
@@ -370,6 +383,18 @@ impl<'a> Reading<'a> {
             hooks: (cause.everything || all_hooks || !is_idle).then_some(all_hooks),
         }
     }
+}
+
+/// Whether a run that nobody waits for may leave code alone, as each push since the last one was told. The first of each
+/// interval of packages looks all the same, and so does each run that cannot find out.
+async fn has_told_all(appliance: &Appliance, key: SyncKey, sync: &Sync, hub: &Hub, credential: &Key) -> bool {
+    let Some(since) = sync.confirmed_at.filter(|_| !hub.announces_every_push()) else { return false };
+    let interval = i64::try_from(appliance.settings.package_interval.as_secs()).unwrap_or(i64::MAX).max(1);
+    if since.as_seconds() / interval != appliance.now().as_seconds() / interval {
+        return false;
+    }
+    let hooks = Hooks { appliance, key, remote: &sync.remote, hub, credential };
+    hooks.told_all(since).await.unwrap_or(false)
 }
 
 /// Why the credential is refused: mostly because it has ended, which whoever reads that wants to know first.

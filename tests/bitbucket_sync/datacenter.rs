@@ -80,11 +80,29 @@ impl Corp {
         world.compares("somebody administers the server");
         bitbucket.change(self.person("zoe"), |user| user.admin = false);
         world.compares("somebody administers it no more");
+        bitbucket.change(self.person("xena"), |user| user.licensed = false);
+        world.compares("somebody lost the licence, and with it what they were given themselves");
+        bitbucket.change(self.person("yuri"), |user| user.licensed = false);
+        world.compares("and somebody what their groups were given");
+        bitbucket.change(self.person("xena"), |user| user.licensed = true);
+        bitbucket.change(self.person("yuri"), |user| user.licensed = true);
+        world.compares("both have a licence again");
         bitbucket.change(self.person("vic"), |user| user.licensed = false);
         bitbucket.alter_project(project, |one| one.default = Some(Level::Read));
         world.compares("everybody with a licence may read");
+        bitbucket.alter_project(project, |one| one.default = Some(Level::Admin));
+        world.compares("and administer");
         bitbucket.alter_project(project, |one| one.default = None);
         world.compares("nobody may read by default any more");
+        bitbucket.change(self.person("vic"), |user| user.licensed = true);
+        world.compares("somebody has a licence again");
+        bitbucket.alter_project(project, |one| one.public = true);
+        world.compares("the project is public, which is for nobody here");
+        bitbucket.alter_project(project, |one| one.public = false);
+        bitbucket.alter(packages[4], |one| one.public = true);
+        world.compares("a repository is");
+        bitbucket.alter(packages[4], |one| one.public = false);
+        world.compares("nothing is public");
     }
 
     fn groups(&self) {
@@ -99,6 +117,46 @@ impl Corp {
         world.compares("a group was removed, and what it was given stays written");
         bitbucket.give_group(world.project, "Web Team", Some(Level::Admin));
         world.compares("a group administers the project");
+        // A directory gives a group another name by removing it and making another one.
+        bitbucket.group_removed("web-team");
+        world.compares("a group is not there for a moment");
+        bitbucket.group("WEB-TEAM", &[self.person("vic"), self.person("zoe")]);
+        world.compares("it is there again, in other letters and with one more");
+        bitbucket.group_removed("WEB-TEAM");
+        bitbucket.group("crew", &[self.person("vic")]);
+        world.compares("it has another name, which was given nothing");
+        bitbucket.admit_group(self.packages[1], "crew", Some(Level::Read));
+        world.compares("that one was given something");
+        // Of a group in a group, directories tell the people as its own.
+        bitbucket.join("crew", self.person("uma"));
+        bitbucket.join("crew", self.person("wes"));
+        world.compares("a group was put into it");
+        bitbucket.leave("crew", self.person("uma"));
+        bitbucket.leave("crew", self.person("wes"));
+        world.compares("and taken out of it");
+    }
+
+    /// Names change hands, and people are known by their numbers.
+    fn strangers(&mut self) {
+        let (project, package) = (self.world.project, self.packages[4]);
+        let xena = self.person("xena");
+        self.world.bitbucket.admit(package, xena, Some(Level::Read));
+        self.world.compares("somebody has a repository");
+        self.world.bitbucket.removed(xena);
+        self.world.compares("they were removed");
+        let mut world = std::mem::replace(&mut self.world.people, Vec::new());
+        let old = world.iter().position(|person| person.login == "xena").unwrap();
+        let old = world.remove(old);
+        self.world.people = world;
+        let new = self.world.person("xena");
+        self.world.bitbucket.give(project, new, Some(Level::Read));
+        self.world.run().done();
+        assert!(self.world.shown(old.token.as_ref().unwrap()).is_empty(), "who has the name now is somebody else");
+        self.world.log_in_as("xena", "xena-2");
+        self.world.agrees("somebody else has the name");
+        // Names that differ in their case alone are one name there, and there is one account for it.
+        self.world.bitbucket.rename(new, "Xena");
+        self.world.compares("it is written in another way");
     }
 
     fn repositories(&mut self) {
@@ -109,6 +167,23 @@ impl Corp {
         let elsewhere = world.bitbucket.project("OTHER");
         world.bitbucket.moved(self.packages[2], elsewhere);
         world.compares("a repository went to another project");
+        world.bitbucket.moved(self.packages[2], world.project);
+        world.compares("and came back");
+        world.bitbucket.moved(self.packages[2], elsewhere);
+        world.compares("and went again");
+        let foreign = world.bitbucket.repository(elsewhere, "immigrant");
+        world.fill(foreign, "immigrant");
+        world.compares("another project has something of its own");
+        world.bitbucket.moved(foreign, world.project);
+        world.compares("and it came to this one");
+        let olga = world.person_named("olga");
+        let own = world.bitbucket.project("~olga");
+        let fork = world.bitbucket.repository(own, "lib-0");
+        let of = self.packages[0];
+        world.bitbucket.alter(fork, |one| (one.origin, one.manifest) = (Some(of), Some("FILE")));
+        world.packages.insert(fork, None);
+        world.compares("somebody made a fork of their own");
+        assert!(world.bitbucket.readable(olga).contains(&fork));
         world.bitbucket.deleted(self.packages[6]);
         world.compares("a repository was deleted");
         let newborn = world.package("newborn");
@@ -150,6 +225,7 @@ fn everything(version: &'static str, count: usize, tells: bool) {
     );
     corp.people();
     corp.groups();
+    corp.strangers();
     if version != "7.21.0" {
         corp.archives();
     }
@@ -164,6 +240,12 @@ fn everybody_sees_what_a_current_bitbucket_shows_them() {
 #[test]
 fn everybody_sees_what_an_old_bitbucket_shows_them() {
     everything("7.21.0", 30, false);
+}
+
+#[test]
+fn everybody_sees_what_bitbuckets_between_them_show_them() {
+    everything("8.0.2", 30, true);
+    everything("9.4.1", 30, false);
 }
 
 #[test]

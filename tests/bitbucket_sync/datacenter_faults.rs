@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::certificates::Authority;
 use crate::datacenter_world::World;
 use crate::platforms::bitbucket_datacenter::bucket::Buckets;
 use crate::platforms::bitbucket_datacenter::directory::Level;
@@ -52,6 +53,24 @@ fn whatever_answers_in_its_place_takes_nothing_from_anybody() {
 }
 
 #[test]
+fn an_authority_of_its_own_is_trusted_where_somebody_says_so_and_nowhere_else() {
+    let authority = Authority::new();
+    let mut world = World::behind("8.19.4", "ACME", Some(authority.server.clone()), Some(&authority.pem));
+    let lib = world.package("lib");
+    world.follow();
+    assert!(world.versions(lib).contains("1.0.0"), "the API and Git: {}", world.trace());
+    let stranger = Authority::new();
+    let mut world = World::behind("8.19.4", "ACME", Some(authority.server), Some(&stranger.pem));
+    world.package("lib");
+    let token = world.bitbucket.token(world.keeper, Level::Admin, Level::Admin);
+    world.credential("main", &token);
+    world.sync = world.ours.command("sync add --integration bb --remote ACME --credential main").done();
+    let said = world.run().failed();
+    assert!(said.contains("certificate") && said.contains("ca_bundle"), "{said}");
+    assert!(world.bitbucket.stage.take_log().is_empty(), "nothing was sent to whom nobody trusts");
+}
+
+#[test]
 fn it_is_asked_again_when_it_wants_to_be() {
     let world = world();
     world.bitbucket.stage.fail_at("/permissions", 1..=1, Fault::RateLimited(Some(1)));
@@ -82,7 +101,7 @@ fn a_right_that_is_missing_is_no_bad_token_and_a_bad_token_is_one() {
 
 #[test]
 fn buckets_of_requests_are_waited_for_and_never_hammered() {
-    for tells in [true, false] {
+    for tells in [Some(1), None] {
         let mut world = World::new();
         let ada = world.person("ada");
         world.bitbucket.give(world.project, ada, Some(Level::Read));
@@ -97,6 +116,79 @@ fn buckets_of_requests_are_waited_for_and_never_hammered() {
         world.log_in();
         world.agrees("a comparison with pauses");
     }
+}
+
+#[test]
+fn it_is_left_alone_for_as_long_as_it_says_and_never_asked_much_at_once() {
+    let mut world = World::new();
+    let ada = world.person("ada");
+    world.bitbucket.give(world.project, ada, Some(Level::Read));
+    for at in 0..12 {
+        world.package(&format!("lib-{at}"));
+    }
+    // One pause, of which the simulator says whether it was kept, and room for everything afterwards.
+    let mut buckets = Buckets::new(10.0, 1e-6, Some(7));
+    buckets.refills_after_a_pause = true;
+    world.bitbucket.stage.world().buckets = Some(buckets);
+    world.follow();
+    let refused = world.bitbucket.stage.world().buckets.take().map_or(0, |buckets| buckets.refused);
+    assert!((1..=4).contains(&refused), "{refused}");
+    world.bitbucket.stage.fail("/rest/api/", Fault::Slow);
+    world.run().done();
+    let most = world.bitbucket.stage.most_at_once();
+    assert!((2..=4).contains(&most), "{most} at once");
+    world.bitbucket.stage.heal();
+    world.log_in();
+    world.agrees("a comparison with a pause");
+}
+
+#[test]
+fn many_who_would_lose_everything_at_once_wait_for_a_yes() {
+    let mut world = World::new();
+    let packages = ["lib", "tool"].map(|name| world.package(name));
+    let people: Vec<u64> = (0..8).map(|at| world.person(&format!("m{at}"))).collect();
+    for id in &people {
+        world.bitbucket.give(world.project, *id, Some(Level::Read));
+        world.bitbucket.admit(packages[0], *id, Some(Level::Read));
+    }
+    world.follow();
+    world.log_in();
+    world.agrees("the first comparison");
+    // All is gone from one moment to the next, as after a mistake.
+    people.iter().for_each(|id| world.bitbucket.give(world.project, *id, None));
+    world.run().done();
+    let status = world.status();
+    assert_eq!(status["status"], "held", "{status}");
+    assert!(status["error"].as_str().unwrap().contains("8 of 9 members would go"), "{status}");
+    assert!(people.iter().all(|id| world.shown_to(&world.login_of(*id)).len() == 2), "nobody lost anything yet");
+    let plan: serde_json::Value =
+        serde_json::from_str(&world.ours.command(&format!("sync plan {} --json", world.sync)).out).unwrap();
+    let digest = plan["digest"].as_str().unwrap().to_owned();
+    world.ours.command(&format!("sync run {} --wait --accept {digest}", world.sync)).done();
+    world.agrees("somebody said yes");
+    assert_eq!(world.status()["status"], "ok");
+}
+
+#[test]
+fn another_project_by_the_same_key_takes_nothing_and_gives_nothing() {
+    let mut world = world();
+    let ada = world.person_named("ada");
+    // Deleted, and made anew by somebody else.
+    world.bitbucket.alter_project(world.project, |one| "GONE".clone_into(&mut one.key));
+    let other = world.bitbucket.project("ACME");
+    let [eve, keeper] = [world.person("eve"), world.keeper];
+    [ada, eve].iter().for_each(|id| world.bitbucket.give(other, *id, Some(Level::Read)));
+    world.bitbucket.give(other, keeper, Some(Level::Admin));
+    world.bitbucket.give(world.project, ada, None);
+    world.bitbucket.repository(other, "trap");
+    world.run().done();
+    world.log_in();
+    assert!(world.shown_to("ada").is_empty() && world.shown_to("eve").is_empty(), "it is followed under its new key");
+    assert_eq!(world.status()["remote"], "GONE");
+    // Not even that is there any more.
+    let project = world.project;
+    world.bitbucket.give(project, keeper, None);
+    world.fails(&[]);
 }
 
 #[test]

@@ -19,8 +19,12 @@ fn a_hook_of_the_project_tells_of_everything_that_bitbucket_tells() {
     let hook = own(&world).unwrap();
     assert!(hook.secret.as_ref().is_some_and(|secret| secret.len() >= 32) && hook.active && hook.verifies, "{hook:?}");
 
+    let jobs = || world.ours.command("job list --json").done();
+    world.comes("everything that began has ended", || !jobs().contains("\"running\"") && !jobs().contains("\"ready\""));
+    let before = jobs();
     world.bitbucket.ping(hook.id);
     world.bitbucket.post().settle();
+    assert_eq!(jobs(), before, "nothing comes of a ping");
     assert_eq!(world.bitbucket.post().sent().last().unwrap().status, Some(200), "a ping is never signed");
 
     let tag = world.tag(lib, "2.0.0");
@@ -28,6 +32,11 @@ fn a_hook_of_the_project_tells_of_everything_that_bitbucket_tells() {
     let tag = Pushed { after: Some("fb52f2e7d521b6f5e720b386b2c2b0ef8563e0dc".to_owned()), ..tag };
     world.bitbucket.pushed(lib, &[tag]);
     world.comes("a tag is served", || world.versions(lib).contains("2.0.0"));
+
+    // A mirror has everything, and does not say what that is.
+    world.tag(lib, "2.1.0");
+    world.bitbucket.mirrored(lib);
+    world.comes("what a mirror has is served", || world.versions(lib).contains("2.1.0"));
 
     world.bitbucket.renamed(lib, "renamed");
     world.comes("the package's address is the new one", || {
@@ -75,6 +84,8 @@ fn a_hook_of_the_project_tells_of_everything_that_bitbucket_tells() {
 #[test]
 fn versions_without_hooks_of_projects_have_them_at_each_package() {
     let mut world = World::of("7.21.0", "ACME");
+    // One with a licence for one server: there are no mirrors that could be told of.
+    world.bitbucket.stage.world().has_mirrors = false;
     let packages = [world.package("lib"), world.package("tool")];
     let site = world.other("site");
     world.follow();
@@ -113,6 +124,52 @@ fn what_a_skipped_hook_did_not_tell_is_found_by_comparison() {
     world.comes("somebody is told that deliveries fail", || {
         world.ours.command("hook list --json").done().contains("delivery failed")
     });
+}
+
+#[test]
+fn what_a_hook_told_for_certain_is_not_compared_once_more() {
+    let mut world = World::new();
+    let lib = world.package("lib");
+    let site = world.other("site");
+    world.follow();
+    let place = Place::Project(world.project);
+    world.comes("there is a hook", || world.bitbucket.hooks(place).len() == 1);
+    world.comes("that is known", || world.ours.command("hook list --json").done().contains("\"ok\""));
+    world.run().done();
+    let hook = world.bitbucket.hooks(place)[0].id;
+    // What a comparison that nobody asked for looked at: who reads what, and code.
+    let looked = |world: &mut World| {
+        let runs = |world: &World| {
+            world.ours.command(&format!("sync history {}", world.sync)).done().matches("schedule").count()
+        };
+        let before = runs(world);
+        world.ours.stop();
+        world.bitbucket.stage.take_log();
+        world.ours.serve();
+        world.comes("a comparison by itself", || runs(world) > before);
+        world.comes("all that came of it is done", || {
+            let jobs = world.ours.command("job list --json").done();
+            !jobs.contains("\"running\"") && !jobs.contains("\"ready\"")
+        });
+        let log = world.bitbucket.stage.take_log();
+        let count = |part: &str| log.iter().filter(|asked| asked.path.contains(part)).count();
+        assert!(count("/repos/lib/permissions/users") == 1 && count("/ACME/permissions/users") == 1);
+        (count("/browse/composer.json"), count(".git/info/refs"))
+    };
+    assert_eq!(looked(&mut world), (1, 1), "the hook is young: there may have been something before it");
+    world.bitbucket.alter_hook(hook, |hook| hook.updated -= 24 * 3_600_000);
+    assert_eq!(looked(&mut world), (0, 0), "all was told");
+    // It tells of what was no package, too.
+    let refs = world.fill(site, "site");
+    world.bitbucket.pushed(site, &refs);
+    world.comes("a package", || world.versions(site).contains("1.0.0"));
+    // While nobody answers, something is pushed.
+    world.ours.stop();
+    let tag = world.tag(lib, "2.0.0");
+    world.bitbucket.pushed(lib, &[tag]);
+    world.bitbucket.post().settle();
+    world.ours.serve();
+    world.comes("what was not told is found", || world.versions(lib).contains("2.0.0"));
 }
 
 /// What was answered to a delivery that is sent now.
@@ -173,6 +230,7 @@ fn a_newer_version_has_one_hook_in_place_of_many_and_those_of_others_stay() {
     let mut world = World::of("7.21.0", "ACME");
     let packages = [world.package("lib"), world.package("tool")];
     let foreign = world.bitbucket.foreign_hook(Place::Repository(packages[0]), "https://build.example.com/");
+    let as_it_was = format!("{:?}", world.bitbucket.hooks(Place::Repository(packages[0])));
     world.follow();
     world.comes("each package has a hook", || {
         packages.map(|id| world.bitbucket.hooks(Place::Repository(id)).len()) == [2, 1]
@@ -184,4 +242,5 @@ fn a_newer_version_has_one_hook_in_place_of_many_and_those_of_others_stay() {
         packages.map(|id| world.bitbucket.hooks(Place::Repository(id)).len()) == [1, 0]
     });
     assert_eq!(world.bitbucket.hooks(Place::Repository(packages[0]))[0].id, foreign);
+    assert_eq!(format!("{:?}", world.bitbucket.hooks(Place::Repository(packages[0]))), as_it_was);
 }

@@ -46,7 +46,17 @@ impl World {
 
     /// Any project of any version, below a path.
     pub fn of(version: &'static str, key: &'static str) -> Self {
-        let bitbucket = BitbucketDataCenter::start_at("/bitbucket", CALLBACK, None);
+        Self::behind(version, key, None, None)
+    }
+
+    /// The same behind TLS, and an authority that our server trusts.
+    pub fn behind(
+        version: &'static str,
+        key: &'static str,
+        tls: Option<rustls::ServerConfig>,
+        trusted: Option<&str>,
+    ) -> Self {
+        let bitbucket = BitbucketDataCenter::start_at("/bitbucket", CALLBACK, tls);
         bitbucket.stage.world().version = version;
         let keeper = bitbucket.user(key.strip_prefix('~').unwrap_or("keeper"));
         let project = bitbucket.project(key);
@@ -55,10 +65,10 @@ impl World {
         }
         let (url, id, secret) = (bitbucket.url(), bitbucket.client_id.clone(), bitbucket.client_secret.clone());
         let mut place = String::new();
-        let followed = Followed::new("bb", bitbucket.stage.address, |_, address| {
+        let followed = Followed::trusting(trusted, "bb", bitbucket.stage.address, |_, address| {
             address.clone_into(&mut place);
             format!(
-                "[[integration]]\nid = \"bb\"\nplatform = \"bitbucket-datacenter\"\nurl = \"{}\"\nclient_id = \"{id}\"\n\
+                "[jobs]\npackage_interval = \"300d\"\n[[integration]]\nid = \"bb\"\nplatform = \"bitbucket-datacenter\"\nurl = \"{}\"\nclient_id = \"{id}\"\n\
                  client_secret = \"{secret}\"\n",
                 url.as_str().trim_end_matches('/')
             )

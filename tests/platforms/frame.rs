@@ -34,6 +34,8 @@ pub enum Fault {
     RateLimited(Option<u64>),
     /// JSON without an end.
     Endless,
+    /// What it should be, after a while.
+    Slow,
     /// Silence.
     Mute,
     /// It is done, and the answer never comes.
@@ -65,6 +67,8 @@ struct Shared<S> {
     violations: Mutex<Vec<String>>,
     /// Seconds that its clock is ahead of ours.
     skew: Mutex<i64>,
+    /// How many requests wait for an answer, and the most that ever did.
+    waiting: Mutex<(usize, usize)>,
 }
 
 /// A running simulator; it stops when dropped, and panics then if a request was not as documented.
@@ -87,6 +91,7 @@ impl<S: Simulator> Stage<S> {
             log: Mutex::default(),
             violations: Mutex::default(),
             skew: Mutex::default(),
+            waiting: Mutex::default(),
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -147,6 +152,11 @@ impl<S: Simulator> Stage<S> {
         *self.shared.skew.lock().expect("no panic") = seconds;
     }
 
+    /// The most requests that waited for an answer at once, which [`Fault::Slow`] makes many do.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.waiting.lock().expect("no panic").1
+    }
+
     /// The requests since the last call.
     pub fn take_log(&self) -> Vec<Asked> {
         std::mem::take(&mut self.shared.log.lock().expect("no panic"))
@@ -181,6 +191,15 @@ async fn answer<S: Simulator>(request: HttpRequest, body: web::Bytes, shared: we
         None if asked.path == "/favicon.ico" => Reply::empty(404),
         None => shared.simulator.lock().expect("no panic").answer(&asked),
         Some(Fault::Mute) => std::future::pending().await,
+        Some(Fault::Slow) => {
+            {
+                let mut waiting = shared.waiting.lock().expect("no panic");
+                *waiting = (waiting.0 + 1, waiting.1.max(waiting.0 + 1));
+            }
+            actix_web::rt::time::sleep(std::time::Duration::from_millis(40)).await;
+            shared.waiting.lock().expect("no panic").0 -= 1;
+            shared.simulator.lock().expect("no panic").answer(&asked)
+        }
         Some(Fault::Swallowed) => {
             drop(shared.simulator.lock().expect("no panic").answer(&asked));
             std::future::pending().await
@@ -260,7 +279,7 @@ fn broken(fault: Fault) -> Reply {
             Reply { body: body.into_bytes(), ..Reply::json(200, &serde_json::Value::Null) }
         }
         Fault::Html => Reply::html(200, "<!doctype html><title>Sign in</title><p>Who are you?"),
-        Fault::Mute | Fault::Swallowed | Fault::Half | Fault::Cut | Fault::Beside(..) => {
+        Fault::Mute | Fault::Slow | Fault::Swallowed | Fault::Half | Fault::Cut | Fault::Beside(..) => {
             unreachable!("it is no answer of its own")
         }
     }

@@ -46,7 +46,17 @@ impl Followed {
         platform: SocketAddr,
         block: impl FnOnce(&std::path::Path, &str) -> String,
     ) -> Self {
-        let ours = Installation::start_configured(None, None, block);
+        Self::trusting(None, integration, platform, block)
+    }
+
+    /// The same, that trusts an authority of its own.
+    pub fn trusting(
+        ca: Option<&str>,
+        integration: &'static str,
+        platform: SocketAddr,
+        block: impl FnOnce(&std::path::Path, &str) -> String,
+    ) -> Self {
+        let ours = Installation::start_configured(ca, None, block);
         ours.command("org add acme").done();
         Self {
             ours,
@@ -127,6 +137,11 @@ impl Followed {
         self.people.iter().find(|person| person.login == login).unwrap().id
     }
 
+    /// What somebody is called.
+    pub fn login_of(&self, id: u64) -> String {
+        self.people.iter().find(|person| person.id == id).unwrap().login.clone()
+    }
+
     /// Everybody logs in here by the platform, and makes a token.
     pub fn log_in(&mut self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -140,6 +155,14 @@ impl Followed {
                 self.people[at].token = Some(self.ours.command(&words).done());
             }
         }
+    }
+
+    /// Somebody logs in here by the platform, who is called otherwise here, and makes a token.
+    pub fn log_in_as(&mut self, login: &str, name: &str) {
+        drop(self.session(login));
+        let token = self.ours.command(&format!("token add --user {name}")).done();
+        let person = self.people.iter_mut().find(|person| person.login == login).unwrap();
+        person.token = Some(token);
     }
 
     /// What a browser of somebody shows who logged in here by the platform.

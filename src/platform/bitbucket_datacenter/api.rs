@@ -27,6 +27,8 @@ pub(super) const CALLER: &str = "x-ausername";
 const API: &str = "/rest/api/1.0";
 /// Requests of one credential at once.
 const AT_ONCE: usize = 4;
+/// The same of a password: whether it is taken is known before it is shown again, for some refusals lock the account.
+const PASSWORDS_AT_ONCE: usize = 1;
 /// How long to wait before a request is tried again that got no answer.
 const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// The statuses after which there may be an answer in a moment.
@@ -80,7 +82,8 @@ impl<'a> Api<'a> {
     /// The API for a credential.
     pub(super) fn new(hub: &'a Hub, key: &'a Key) -> Self {
         let root = below(&hub.site().url, API);
-        Self { hub, key, line: Line::new(hub, key, AT_ONCE), root, caller: Mutex::default() }
+        let at_once = if is_basic(key) { PASSWORDS_AT_ONCE } else { AT_ONCE };
+        Self { hub, key, line: Line::new(hub, key, at_once), root, caller: Mutex::default() }
     }
 
     /// The same, for work that nobody waits for.
@@ -205,14 +208,7 @@ impl<'a> Api<'a> {
             };
             match refusal::cause(&answer) {
                 Some(Cause::Secret) if !renewed && self.key.secret.after(&token).await?.is_some() => renewed = true,
-                Some(cause @ (Cause::Secret | Cause::Captcha)) => {
-                    // Each further try may lock the account, for its people as for us.
-                    if is_basic(self.key) || cause == Cause::Captcha {
-                        self.line.refuse(&self.refused(&answer, "be used"));
-                    }
-                    return Ok(answer);
-                }
-                Some(Cause::Right) | None => return Ok(answer),
+                _ => return Ok(answer),
             }
         }
     }
@@ -223,6 +219,12 @@ impl<'a> Api<'a> {
         let token = self.key.secret.token().await?;
         let answer = self.line.send(self.request(ask, &token)?).await?;
         self.note(&answer);
+        // Each further try may lock the account, for its people as for us: nobody has the next turn before that is known.
+        match refusal::cause(&answer) {
+            Some(Cause::Captcha) => self.line.refuse(&self.refused(&answer, "be used")),
+            Some(Cause::Secret) if is_basic(self.key) => self.line.refuse(&self.refused(&answer, "be used")),
+            _ => {}
+        }
         self.line.heed(&answer, wish(&answer))?;
         if self.moved(ask, &answer).is_some() {
             return Ok((answer, token));

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Ask, of_repository, part};
 use super::refusal;
+use crate::clock::Timestamp;
 use crate::outbound::Answer;
 use crate::platform::answer::printable;
 use crate::platform::hub::{HookPlace, HookState, HubError};
@@ -17,8 +18,12 @@ use crate::platform::hub::{HookPlace, HookState, HubError};
 const EVENTS: [&str; 2] = ["repo:modified", "repo:refs_changed"];
 /// What hooks of projects are told beside it, where the version knows it.
 const OF_PROJECT: &str = "project:modified";
+/// What is told where there are mirrors: one that answers Git in the server's place has a push only then.
+const OF_MIRRORS: &str = "mirror:repo_synchronized";
 /// What people see of it in Bitbucket's settings.
 const NAME: &str = "Composer packages";
+/// For how many seconds it skips one at most, and some for clocks that differ.
+const SKIPS_FOR: i64 = 11 * 60 * 60;
 /// How many failures in a row make Bitbucket skip a hook for a while.
 const BREAKS_AFTER: u64 = 5;
 
@@ -35,6 +40,8 @@ struct Hook {
     events: BTreeSet<String>,
     /// Before 7.x there was no such choice.
     ssl_verification_required: Option<bool>,
+    /// When it was made or changed last, in milliseconds since 1970.
+    updated_date: Option<i64>,
 }
 
 /// How deliveries went. What there was none of is missing.
@@ -85,9 +92,8 @@ impl<'a> At<'a> {
         Self { api, place, base, name }
     }
 
-    fn body(&self, with_project: bool) -> Value {
-        let more = (with_project && self.place.repository.is_none()).then_some(OF_PROJECT);
-        let events: Vec<&str> = EVENTS.into_iter().chain(more).collect();
+    fn body(&self, more: &[&str]) -> Value {
+        let events: Vec<&str> = EVENTS.iter().chain(more).copied().collect();
         json!({
             "name": NAME,
             "url": self.place.address.expose_secret(),
@@ -156,23 +162,35 @@ impl<'a> At<'a> {
             None => (Method::POST, self.base.clone()),
         };
         let what = if id.is_some() { "mend the webhook" } else { "install the webhook" };
-        let ask = |with_project| Ask::change(method.clone(), self.api.url(&path), Some(self.body(with_project)));
-        let mut answer = self.api.ask(&ask(true)).await?;
-        if answer.status == StatusCode::BAD_REQUEST && self.place.repository.is_none() {
-            // A version that does not tell of it.
-            answer = self.api.ask(&ask(false)).await?;
+        let wishes: &[&[&str]] = match &self.place.repository {
+            Some(_) => &[&[OF_MIRRORS], &[]],
+            None => &[&[OF_PROJECT, OF_MIRRORS], &[OF_PROJECT], &[OF_MIRRORS], &[]],
+        };
+        let ask = |more: &[&str]| Ask::change(method.clone(), self.api.url(&path), Some(self.body(more)));
+        let mut answer = self.api.ask(&ask(wishes[0])).await?;
+        for less in &wishes[1..] {
+            // Versions and licences differ in what they tell of.
+            if answer.status != StatusCode::BAD_REQUEST {
+                break;
+            }
+            answer = self.api.ask(&ask(less)).await?;
         }
         if answer.status.is_success() { self.api.line.json(&answer) } else { Err(self.refused(&answer, what)) }
     }
 
-    /// Whether Bitbucket reaches us: after some failures in a row it skips a hook, at first for seconds and then for hours.
-    async fn trouble(&self, hook: &Hook) -> Result<Option<String>, HubError> {
+    /// How deliveries went, where that is told.
+    async fn statistics(&self, hook: &Hook) -> Result<Option<Statistics>, HubError> {
         let url = self.api.url(&format!("{}/{}/statistics", self.base, hook.id));
         let answer = self.api.ask(&Ask::get(url)).await?;
         if !answer.status.is_success() || answer.body.is_empty() {
             return Ok(None);
         }
-        let told: Statistics = self.api.line.json(&answer)?;
+        self.api.line.json(&answer).map(Some)
+    }
+
+    /// Whether Bitbucket reaches us: after some failures in a row it skips a hook, at first for seconds and then for hours.
+    async fn trouble(&self, hook: &Hook) -> Result<Option<String>, HubError> {
+        let Some(told) = self.statistics(hook).await? else { return Ok(None) };
         let when = |sent: &Option<Sent>| sent.as_ref().and_then(|sent| sent.finish);
         let worst = [told.last_failure.as_ref(), told.last_error.as_ref()];
         let worst = worst.into_iter().flatten().max_by_key(|sent| sent.finish);
@@ -221,6 +239,24 @@ pub(super) async fn ensure(api: &Api<'_>, place: &HookPlace) -> Result<HookState
     }
     let hook = at.put(None).await?;
     Ok(state(&hook, place.remote_id.as_ref().map(|_| "it was removed"), None))
+}
+
+/// Whether every delivery since then was taken. What was skipped is counted nowhere, but is skipped only for hours after others
+/// failed, so that a failure shortly before counts too.
+///
+/// # Errors
+/// [`HubError`].
+pub(super) async fn told_all(api: &Api<'_>, place: &HookPlace, since: Timestamp) -> Result<bool, HubError> {
+    let at = At::new(api, place);
+    let Some(id) = &place.remote_id else { return Ok(false) };
+    let Some(hook) = at.by_id(id).await?.filter(|hook| at.is_wrong(hook).is_none()) else { return Ok(false) };
+    let Some(told) = at.statistics(&hook).await? else { return Ok(false) };
+    let since = since.as_seconds().saturating_sub(SKIPS_FOR).saturating_mul(1000);
+    let failed = [&told.last_failure, &told.last_error].into_iter().flatten();
+    let is_old = |sent: &Sent| sent.finish.is_some_and(|at| at < since);
+    // What was pushed before it was there, or while somebody had switched it off, it told nobody.
+    let is_unchanged = hook.updated_date.is_some_and(|at| at < since);
+    Ok(told.counts.is_some() && is_unchanged && failed.into_iter().all(is_old))
 }
 
 /// Removes a hook.

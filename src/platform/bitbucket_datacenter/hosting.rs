@@ -106,6 +106,16 @@ impl Hosting for BitbucketDataCenter {
         async move { hooks::ensure(&Api::new(at, key), place).await }.boxed()
     }
 
+    fn told_all<'a>(
+        &'a self,
+        at: &'a Hub,
+        key: &'a Key,
+        place: &'a HookPlace,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, HubError>> {
+        async move { hooks::told_all(&Api::new(at, key).sparing(true), place, since).await }.boxed()
+    }
+
     fn remove_hook<'a>(
         &'a self,
         at: &'a Hub,

@@ -128,6 +128,8 @@ struct Sight<'a, 'r> {
     groups: BTreeMap<String, Vec<User>>,
     /// Everybody, where that matters.
     everybody: Vec<User>,
+    /// Who has a licence, where that is told.
+    licensed: Option<HashSet<i64>>,
     /// Whoever administers the server.
     administrators: Vec<User>,
     members: BTreeMap<i64, RemoteMember>,
@@ -152,9 +154,11 @@ impl<'a, 'r> Sight<'a, 'r> {
         let follows = reader.wanted.follow_visibility;
         let is_shown = || packages.iter().any(|one| one.visibility == Visibility::Public);
         let needs_everybody = of_project.default.is_some() || (follows && (project.public || is_shown()));
-        let all = async { if needs_everybody { rights::everybody(reader).await } else { Ok(Vec::new()) } };
-        let (groups, everybody, administrators) =
-            try_join3(rights::people(reader, &groups), all, rights::administrators(reader)).await?;
+        let (groups, listed, administrators) =
+            try_join3(rights::people(reader, &groups), rights::licensed(reader), rights::administrators(reader))
+                .await?;
+        let everybody = if needs_everybody { rights::everybody(reader, listed.as_ref()) } else { Vec::new() };
+        let licensed = listed.map(|listed| listed.iter().chain(&administrators).map(|one| one.id).collect());
         let (members, readers) = (BTreeMap::new(), BTreeMap::new());
         Ok(Self {
             reader,
@@ -165,6 +169,7 @@ impl<'a, 'r> Sight<'a, 'r> {
             of_repositories,
             groups,
             everybody,
+            licensed,
             administrators,
             members,
             readers,
@@ -209,9 +214,15 @@ impl<'a, 'r> Sight<'a, 'r> {
         }
     }
 
+    /// Whether somebody is behind an account who may log in; one that is switched off is told as such.
+    fn counts(&self, user: &User) -> bool {
+        let has_licence = || self.licensed.as_ref().is_none_or(|licensed| licensed.contains(&user.id));
+        user.is_person() && (!user.active || has_licence())
+    }
+
     /// Remembers a member; what gives more counts.
     fn member(&mut self, user: &User, role: Role, reads: Option<GrantKind>, detail: String) {
-        if !user.is_person() {
+        if !self.counts(user) {
             return;
         }
         let account = account(user);
@@ -250,7 +261,7 @@ impl<'a, 'r> Sight<'a, 'r> {
     }
 
     fn read(&mut self, repository: &'a RemoteRepository, user: &User, kind: GrantKind, detail: String) {
-        if !user.is_person() || !user.active {
+        if !self.counts(user) || !user.active {
             return;
         }
         let reader =
@@ -326,7 +337,7 @@ impl<'a, 'r> Sight<'a, 'r> {
                     repositories: BTreeSet::new(),
                 }
             });
-            let members = self.groups.get(name).into_iter().flatten().filter(|one| one.is_person() && one.active);
+            let members = self.groups.get(name).into_iter().flatten().filter(|one| self.counts(one) && one.active);
             team.members.extend(members.map(|one| (one.id.to_string(), None)));
             team.repositories.extend(repositories);
         }

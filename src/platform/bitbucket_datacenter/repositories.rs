@@ -52,7 +52,7 @@ async fn with_manifest(reader: &Reader<'_>, project: &Project, one: Repository) 
         // whatever is not may get one, and is asked about each time.
         Some((_, Some(branch), true)) => Found { branch: Some(branch.clone()), manifest: Some(true), is_empty: false },
         _ if !is_there => Found::default(),
-        _ if known.is_some() && !reader.touched.repositories() => {
+        _ if known.is_some() && (reader.wanted.told_of_pushes || !reader.touched.repositories()) => {
             let (branch, manifest) = known.map_or((None, None), |(_, branch, known)| (branch.clone(), Some(*known)));
             Found { branch, manifest, is_empty: false }
         }

@@ -18,6 +18,10 @@ use crate::platform::remote::{Kind, RemoteRepository};
 const OF_PROJECT: [&str; 3] = ["PROJECT_ADMIN", "PROJECT_WRITE", "PROJECT_READ"];
 /// Whoever administers the server.
 const ADMINISTRATORS: &str = "/users?permission=ADMIN&limit=500";
+/// What the names of those begin with who act for tokens of projects and repositories, and have no licence.
+const SERVICE: &str = "access-token-user/";
+/// Whoever may log in.
+const LICENSED: &str = "/users?permission=LICENSED_USER&limit=500";
 /// A repository that nobody has, to see whether a question for it is refused.
 const NOBODYS: &str = "no-repository-has-this-name-b7e1";
 
@@ -190,16 +194,25 @@ async fn of_group(reader: &Reader<'_>, name: &str) -> Result<Option<Vec<User>>, 
     }
 }
 
-/// Everybody with a licence. Whoever has none may not read even what everybody may, so that a list of all users is no
-/// substitute where this one is not told.
+/// Everybody with a licence; None where that is not told. Whoever has none is let in nowhere, whatever was given to them or
+/// to their groups. A list without the person who asks, who may log in, is another one.
 ///
 /// # Errors
 /// [`HubError`].
-pub(super) async fn everybody(reader: &Reader<'_>) -> Result<Vec<User>, HubError> {
+pub(super) async fn licensed(reader: &Reader<'_>) -> Result<Option<Vec<User>>, HubError> {
     let (again, what) = (reader.touched.members(), "list everybody who has a licence");
-    let path = "/users?permission=LICENSED_USER&limit=500";
-    if let Some(licensed) = reader.all_that_is_told(path, again, what).await? {
-        return Ok(licensed);
+    let listed: Option<Vec<User>> = reader.all_that_is_told(LICENSED, again, what).await?;
+    let caller = reader.api.caller().unwrap_or_default().to_lowercase();
+    let is_it = |all: &Vec<User>| {
+        !again || caller.starts_with(SERVICE) || all.iter().any(|one| one.name.to_lowercase() == caller)
+    };
+    Ok(listed.filter(is_it))
+}
+
+/// Everybody with a licence, where that decides who reads. A list of all users is no substitute where it is not told.
+pub(super) fn everybody(reader: &Reader<'_>, licensed: Option<&Vec<User>>) -> Vec<User> {
+    if let Some(licensed) = licensed {
+        return licensed.clone();
     }
     reader.incomplete(&[Kind::Member, Kind::Permission]);
     reader.notice(format!(
@@ -207,7 +220,7 @@ pub(super) async fn everybody(reader: &Reader<'_>) -> Result<Vec<User>, HubError
          nobody is removed. The token of a person is told.",
         reader.api.name()
     ));
-    Ok(Vec::new())
+    Vec::new()
 }
 
 /// Who administers the whole server, and so reads everything; nobody where that is not told.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::directory::{Level, Project, Repository, Rights};
 use super::hooks::{Hook, Place};
 use super::{BitbucketDataCenter, Site, oracle};
+use crate::platforms::frame::now;
 use crate::platforms::post::Post;
 use crate::platforms::pushed::Pushed;
 
@@ -70,6 +71,15 @@ impl BitbucketDataCenter {
         self.alter(repository, |one| {
             (one.git, one.manifest, one.empty) = (Some(folder.to_owned()), Some("FILE"), false);
         });
+    }
+
+    /// Where Git finds a repository over SSH.
+    pub fn ssh_address(&self, repository: u64) -> String {
+        let site = self.stage.world();
+        let shown = site.repository_shown(&site.directory.repositories[&repository]);
+        let links = shown["links"]["clone"].as_array().expect("a list").clone();
+        let own = links.into_iter().find(|link| link["name"] == "ssh").expect("one for SSH");
+        own["href"].as_str().expect("an address").to_owned()
     }
 
     /// Changes a repository, silently.
@@ -171,6 +181,18 @@ impl BitbucketDataCenter {
         site.tell(project, Some(repository), "repo:refs_changed", payload);
     }
 
+    /// A mirror has all of a repository's refs, which were too many to be named.
+    pub fn mirrored(&self, repository: u64) {
+        let mut site = self.stage.world();
+        let found = &site.directory.repositories[&repository];
+        let (project, shown) = (found.project, site.repository_shown(found));
+        let payload = json!({
+            "mirrorServer": {"id": "B3MV-JUQB-PUB3-LA8X", "name": "Mirror"}, "syncType": "SNAPSHOT",
+            "refLimitExceeded": true, "repository": shown, "changes": [],
+        });
+        site.tell(project, Some(repository), "mirror:repo_synchronized", payload);
+    }
+
     /// Tells of nothing any more, or of everything again.
     pub fn silence(&self, silent: bool) {
         self.stage.world().hooks.silent = silent;
@@ -216,6 +238,7 @@ impl BitbucketDataCenter {
             active: true,
             verifies: true,
             forgiven: 0,
+            updated: now() * 1000,
         };
         let id = hook.id;
         site.hooks.all.insert(id, hook);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Site;
 use super::api::error;
 use super::rest::{bad, nowhere, nowhere_said};
+use crate::platforms::frame::now;
 use crate::platforms::message::{Asked, Reply};
 use crate::platforms::post::{Parcel, Post, Sent};
 
@@ -56,6 +57,8 @@ pub struct Hook {
     pub verifies: bool,
     /// How many of its deliveries are forgotten by the circuit breaker.
     pub forgiven: usize,
+    /// When it was changed last, in milliseconds since 1970.
+    pub updated: i64,
 }
 
 /// All of them.
@@ -156,7 +159,7 @@ impl Site {
         let events: BTreeSet<String> =
             body["events"].as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect();
         let is_known = |event: &String| {
-            EVENTS.contains(&event.as_str())
+            (EVENTS.contains(&event.as_str()) && (event != "mirror:repo_synchronized" || self.has_mirrors))
                 || (event == "project:modified" && matches!(place, Place::Project(_)) && self.version() >= (8, 10))
         };
         if events.is_empty() || !events.iter().all(is_known) {
@@ -173,6 +176,7 @@ impl Site {
             active: body["active"].as_bool().unwrap_or(true),
             verifies: body["sslVerificationRequired"].as_bool().unwrap_or(true),
             forgiven: 0,
+            updated: now() * 1000,
         })
     }
 
@@ -269,7 +273,7 @@ impl Site {
 /// A hook as the API shows it: without its secret.
 fn shown(hook: &Hook) -> Value {
     json!({
-        "id": hook.id, "name": hook.name, "createdDate": 1_780_000_000_000_i64, "updatedDate": 1_780_000_000_000_i64,
+        "id": hook.id, "name": hook.name, "createdDate": 1_780_000_000_000_i64, "updatedDate": hook.updated,
         "events": hook.events, "configuration": {}, "url": hook.url, "active": hook.active,
         "scopeType": if matches!(hook.place, Place::Project(_)) { "project" } else { "repository" },
         "sslVerificationRequired": hook.verifies,

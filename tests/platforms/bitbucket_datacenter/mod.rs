@@ -96,6 +96,12 @@ pub struct Site {
     pub credentials: Credentials,
     /// Webhooks.
     pub hooks: Hooks,
+    /// Whether its licence has mirrors, and hooks can be told of them.
+    pub has_mirrors: bool,
+    /// Where Git is answered over SSH, if not at the usual port.
+    pub ssh: Option<String>,
+    /// How many seconds tokens of OAuth 2.0 last.
+    pub token_life: u64,
     next_id: u64,
 }
 
@@ -143,6 +149,9 @@ impl BitbucketDataCenter {
             directory: Directory::default(),
             credentials: Credentials::default(),
             hooks: Hooks::default(),
+            has_mirrors: true,
+            ssh: None,
+            token_life: 3600,
             next_id: 100,
         };
         let bitbucket = Self { stage: Stage::start(site, tls), client_id, client_secret };
@@ -174,6 +183,16 @@ impl BitbucketDataCenter {
     /// Gives a person another name; the old one is free then.
     pub fn rename(&self, id: u64, name: &str) {
         self.change(id, |user| (user.name, user.slug) = (name.to_owned(), slug(name)));
+    }
+
+    /// Removes a person, with all that they were given.
+    pub fn removed(&self, id: u64) {
+        let mut site = self.stage.world();
+        site.users.remove(&id).expect("a user");
+        let Directory { projects, repositories, groups, .. } = &mut site.directory;
+        projects.values_mut().for_each(|one| one.rights.users.retain(|user, _| *user != id));
+        repositories.values_mut().for_each(|one| one.rights.users.retain(|user, _| *user != id));
+        groups.values_mut().for_each(|people| people.retain(|user| *user != id));
     }
 
     /// Shuts a person out.

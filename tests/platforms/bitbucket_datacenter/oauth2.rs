@@ -9,8 +9,6 @@ use crate::platforms::message::{Asked, Reply, strict};
 
 /// How long a code is good, in seconds.
 const CODE_LIFE: u64 = 10;
-/// How long a token is good, in seconds.
-const TOKEN_LIFE: u64 = 3600;
 /// Fewest characters of a state that nobody can guess.
 const STATE: usize = 22;
 
@@ -103,13 +101,13 @@ impl Site {
         code.used = true;
         let (user, scopes) = (code.user, code.request.scopes.clone());
         let token = Token { client_id: given["client_id"].to_owned(), user, scopes };
-        let pair = self.grants.issue_for("", token, TOKEN_LIFE);
+        let pair = self.grants.issue_for("", token, self.token_life);
         self.pair(&pair)
     }
 
     fn pair(&self, (access, refresh): &(String, String)) -> Reply {
         let body = json!({
-            "access_token": access, "token_type": "bearer", "expires_in": TOKEN_LIFE, "refresh_token": refresh,
+            "access_token": access, "token_type": "bearer", "expires_in": self.token_life, "refresh_token": refresh,
             "scope": self.grants.tokens[access].scopes.join(" "), "created_at": 1_700_000_000,
         });
         Reply::json(200, &body)
@@ -124,7 +122,7 @@ impl Site {
         if (given["client_id"], given["client_secret"]) != (&self.link.client_id, &self.link.client_secret) {
             return error("invalid_client");
         }
-        match self.grants.renew("", given["refresh_token"], (TOKEN_LIFE, 0)) {
+        match self.grants.renew("", given["refresh_token"], (self.token_life, 0)) {
             Some(pair) if given["redirect_uri"] == self.link.redirect_url => self.pair(&pair),
             _ => error("invalid_grant"),
         }

@@ -7,6 +7,9 @@ pub fn may_read(site: &Site, user: u64, repository: u64) -> bool {
     let Some(found) = site.directory.repositories.get(&repository) else { return false };
     let Some(person) = site.users.get(&user).filter(|user| user.active && user.kind == "NORMAL") else { return false };
     let project = &site.directory.projects[&found.project];
+    if !person.licensed && !person.admin {
+        return false;
+    }
     if person.admin || project.owner == Some(user) || (project.default.is_some() && person.licensed) {
         return true;
     }

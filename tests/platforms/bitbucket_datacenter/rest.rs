@@ -270,6 +270,7 @@ impl Site {
     pub(super) fn repository_shown(&self, one: &Repository) -> Value {
         let project = &self.directory.projects[&one.project];
         let http = format!("{}/scm/{}/{}.git", self.base, project.key.to_lowercase(), one.slug);
+        let ssh = self.ssh.as_deref().unwrap_or("ssh://git@localhost:7999");
         let mut shown = json!({
             "slug": one.slug, "id": one.id, "name": one.slug, "hierarchyId": "e3c939f9ef4a7fae272e", "scmId": "git",
             "state": one.state, "statusMessage": "Available", "forkable": true, "public": one.public,
@@ -277,7 +278,7 @@ impl Site {
             "links": {
                 "clone": [
                     {"href": http, "name": "http"},
-                    {"href": format!("ssh://git@localhost:7999/{}/{}.git", project.key, one.slug), "name": "ssh"},
+                    {"href": format!("{ssh}/{}/{}.git", project.key, one.slug), "name": "ssh"},
                 ],
                 "self": [{"href": format!("{}/projects/{}/repos/{}/browse", self.base, project.key, one.slug)}],
             },
