@@ -62,7 +62,7 @@ pub use room::{Headroom, Shortage};
 use spare::{Kind, Spares};
 pub use ssh::{HostKey, HostKeyPolicy, HostKeys};
 pub use system::{InvalidLayout, Layout, System};
-pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy};
+pub use url::{InvalidUrl, Scheme, SourceUrl, UrlPolicy, is_azure_devops};
 
 /// How repositories are worked with: the instance's configuration, checked.
 #[derive(Clone, Debug)]

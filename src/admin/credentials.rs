@@ -161,7 +161,8 @@ pub async fn add(appliance: &Appliance, actor: &Actor, org: OrgId, new: NewCrede
     kind.needs_host(new.host.as_deref())?;
     let usual = platform::default_host(appliance, kind).unwrap_or_default();
     let (host, port) = parse_host(kind, new.host.as_deref().unwrap_or(&usual))?;
-    let username = username(kind, new.username)?;
+    let any = kind.any_username(Some(&host)).map(str::to_owned);
+    let username = username(kind, new.username.or(any))?;
     let Prepared { secret, public_key } =
         ssh_key::prepare(appliance, kind, name.as_str(), new.secret.fit_for(&host)).await?;
     let username = match kind {
@@ -461,7 +462,7 @@ fn check_secret(secret: SecretString) -> Result<SecretString> {
 }
 
 fn username(kind: Kind, username: Option<String>) -> Result<Option<String>> {
-    kind.needs_username(username.as_deref())?;
+    kind.needs_username(username.as_deref(), None)?;
     let Some(username) = username else { return Ok(None) };
     if kind == Kind::SshKey && SourceUrl::parse(&format!("ssh://{username}@host/x"), &UrlPolicy::default()).is_err() {
         return Err(Error::invalid("the user name has characters that no user of an SSH server has"));

@@ -89,6 +89,15 @@ fn secrets_stand_on_one_line() {
 fn user_names_belong_to_basic() {
     assert!(username(Kind::HttpBasic, Some("ci".to_owned())).is_ok());
     assert!(username(Kind::HttpBasic, None).is_err());
+    for (host, expected) in [
+        ("dev.azure.com", Some("pat")),
+        ("Org.VisualStudio.com:443", Some("pat")),
+        ("git.example.com", None),
+        ("visualstudio.com.example.com", None),
+    ] {
+        assert_eq!(Kind::HttpBasic.any_username(Some(host)), expected, "{host}");
+        assert_eq!(Kind::HttpBasic.needs_username(None, Some(host)).is_ok(), expected.is_some(), "{host}");
+    }
     assert!(username(Kind::HttpBasic, Some("a:b".to_owned())).is_err());
     assert!(username(Kind::HttpBearer, Some("ci".to_owned())).is_err());
     assert!(username(Kind::SshKey, Some("git".to_owned())).is_ok());

@@ -119,7 +119,8 @@ impl Command {
                 "--generate makes keys for `--type ssh-key`; give the secret of a credential of type {kind} with --secret-stdin or --secret-file"
             )));
         }
-        let needs = kind.needs_host(host.as_deref()).and_then(|()| kind.needs_username(username.as_deref()));
+        let needs =
+            kind.needs_host(host.as_deref()).and_then(|()| kind.needs_username(username.as_deref(), host.as_deref()));
         needs.map_err(|error| Failure::Usage(error.to_string()))
     }
 }

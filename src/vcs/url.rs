@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use hosts::is_azure_devops;
 pub(super) use parts::percent_decoded;
 use parts::{
     check_characters, check_decoded, check_host, check_path, check_user, is_local, is_scheme, looks_like_token,

@@ -234,6 +234,15 @@ fn a_repository_of_azure_devops_has_one_key() {
     ] {
         assert_eq!(parse(text).unwrap().key(), "tfs.example.com:8443/tfs/collection/project/_git/repo", "{text}");
     }
+    for text in [
+        "https://tfs.example.com/tfs/Collection/_git/Lib",
+        "https://tfs.example.com/tfs/Collection/lib/_git/Lib",
+        "https://tfs.example.com/tfs/Collection/lib/_git/_optimized/lib",
+    ] {
+        assert_eq!(parse(text).unwrap().key(), "tfs.example.com/tfs/collection/_git/lib", "{text}");
+    }
+    // What stands there is the collection.
+    assert_eq!(parse("https://tfs.example.com/lib/_git/lib").unwrap().key(), "tfs.example.com/lib/_git/lib");
     let over_ssh = parse("ssh://tfs.example.com:22/tfs/Collection/Project/_git/Repo").unwrap().key();
     assert_eq!(over_ssh, "tfs.example.com/tfs/collection/project/_git/repo");
     let kept = parse("https://org@dev.azure.com/org/p/_git/r?version=GBmain&path=/x").unwrap();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::{Error, Result};
 use crate::platform::PlatformKind;
-use crate::vcs::url::Scheme;
+use crate::vcs::{is_azure_devops, url::Scheme};
 
 /// The type of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,13 +151,20 @@ impl Kind {
             .by_command("add `--host HOST` or `--host HOST:PORT`"))
     }
 
+    /// The user name that is sent where nobody gave one, because the service looks at the token alone.
+    pub(super) fn any_username(self, host: Option<&str>) -> Option<&'static str> {
+        let host = host?.split(':').next()?.to_ascii_lowercase();
+        (self == Self::HttpBasic && is_azure_devops(&host)).then_some("pat")
+    }
+
     /// Refuses to go without a user name where Basic authentication needs the right one or any, and one where there is
-    /// no place for it.
+    /// no place for it. `host` is HOST or HOST:PORT: Azure DevOps asks nobody for a name.
     ///
     /// # Errors
     /// [`Error::Invalid`].
-    pub fn needs_username(self, username: Option<&str>) -> Result<()> {
+    pub fn needs_username(self, username: Option<&str>, host: Option<&str>) -> Result<()> {
         match (self, username) {
+            (Self::HttpBasic, None) if self.any_username(host).is_some() => Ok(()),
             (Self::HttpBasic, None) => Err(Error::invalid(
                 "a credential of type http-basic needs a user name (many services take any name beside a token)",
             )

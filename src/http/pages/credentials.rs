@@ -183,7 +183,7 @@ impl NewFields {
                 if kind.needs_host(host.as_deref()).is_err() {
                     faults.add("host", "Say which host it is for, such as git.example.com or git.example.com:8443");
                 }
-                if kind.needs_username(username.as_deref()).is_err() {
+                if kind.needs_username(username.as_deref(), host.as_deref()).is_err() {
                     let text = if kind == Kind::GithubApp {
                         "Write the installation’s number, or APP/INSTALLATION where the configuration has no App"
                     } else if username.is_some() {

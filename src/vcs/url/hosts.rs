@@ -33,9 +33,7 @@ pub(in crate::vcs) enum Service {
 impl Service {
     /// By the host (in lower case) and the path.
     pub(in crate::vcs) fn of(host: &str, path: &str) -> Self {
-        let azure = ["dev.azure.com", "ssh.dev.azure.com", "vs-ssh.visualstudio.com"].contains(&host)
-            || host.ends_with(".visualstudio.com")
-            || path.split('/').any(|part| part == GIT);
+        let azure = is_azure_devops(host) || host == "ssh.dev.azure.com" || path.split('/').any(|part| part == GIT);
         if codecommit_host(host).is_some() {
             Self::CodeCommit
         } else if azure {
@@ -44,6 +42,13 @@ impl Service {
             Self::Other
         }
     }
+}
+
+/// Whether a host, in lower case, is one of the public service Azure DevOps, which looks at the token alone and takes any user
+/// name beside it.
+#[must_use]
+pub fn is_azure_devops(host: &str) -> bool {
+    host == "dev.azure.com" || host.ends_with(".visualstudio.com")
 }
 
 /// The key of a repository at one of these services, which is the same for all of its addresses; none elsewhere. `parts` are
@@ -63,6 +68,10 @@ pub(super) fn key(host: &str, port: Option<u16>, parts: &[&str]) -> Option<Strin
     let git = parts.iter().position(|part| *part == GIT).filter(|git| git + 1 < parts.len())?;
     if git + 2 < parts.len() && VIEWS.contains(&parts[git + 1]) {
         parts.remove(git + 1);
+    }
+    // The repository that has its project's name goes by both `COLLECTION/_git/NAME` and `COLLECTION/NAME/_git/NAME`.
+    if git >= 2 && git + 2 == parts.len() && parts[git - 1].to_lowercase() == parts[git + 1].to_lowercase() {
+        parts.remove(git - 1);
     }
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
     Some(format!("{host}{port}/{}", parts.join("/")).to_lowercase())
