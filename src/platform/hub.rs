@@ -19,6 +19,7 @@ use super::lifetime::{self, Life, Successor};
 use super::login::Finding;
 use super::minted::Minted;
 use super::pace::Pace;
+pub use super::remote::Fate;
 use super::remote::{ChosenProject, Pages, RemoteOrganization, Wanted};
 use super::secret::Secret;
 use super::{bitbucket_cloud, bitbucket_datacenter, github, gitlab};
@@ -102,17 +103,6 @@ pub struct Diagnosis {
     pub accepted: Option<bool>,
     /// When it stops working, where the platform tells.
     pub expires_at: Option<Timestamp>,
-}
-
-/// What became of a repository that lists do not show any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is there.
-    There,
-    /// It belongs to somebody else now: its new path.
-    Moved(String),
-    /// The platform says that there is no such repository, or none that we may see.
-    Gone,
 }
 
 /// Why a platform did not do what it was asked. Each text says what to do; none holds a secret.

@@ -322,3 +322,14 @@ impl Pages {
         self.0.iter().map(|(url, page)| (url.as_str(), page))
     }
 }
+
+/// What became of a repository that lists do not show any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there.
+    There,
+    /// It belongs to somebody else now: its new path.
+    Moved(String),
+    /// The platform says that there is no such repository, or none that we may see.
+    Gone,
+}
