@@ -144,7 +144,7 @@ impl Corp {
         self.world.compares("somebody has a repository");
         self.world.bitbucket.removed(xena);
         self.world.compares("they were removed");
-        let mut world = std::mem::replace(&mut self.world.people, Vec::new());
+        let mut world = std::mem::take(&mut self.world.people);
         let old = world.iter().position(|person| person.login == "xena").unwrap();
         let old = world.remove(old);
         self.world.people = world;
