@@ -19,6 +19,7 @@ pub mod hooks;
 pub mod host_keys;
 pub mod jobs;
 pub mod logins;
+pub mod made;
 pub mod members;
 mod name;
 pub mod organization_settings;

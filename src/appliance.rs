@@ -52,6 +52,8 @@ pub struct Settings {
     pub sync_interval: Duration,
     /// How long what a synchronization found counts without being confirmed; none: for ever.
     pub access_max_age: Option<Duration>,
+    /// Most bytes of an uploaded archive, or of one that is fetched for a custom package.
+    pub max_upload: u64,
     /// Where systemd put the key ring, if it did (`$CREDENTIALS_DIRECTORY`).
     pub credentials_directory: Option<PathBuf>,
 }

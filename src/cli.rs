@@ -17,6 +17,7 @@ mod host_key;
 mod input;
 mod integration;
 mod job;
+mod made;
 mod managed;
 mod member;
 mod org;

@@ -102,6 +102,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Peers whose `X-Forwarded-For` and `-Proto` count.
     pub trusted_proxies: Vec<IpNet>,
+    /// Most bytes of an uploaded archive, or of one that is fetched for a custom package.
+    pub max_upload: u64,
     /// What others than loopback peers show to `/metrics`.
     pub metrics_token: Option<SecretString>,
     /// HTTPS by ourselves.

@@ -6,6 +6,8 @@
 //! what it says meanwhile. [`probe`] only looks whether a repository opens.
 
 pub mod archive;
+pub mod artifact;
+pub mod definition;
 pub mod log;
 pub mod probe;
 pub mod render;
@@ -15,5 +17,7 @@ pub mod withdraw;
 
 mod directories;
 mod host_keys;
+mod fetch;
 mod import;
+mod made;
 mod source;

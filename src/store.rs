@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod archive_failures;
+pub mod artifacts;
 pub mod audit;
 pub mod audit_log;
 pub mod changes;

@@ -368,6 +368,7 @@ pub async fn forget(
     reference: &str,
 ) -> Result<Forgotten> {
     let reference = match package.vcs.as_str() {
+        "custom" => reference.trim().to_owned(),
         "svn" => revision(reference)?,
         _ => commit_id(reference)?,
     };

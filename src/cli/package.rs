@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::args::{ListFormat, OrgArgument};
 use super::failure::Failure;
 use super::input::Source;
+use super::made;
 use super::package_directories;
 use super::package_view;
 use super::session::{ACTOR, Session, Workforce};
@@ -73,6 +74,8 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    #[command(flatten)]
+    Made(made::Command),
     /// List the packages
     List {
         #[command(flatten)]
@@ -170,6 +173,7 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let new = NewPackage { url, vcs, layout, credential, fork, directories };
             add(session, &org, new, wait).await
         }
+        Command::Made(command) => made::run(command, session).await,
         Command::List { org, format } => {
             let org = session.organization(&org).await?;
             let all = packages::list(&session.appliance, org.id).await?;

@@ -47,6 +47,7 @@ pub fn appliance(config: &Config) -> Result<appliance::Settings, Failure> {
         package_interval: config.jobs.package_interval,
         sync_interval: config.jobs.sync_interval,
         access_max_age: config.jobs.access_max_age,
+        max_upload: config.server.max_upload,
         credentials_directory: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into),
     })
 }

@@ -124,8 +124,24 @@ fn listing_key(metadata: &Version) -> Option<ListingKey> {
 /// A version as it is published: with its archive, and the package's state.
 fn complete(metadata: &Version, package: &Package<'_>) -> Version {
     let mut version = metadata.clone();
+    match version.get("dist") {
+        // It has no archive, and none is made of its source either.
+        Some(Value::Null) => {
+            version.shift_remove("dist");
+        }
+        // A stored archive, which came from elsewhere: only its address is ours to say.
+        Some(Value::Object(stored)) if stored.contains_key("shasum") && !stored.contains_key("url") => {
+            let mut dist = stored.clone();
+            if let Some(prefix) = package.dist_prefix {
+                dist.shift_insert(1, "url".to_owned(), format!("{prefix}%reference%.zip").into());
+            }
+            version.insert("dist".to_owned(), Value::Object(dist));
+        }
+        _ => {}
+    }
     if let Some(dist) = package.dist_prefix.and_then(|prefix| dist(metadata, prefix))
         && version.get("dist").is_none_or(|dist| dist.get("url").is_none())
+        && metadata.get("dist") != Some(&Value::Null)
     {
         // Behind `source`, where `ArrayDumper` puts it.
         match version.keys().position(|key| key == "source") {

@@ -93,6 +93,34 @@ impl Manifest {
         Ok(Self { fields, weight: bytes.len() + count * VALUE_BYTES })
     }
 
+    /// Parses the versions of a package as repositories of Composer's type `package` have them: one object or a list of them,
+    /// also as the member `package` of such a repository. Each with its place, as JSONPath writes it.
+    ///
+    /// # Errors
+    /// [`ManifestError`] where there is no such JSON.
+    pub fn parse_all(bytes: &[u8]) -> Result<Vec<(String, Self)>, ManifestError> {
+        if bytes.len() > MAX_BYTES {
+            return Err(ManifestError::TooLarge { bytes: bytes.len() });
+        }
+        let (value, count) = json::parse(bytes)?;
+        let (place, value) = match value {
+            Value::Object(mut fields) if fields.get("type").is_some_and(|kind| kind == "package") => {
+                ("$.package", fields.remove("package").unwrap_or_default())
+            }
+            value => ("$", value),
+        };
+        let all = match value {
+            Value::Array(all) => (0..).map(|at: usize| format!("{place}[{at}]")).zip(all).collect(),
+            one => vec![(place.to_owned(), one)],
+        };
+        let weight = bytes.len() + count * VALUE_BYTES;
+        let manifest = |(place, value): (String, Value)| match value {
+            Value::Object(fields) => Ok((place, Self { fields, weight })),
+            _ => Err(ManifestError::BeyondLimits(format!("{place} must be an object"))),
+        };
+        all.into_iter().map(manifest).collect()
+    }
+
     /// The `name` as written, or `None` where it is absent, not a string, or one that PHP calls empty.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

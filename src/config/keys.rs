@@ -17,6 +17,8 @@ sections! {
         /// Networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
         /// They never influence links.
         trusted_proxies: List, Default("[]");
+        /// Largest archive that is taken as an upload, or fetched for a custom package.
+        max_upload: Text, Default(r#""512MiB""#);
         /// Lets others than this machine read /metrics, with `Authorization: Bearer …`.
         metrics_token: Secret, Example(r#""a long random text""#);
     }

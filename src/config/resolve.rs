@@ -59,6 +59,9 @@ impl Resolver {
         let public_url = self.optional("public_url", &keys.public_url, values::public_url);
         let trusted_proxies = self.each("trusted_proxies", &keys.trusted_proxies, values::network);
         let metrics_token = self.secret("metrics_token", &keys.metrics_token);
+        let max_upload = self.required(keys, "max_upload", &keys.max_upload, |text| {
+            values::size_within(text, 1 << 20, 1 << 40, "between 1MiB and 1TiB")
+        });
         let tls = self.tls(tls);
         let (listen, public_url, tls) = (listen?, public_url?, tls?);
         let public_url_given = public_url.is_some();
@@ -80,6 +83,7 @@ impl Resolver {
             public_url_given,
             data_dir: data_dir?,
             trusted_proxies: trusted_proxies?,
+            max_upload: max_upload?,
             metrics_token: metrics_token?,
             tls,
         })

@@ -220,6 +220,7 @@ async fn one(
             announced_at,
             subtrees,
             may_bring_vendor,
+            may_be_empty: false,
         }
     });
     let import = derived.await.map_err(|_| (id, UpdateError::Interrupted))?;

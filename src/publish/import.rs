@@ -44,6 +44,8 @@ pub(super) struct Import {
     pub(super) subtrees: Vec<Subtree>,
     /// Whether it may bring a vendor that is new to the organization: not where it turned up in a repository that was here before.
     pub(super) may_bring_vendor: bool,
+    /// Whether it is no failure that nothing is published.
+    pub(super) may_be_empty: bool,
 }
 
 /// What an import came to.
@@ -77,7 +79,7 @@ struct Change {
 pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outcome, UpdateError> {
     let key = import.key;
     let refs = refs_of(&import);
-    let Some(name) = import.derivation.name.clone().filter(|_| !import.derivation.versions.is_empty()) else {
+    let Some(name) = import.derivation.name.clone().filter(|_| import.may_be_empty || !import.derivation.versions.is_empty()) else {
         let reason = nothing_to_publish(&refs);
         appliance.database.write(move |tx| refs::replace(key.org, tx, key.package, &refs)).await?;
         return Err(UpdateError::Refused(reason));
@@ -96,8 +98,8 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     let (changes, imported, needs, readme, references, subtrees) = tokio::task::spawn_blocking(move || {
         let imported = imported(&name, &import, archived);
         let needs = latest(&import.derivation.versions).map(needs).unwrap_or_default();
-        let references: Vec<String> =
-            import.derivation.versions.iter().map(|version| version.reference.clone()).collect();
+        let archived_versions = import.derivation.versions.iter().filter(|version| has_archive(version));
+        let references: Vec<String> = archived_versions.map(|version| version.reference.clone()).collect();
         let changes = plan(name, import.derivation.versions, names, (renamed, archived), &repository_url);
         (changes, imported, needs, import.readme, references, import.subtrees)
     })
@@ -298,6 +300,11 @@ fn latest(versions: &[PublishedVersion]) -> Option<&PublishedVersion> {
             .max_by(|a, b| version::compare(a.version_normalized.as_str(), b.version_normalized.as_str()))
     };
     newest(true).or_else(|| newest(false)).or_else(|| versions.iter().find(|version| version.default_branch))
+}
+
+/// Whether the archive of a version is served: versions without a repository say when not.
+fn has_archive(version: &PublishedVersion) -> bool {
+    version.metadata.get("dist") != Some(&Value::Null)
 }
 
 /// What a version needs, as far as there is a bound to it.

@@ -152,7 +152,7 @@ fn hub<'a>(
 }
 
 /// The package's credential as it is shown to the server of its repository, and what it was made of.
-async fn open(
+pub(super) async fn open(
     appliance: &Appliance,
     org: OrgId,
     row: &credentials::Credential,

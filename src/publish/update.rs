@@ -6,7 +6,7 @@ use super::directories::{self, Whole};
 use super::import::{self, Import};
 use super::log::Log;
 use super::source::{self, Source};
-use super::{host_keys, render};
+use super::{host_keys, made, render};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::derive::{self, Repository, SourceTemplate};
@@ -84,6 +84,9 @@ pub async fn update(
     let children = appliance.database.read(move |db| store::directories::children(org, db, package)).await?;
     for child in children {
         rerender(appliance, PackageKey { org, package: child.id }).await?;
+    }
+    if let Some(report) = made::update(appliance, key, log).await? {
+        return Ok(report);
     }
     let Some(mut source) = source::find(appliance, key, announced).await? else {
         log.info("The package was removed meanwhile");
@@ -240,6 +243,7 @@ async fn publish_root(
         announced_at: whole.announced_at,
         subtrees: Vec::new(),
         may_bring_vendor: true,
+        may_be_empty: false,
     };
     import::import(appliance, import).await
 }
@@ -303,7 +307,7 @@ fn nothing_in_directories(package: &packages::Package) -> Result<String, UpdateE
     ))
 }
 
-async fn organization_slug(appliance: &Appliance, key: PackageKey) -> Result<String, UpdateError> {
+pub(super) async fn organization_slug(appliance: &Appliance, key: PackageKey) -> Result<String, UpdateError> {
     let organization = appliance.database.read(move |db| organizations::by_id(key.org, db)).await?;
     organization.map(|organization| organization.slug).ok_or(UpdateError::Interrupted)
 }

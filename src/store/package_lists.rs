@@ -31,7 +31,7 @@ impl State {
             Self::Held => "p.outcome = 'held'",
             // Packages in directories have the webhook of their repository, whose row is counted. Nor is it of a repository of which the platform tells by a webhook that we installed, or an App's.
             Self::Unhooked => {
-                "p.hook_called_at IS NULL AND p.parent_id IS NULL AND NOT EXISTS (SELECT 1 FROM repository r
+                "p.hook_called_at IS NULL AND p.parent_id IS NULL AND p.vcs NOT IN ('custom', 'artifact', 'blocked') AND NOT EXISTS (SELECT 1 FROM repository r
                      WHERE r.org_id = p.org_id AND r.package_id = p.id AND (
                          EXISTS (SELECT 1 FROM platform_hook h WHERE h.org_id = r.org_id AND h.sync_id = r.sync_id
                              AND h.state = 'ok' AND h.removed_at IS NULL

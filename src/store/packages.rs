@@ -291,6 +291,7 @@ pub fn due(connection: &Connection, now: Timestamp, limit: i64) -> Result<Vec<(O
             // Times beyond any interval were written by a clock that was ahead.
             "SELECT org_id, id FROM package
              WHERE (next_check_at <= ?1 OR next_check_at > ?1 + 90 * 86400000000) AND retired_at IS NULL AND parent_id IS NULL
+                 AND vcs NOT IN ('custom', 'artifact', 'blocked')
                  AND org_id IN (SELECT id FROM organization WHERE removed_at IS NULL)
              ORDER BY next_check_at LIMIT ?2",
         )?

@@ -22,6 +22,7 @@ pub async fn open_with(data_dir: &Path, clock: Clock, outbound: outbound::Settin
         package_interval: Duration::from_secs(3600),
         sync_interval: Duration::from_secs(3600),
         access_max_age: None,
+        max_upload: 64 << 20,
         credentials_directory: None,
     };
     let vcs = Vcs::new(vcs::Settings {

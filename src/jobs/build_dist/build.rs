@@ -106,6 +106,8 @@ impl Builder {
         let commit = reference.unwrap_or_else(|| key.to_owned());
         let vcs = package.vcs;
         let is_commit = match vcs.as_str() {
+            // Nothing can make it again.
+            "custom" | "artifact" | "blocked" => false,
             // What is not published is never asked of the server.
             "svn" => published,
             _ => commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),

@@ -38,6 +38,7 @@ impl Here {
             package_interval: Duration::from_secs(3600),
             sync_interval: Duration::from_secs(3600),
             access_max_age: None,
+            max_upload: 64 << 20,
             credentials_directory: None,
         };
         let vcs = Vcs::new(vcs::Settings {
