@@ -16,8 +16,8 @@ pub mod update;
 pub mod withdraw;
 
 mod directories;
-mod host_keys;
 mod fetch;
+mod host_keys;
 mod import;
 mod made;
 mod source;

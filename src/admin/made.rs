@@ -94,7 +94,8 @@ pub async fn add_custom(appliance: &Appliance, actor: &Actor, org: OrgId, new: N
             let row = row("custom", &name, credential.as_ref().map(|credential| credential.id), new.fork, now);
             let id = insert(tx, org, &row, &name, now)?;
             artifacts::set_definition(org, tx, id, &new.json)?;
-            let detail = json!({ "id": id, "credential": credential.map(|credential| credential.name), "fork": new.fork });
+            let detail =
+                json!({ "id": id, "credential": credential.map(|credential| credential.name), "fork": new.fork });
             actor.record(tx, Some(org), "package.add-custom", &name, detail, now)?;
             let job = request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
             Ok(Added { id, job })
@@ -128,7 +129,14 @@ pub async fn change_custom(
         .database
         .write(move |tx| {
             artifacts::set_definition(org, tx, id, &json)?;
-            actor.record(tx, Some(org), "package.change-custom", &name, json!({ "id": id, "versions": versions }), now)?;
+            actor.record(
+                tx,
+                Some(org),
+                "package.change-custom",
+                &name,
+                json!({ "id": id, "versions": versions }),
+                now,
+            )?;
             Ok(request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?)
         })
         .await
@@ -175,13 +183,7 @@ fn row(
     packages::New { url, url_key, vcs: kind.to_owned(), credential, fork, next_check_at: now }
 }
 
-fn insert(
-    tx: &Tx<'_>,
-    org: OrgId,
-    row: &packages::New,
-    name: &str,
-    now: crate::clock::Timestamp,
-) -> Result<PackageId> {
+fn insert(tx: &Tx<'_>, org: OrgId, row: &packages::New, name: &str, now: crate::clock::Timestamp) -> Result<PackageId> {
     if let Some(listing) = listings::by_name(org, tx, name)? {
         return Err(Error::conflict(format!(
             "the organization has {name} already: it is package {}; remove that one first",
@@ -217,7 +219,8 @@ struct Looked {
 fn look(file: TempPath, out: TempPath, name: &str) -> std::result::Result<Looked, String> {
     let disk = |error: std::io::Error| format!("the server's disk refused: {error}");
     let sums = artifact::digests(&file).map_err(disk)?;
-    let found = artifact::inspect(&file, Some(name), &out, &Limits::default()).map_err(|refusal| refusal.to_string())?;
+    let found =
+        artifact::inspect(&file, Some(name), &out, &Limits::default()).map_err(|refusal| refusal.to_string())?;
     let manifest = found.manifest.map_err(|refusal| refusal.to_string())?;
     let manifest = String::from_utf8(manifest).map_err(|_| "its composer.json is not UTF-8".to_owned())?;
     let uploaded = sums.sha256;
@@ -357,7 +360,10 @@ pub async fn copy(appliance: &Appliance, path: &Path) -> Result<TempPath> {
 /// What is said of a file that is too large.
 #[must_use]
 pub fn too_large(name: &str, most: u64) -> String {
-    format!("{name} has more than {} MiB: `max_upload` under [server] in config.toml says how much is taken", most >> 20)
+    format!(
+        "{name} has more than {} MiB: `max_upload` under [server] in config.toml says how much is taken",
+        most >> 20
+    )
 }
 
 /// A package's uploaded archives.
@@ -391,7 +397,14 @@ pub async fn remove_upload(
             if !artifacts::remove(org, tx, id, &normalized)? {
                 return Err(Error::not_found(format!("{name} has no uploaded version {version}")));
             }
-            actor.record(tx, Some(org), "package.remove-upload", &name, json!({ "id": id, "version": version }), now)?;
+            actor.record(
+                tx,
+                Some(org),
+                "package.remove-upload",
+                &name,
+                json!({ "id": id, "version": version }),
+                now,
+            )?;
             Ok(request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?)
         })
         .await

@@ -77,7 +77,9 @@ pub fn parse(text: &str, plain: bool) -> Result<Definition, Undefined> {
     for (place, manifest) in &all {
         let (own, defined) = defined(place, manifest, plain, &mut memory)?;
         if let Some(name) = name.as_ref().filter(|name| **name != own) {
-            return Err(Undefined(format!("{place}.name is {own}, and the versions before are of {name}: all are of one package")));
+            return Err(Undefined(format!(
+                "{place}.name is {own}, and the versions before are of {name}: all are of one package"
+            )));
         }
         let normalized = defined.version.version_normalized.as_str().to_owned();
         if let Some(other) = taken.insert(normalized, place.clone()) {
@@ -112,7 +114,8 @@ fn defined(
     memory: &mut ConstraintMemory,
 ) -> Result<(PackageName, Defined), Undefined> {
     let at = |field: &str, what: String| Undefined(format!("{place}.{field} {what}"));
-    let name = manifest.name().ok_or_else(|| at("name", "is missing: each version says of which package it is".to_owned()))?;
+    let name =
+        manifest.name().ok_or_else(|| at("name", "is missing: each version says of which package it is".to_owned()))?;
     let own = PackageName::parse_lenient(name).map_err(|error| at("name", format!("is no name: {error}")))?;
     let version = match manifest.field("version") {
         Some(Value::String(version)) => version,
@@ -122,9 +125,13 @@ fn defined(
     let normalized = version::normalize(version).map_err(|error| at("version", format!("is no version: {error}")))?;
     let source = source(place, manifest)?;
     let dist = dist(place, manifest, plain)?;
-    let is_meta = manifest.field("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("metapackage"));
+    let is_meta =
+        manifest.field("type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("metapackage"));
     if source.is_none() && dist.is_none() && !is_meta {
-        return Err(at("dist", "is missing, and so is source: only a package of type metapackage has neither".to_owned()));
+        return Err(at(
+            "dist",
+            "is missing, and so is source: only a package of type metapackage has neither".to_owned(),
+        ));
     }
     let mut version = published(manifest, name, (version, normalized), memory)
         .map_err(|rejection| Undefined(rejected(place, &rejection)))?;
@@ -143,7 +150,10 @@ fn rejected(place: &str, rejection: &Rejection) -> String {
             format!("{place}.{}.{} is {:?}, which is no constraint: {problem}", link.kind, link.name, link.constraint)
         }
         Rejection::NumericTarget(link) => {
-            format!("{place}.{} names a package {:?}: it must be an object of package names and constraints", link.kind, link.name)
+            format!(
+                "{place}.{} names a package {:?}: it must be an object of package names and constraints",
+                link.kind, link.name
+            )
         }
         Rejection::BinOutside(path) => format!("{place}.bin names {path:?}: paths with \"..\" are refused by Composer"),
     }
@@ -162,7 +172,7 @@ fn published(
         version,
         version_normalized: version_normalized.as_str(),
         default_branch,
-        source: Source { vcs: "", url: "", reference: "" },
+        source: Source { place: Some(("", "")), reference: "" },
         committed: 0,
         offset: 0,
     };
@@ -211,10 +221,15 @@ impl Defined {
 ///
 /// # Errors
 /// [`Undefined`].
-pub fn uploaded(manifest: &str, given: Option<&str>, shasum: &str) -> Result<(PackageName, PublishedVersion), Undefined> {
+pub fn uploaded(
+    manifest: &str,
+    given: Option<&str>,
+    shasum: &str,
+) -> Result<(PackageName, PublishedVersion), Undefined> {
     let manifest = Manifest::parse(manifest.as_bytes()).map_err(|error| Undefined(error.to_string()))?;
     let name = manifest.name().ok_or_else(|| Undefined("its composer.json has no name".to_owned()))?;
-    let own = PackageName::parse_lenient(name).map_err(|error| Undefined(format!("the name in its composer.json: {error}")))?;
+    let own = PackageName::parse_lenient(name)
+        .map_err(|error| Undefined(format!("the name in its composer.json: {error}")))?;
     let told = match manifest.field("version") {
         Some(Value::String(version)) => Some(version.as_str()),
         Some(_) => return Err(Undefined("the version in its composer.json must be a string".to_owned())),
@@ -243,9 +258,9 @@ pub fn uploaded(manifest: &str, given: Option<&str>, shasum: &str) -> Result<(Pa
 fn text<'a>(place: &str, of: &'a Value, field: &str) -> Result<Option<&'a str>, Undefined> {
     match of.get(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.starts_with('-') || text.chars().any(char::is_control) => {
-            Err(Undefined(format!("{place}.{field} begins with a dash or has control characters, which Composer refuses")))
-        }
+        Some(Value::String(text)) if text.starts_with('-') || text.chars().any(char::is_control) => Err(Undefined(
+            format!("{place}.{field} begins with a dash or has control characters, which Composer refuses"),
+        )),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
         Some(_) => Err(Undefined(format!("{place}.{field} must be a string"))),
     }

@@ -90,11 +90,13 @@ async fn download(
         request = request.header(AUTHORIZATION, value);
     }
     let via = settings.proxy_for(wanted.url.host_str().unwrap_or_default());
-    let failed = |error: reqwest::Error| trouble(wanted, &outbound::explain(&error, &wanted.url, via.as_ref()).to_string());
+    let failed =
+        |error: reqwest::Error| trouble(wanted, &outbound::explain(&error, &wanted.url, via.as_ref()).to_string());
     let mut response = request.send().await.map_err(failed)?;
     require_success(wanted, &response)?;
     let most = appliance.settings.max_upload;
-    let too_large = || refused(wanted, &format!("it has more than {most} bytes, which `max_upload` under [server] allows"));
+    let too_large =
+        || refused(wanted, &format!("it has more than {most} bytes, which `max_upload` under [server] allows"));
     if response.content_length().is_some_and(|length| length > most) {
         return Err(too_large());
     }
@@ -204,10 +206,16 @@ async fn keep(
         refusal => refused(wanted, &refusal.to_string()),
     })?;
     if let Some(sum) = wanted.shasum.as_ref().filter(|sum| **sum != ready.fetched) {
-        return Err(refused(wanted, &format!("it has the SHA-1 {}, and {}.shasum is {sum}", ready.fetched, wanted.place)));
+        return Err(refused(
+            wanted,
+            &format!("it has the SHA-1 {}, and {}.shasum is {sum}", ready.fetched, wanted.place),
+        ));
     }
     if known.is_some_and(|known| known.digest != ready.served.sha256) {
-        return Err(refused(wanted, "its archive was lost here, and what is there now is another one than was fetched first"));
+        return Err(refused(
+            wanted,
+            "its archive was lost here, and what is there now is another one than was fetched first",
+        ));
     }
     let Ready { path, fetched, served } = ready;
     let mirrored = Mirrored {

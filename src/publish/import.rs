@@ -79,7 +79,9 @@ struct Change {
 pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outcome, UpdateError> {
     let key = import.key;
     let refs = refs_of(&import);
-    let Some(name) = import.derivation.name.clone().filter(|_| import.may_be_empty || !import.derivation.versions.is_empty()) else {
+    let Some(name) =
+        import.derivation.name.clone().filter(|_| import.may_be_empty || !import.derivation.versions.is_empty())
+    else {
         let reason = nothing_to_publish(&refs);
         appliance.database.write(move |tx| refs::replace(key.org, tx, key.package, &refs)).await?;
         return Err(UpdateError::Refused(reason));

@@ -168,7 +168,9 @@ impl Tree {
             None => path == MANIFEST,
             // Of several folders at the top none is the package's.
             Some((folder, file)) => {
-                file == MANIFEST && !MACOS.contains(&folder) && self.manifests.iter().all(|(known, _)| !known.contains('/'))
+                file == MANIFEST
+                    && !MACOS.contains(&folder)
+                    && self.manifests.iter().all(|(known, _)| !known.contains('/'))
             }
         }
     }
@@ -204,7 +206,8 @@ impl Tree {
 
     /// The folder that Composer takes away, with its slash: the only thing at the top (`ArchiveDownloader::install`).
     fn base(&self) -> Option<String> {
-        let mut top = self.known.values().filter(|known| !known.name.contains('/') && !MACOS.contains(&known.name.as_str()));
+        let mut top =
+            self.known.values().filter(|known| !known.name.contains('/') && !MACOS.contains(&known.name.as_str()));
         match (top.next(), top.next()) {
             (Some(Known { name, what: What::Folder, .. }), None) => Some(format!("{name}/")),
             _ => None,

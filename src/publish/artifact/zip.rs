@@ -55,7 +55,10 @@ pub(super) fn read(file: File, size: u64, tree: &mut Tree, limits: &Limits) -> R
     for (start, _, name) in &spans {
         let header = bytes(&mut spare, *start, LOCAL.1 + name.len() as u64)?;
         let length = header.get(26..28).map_or(0, |two| u16::from_le_bytes([two[0], two[1]]));
-        if !header.starts_with(LOCAL.0) || usize::from(length) != name.len() || header.get(30..) != Some(name.as_slice()) {
+        if !header.starts_with(LOCAL.0)
+            || usize::from(length) != name.len()
+            || header.get(30..) != Some(name.as_slice())
+        {
             return Err(damaged(format!("it has two names for {:?}", String::from_utf8_lossy(name))));
         }
     }
@@ -85,12 +88,7 @@ fn one_owner(spans: &mut [(u64, u64, Vec<u8>)], directory: u64) -> Result<(), Re
     Ok(())
 }
 
-fn entry(
-    zip: &mut ZipArchive<BufReader<File>>,
-    at: usize,
-    tree: &mut Tree,
-    meter: &mut Meter,
-) -> Result<(), Refusal> {
+fn entry(zip: &mut ZipArchive<BufReader<File>>, at: usize, tree: &mut Tree, meter: &mut Meter) -> Result<(), Refusal> {
     let (path, what) = {
         let plain = zip.by_index_raw(at).map_err(|error| damaged(error.to_string()))?;
         let path = tree::path(plain.name_raw())?;

@@ -47,14 +47,31 @@ fn what_is_wrong_is_told_with_its_place() {
         (version(r#""name": "acme/lib", "version": "2""#), "$[1].dist is missing"),
         (version(r#""name": "acme/lib", "version": "2", "dist": 1"#), "$[1].dist must be an object"),
         (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip"}"#), "$[1].dist.url is missing"),
-        (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "http://e.example/a"}"#), "unencrypted"),
-        (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "file:///etc/passwd"}"#), "fetched by https"),
-        (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "path", "url": "../a"}"#), "$[1].dist.type"),
-        (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "https://a:b@e.example/a"}"#), "password"),
-        (version(r#""name": "acme/lib", "version": "2", "type": "metapackage", "require": {"a/b": "%"}"#), "$[1].require.a/b"),
-        (version(r#""name": "acme/lib", "version": "2", "type": "metapackage", "autoload": 1"#), "$[1].autoload must be"),
         (
-            version(r#""name": "acme/lib", "version": "2", "source": {"type": "git", "url": "--upload-pack=x", "reference": "a"}"#),
+            version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "http://e.example/a"}"#),
+            "unencrypted",
+        ),
+        (
+            version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "file:///etc/passwd"}"#),
+            "fetched by https",
+        ),
+        (version(r#""name": "acme/lib", "version": "2", "dist": {"type": "path", "url": "../a"}"#), "$[1].dist.type"),
+        (
+            version(r#""name": "acme/lib", "version": "2", "dist": {"type": "zip", "url": "https://a:b@e.example/a"}"#),
+            "password",
+        ),
+        (
+            version(r#""name": "acme/lib", "version": "2", "type": "metapackage", "require": {"a/b": "%"}"#),
+            "$[1].require.a/b",
+        ),
+        (
+            version(r#""name": "acme/lib", "version": "2", "type": "metapackage", "autoload": 1"#),
+            "$[1].autoload must be",
+        ),
+        (
+            version(
+                r#""name": "acme/lib", "version": "2", "source": {"type": "git", "url": "--upload-pack=x", "reference": "a"}"#,
+            ),
             "$[1].source.url begins with a dash",
         ),
     ] {
