@@ -21,7 +21,7 @@ pub use trial::{Finding, test};
 
 use ssh_key::Prepared;
 
-use super::{Actor, Error, Name, Result, packages as use_packages, syncs};
+use super::{Actor, Error, Name, Result, made, packages as use_packages, syncs};
 use crate::appliance::{Appliance, PackageKey, due_at};
 use crate::clock::Timestamp;
 use crate::publish::request::{self, Reason};
@@ -336,7 +336,8 @@ fn replace(
         return Err(Error::invalid("a credential cannot replace itself: name another one"));
     }
     for id in packages::using(org, tx, old.id)? {
-        if let Some(package) = packages::by_id(org, tx, id)? {
+        // Those that are made here have no source: their archives' hosts are compared when they are fetched.
+        if let Some(package) = packages::by_id(org, tx, id)?.filter(|package| !made::is_made(package)) {
             let url = SourceUrl::parse(&package.url, policy)
                 .map_err(|error| Error::invalid(format!("{}: {error}", package.url)))?;
             require_fit(new, &url)?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::packages::{Added, NewPackage, title};
-use super::{Actor, Error, Result};
+use super::{Actor, Error, Result, made};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::directories::Directories;
@@ -119,6 +119,7 @@ pub async fn set(
             package.source()
         )));
     }
+    made::require_repository(package, "so it has no directories")?;
     let system = System::of(&package.vcs, Default::default()).unwrap_or_default();
     let wanted = wanted(lines, &system)?;
     let (actor, now, package) = (actor.clone(), appliance.now(), package.clone());

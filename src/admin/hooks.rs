@@ -5,7 +5,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::packages::title;
-use super::{Actor, Error, Result};
+use super::{Actor, Error, Result, made};
 use crate::appliance::Appliance;
 use crate::secrets::{Context, KeyRing, SealedError, open, random, seal};
 use crate::store::Tx;
@@ -33,6 +33,7 @@ pub async fn address(
     package: &Package,
     rotate: bool,
 ) -> Result<Address> {
+    made::require_repository(package, "so nothing calls a webhook of it")?;
     let (actor, now, keys) = (actor.clone(), appliance.now(), appliance.keys.clone());
     let package = package.clone();
     let (secret, replaced) = appliance

@@ -31,6 +31,28 @@ pub fn is_made(package: &Package) -> bool {
     KINDS.contains(&package.vcs.as_str())
 }
 
+/// The keys by which packages that are made here are found by the name `text`.
+pub(super) fn keys(text: &str) -> Vec<String> {
+    let Ok(name) = PackageName::parse_lenient(text) else { return Vec::new() };
+    KINDS.iter().map(|kind| format!("//{kind}/{name}")).collect()
+}
+
+/// Refuses what needs a repository.
+pub(super) fn require_repository(package: &Package, so: &str) -> Result<()> {
+    match is_made(package) {
+        true => Err(Error::invalid(format!("{} has no repository, {so}", title(package)))),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a credential where there is nothing to fetch.
+pub(super) fn require_fit(package: &Package, has_credential: bool) -> Result<()> {
+    match has_credential && package.vcs != "custom" {
+        true => Err(Error::invalid(format!("nothing is fetched for {}, so it needs no credential", title(package)))),
+        false => Ok(()),
+    }
+}
+
 /// What a new custom package is made of.
 #[derive(Clone, Debug, Default)]
 pub struct NewCustom {
@@ -285,6 +307,7 @@ pub async fn upload(appliance: &Appliance, actor: &Actor, org: OrgId, upload: Up
                 size,
                 manifest,
                 uploaded_at: now,
+                uploaded_by: actor.text().to_owned(),
             };
             artifacts::put(org, tx, id, &row)?;
             dists::publish(org, tx, id, &served.sha1, &served.sha1)?;

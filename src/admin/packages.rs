@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::directories::{self, add as add_directories, stored, wanted};
-use super::{Actor, Error, Result, credentials as use_credentials, files};
+use super::{Actor, Error, Result, credentials as use_credentials, files, made};
 use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
@@ -120,10 +120,11 @@ pub async fn find(appliance: &Appliance, org: OrgId, text: &str) -> Result<Packa
             {
                 return Ok(found);
             }
-            if let Some(key) = key
-                && let Some(found) = packages::by_url_key(org, db, &key)?
-            {
-                return Ok(found);
+            // One that is made here has its name from the start, also before it was first published.
+            for key in key.into_iter().chain(made::keys(&text)) {
+                if let Some(found) = packages::by_url_key(org, db, &key)? {
+                    return Ok(found);
+                }
             }
             let shown: String = text.chars().take(200).collect();
             Err(Error::not_found(format!("the organization has no package `{}`", shown.escape_debug()))
@@ -276,13 +277,17 @@ pub async fn change(appliance: &Appliance, actor: &Actor, org: OrgId, id: Packag
             };
             // What opens the repository opens it for all packages in it.
             let id = package.source();
-            let url = SourceUrl::parse(&package.url, &policy).map_err(|error| Error::invalid(error.to_string()))?;
             let credential =
                 change.credential.as_deref().map(|name| use_credentials::find(org, tx, name)).transpose()?;
-            if let Some(credential) = &credential {
-                use_credentials::require_fit(credential, &url)?;
+            if made::is_made(&package) {
+                made::require_fit(&package, credential.is_some())?;
+            } else {
+                let url = SourceUrl::parse(&package.url, &policy).map_err(|error| Error::invalid(error.to_string()))?;
+                if let Some(credential) = &credential {
+                    use_credentials::require_fit(credential, &url)?;
+                }
+                use_credentials::require_enough(credential.as_ref(), &url)?;
             }
-            use_credentials::require_enough(credential.as_ref(), &url)?;
             packages::set_access(org, tx, id, credential.as_ref().map(|credential| credential.id), change.fork)?;
             request::update(tx, PackageKey { org, package: id }, Reason::Command, &[], now)?;
             let detail = json!({

@@ -100,6 +100,7 @@ fn entry(row: entries::Entry, numbers: &HashMap<PackageId, u32>) -> Option<(Pack
         kind: row.kind.map(Into::into),
         abandoned,
         retired: row.retired,
+        blocked: row.blocked,
         stable: row.stable.map(document),
         dev: row.dev.map(document),
     };

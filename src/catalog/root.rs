@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::view::View;
 use super::world::Organization;
 use crate::clock::Timestamp;
+use crate::composer::name::PackageName;
 
 /// A rendered `packages.json`.
 #[derive(Clone)]
@@ -70,7 +71,9 @@ impl View {
 }
 
 fn content(organization: &Organization, view: &View, base: &str) -> Vec<u8> {
-    let mut names: Vec<&str> = organization.visible(view).map(|(name, _)| name.as_str()).collect();
+    let visible = organization.visible(view).map(|(name, _)| name);
+    // Clients ask only for what stands here, and for the others they go elsewhere.
+    let mut names: Vec<&str> = visible.chain(organization.blocked()).map(PackageName::as_str).collect();
     names.sort_unstable();
     if names.is_empty() {
         // Composer takes an empty list for an absent one and would ask for every package.

@@ -59,6 +59,8 @@ pub struct Entry {
     pub abandoned: Option<serde_json::Value>,
     /// Whether its repository is gone: only its archives are served.
     pub retired: bool,
+    /// Whether the name is blocked: for everybody, whatever else one may see, so that nobody gets it from elsewhere.
+    pub blocked: bool,
     /// The document of releases.
     pub stable: Option<Document>,
     /// The document of branches.
@@ -203,7 +205,7 @@ impl Organization {
 
     /// The same, also where its repository is gone: lock files go on to need its archives.
     pub fn find_kept(&self, name: &str, view: &View) -> Option<&Arc<Entry>> {
-        self.names.get(name).filter(|entry| view.set.may_read(entry.number))
+        self.names.get(name).filter(|entry| entry.blocked || view.set.may_read(entry.number))
     }
 
     /// Whether names under this vendor are the organization's alone.
@@ -216,9 +218,14 @@ impl Organization {
         self.vendors.iter().map(AsRef::as_ref)
     }
 
-    /// Every name that `view` includes, with its entry, in no order, without those whose repository is gone.
+    /// Every name that `view` includes, with its entry, in no order, without blocked ones and those whose repository is gone.
     pub fn visible<'a>(&'a self, view: &'a View) -> impl Iterator<Item = (&'a PackageName, &'a Arc<Entry>)> {
-        self.names.iter().filter(|(_, entry)| !entry.retired && view.set.may_read(entry.number))
+        self.names.iter().filter(|(_, entry)| !entry.retired && !entry.blocked && view.set.may_read(entry.number))
+    }
+
+    /// The names that nobody is to get from anywhere.
+    pub fn blocked(&self) -> impl Iterator<Item = &PackageName> {
+        self.names.iter().filter(|(_, entry)| entry.blocked).map(|(name, _)| name)
     }
 
     /// The packages that `view` includes, published or not, in no order.

@@ -11,7 +11,10 @@ use super::session::{ACTOR, Session};
 use super::table::table;
 use super::wait::{self, Waiting};
 use crate::admin::made::{self, NewCustom, Upload};
+use crate::admin::packages::{self, Added};
+use crate::appliance::PackageKey;
 use crate::store::ids::JobId;
+use crate::store::organizations::Organization;
 
 /// Most bytes of a JSON file.
 const LARGEST_JSON: u64 = 1 << 20;
@@ -108,9 +111,8 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
             let org = session.organization(&org).await?;
             let json = json(session, &file)?;
             let new = NewCustom { json, credential, fork };
-            let added = made::add_custom(&session.appliance, &ACTOR, org.id, new).await?;
-            session.output.line(added.id.to_string());
-            finish(session, vec![(file.display().to_string(), added.job)], wait).await
+            let made = made::add_custom(&session.appliance, &ACTOR, org.id, new).await?;
+            added(session, &org, &made, wait).await
         }
         Command::Custom { name, file, wait, org } => {
             let org = session.organization(&org).await?;
@@ -154,11 +156,28 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         }
         Command::Block { name, wait, org } => {
             let org = session.organization(&org).await?;
-            let added = made::block(&session.appliance, &ACTOR, org.id, &name).await?;
-            session.output.line(added.id.to_string());
-            finish(session, vec![(name, added.job)], wait).await
+            let made = made::block(&session.appliance, &ACTOR, org.id, &name).await?;
+            added(session, &org, &made, wait).await
         }
     }
+}
+
+/// Prints what `package add` prints: the id, or having waited, the name.
+async fn added(session: &Session, org: &Organization, added: &Added, wait: bool) -> Result<(), Failure> {
+    let key = PackageKey { org: org.id, package: added.id };
+    let title = packages::title(&packages::by_id(&session.appliance, key).await?);
+    if !wait {
+        session.output.line(added.id.to_string());
+        tell_if_nobody_works(session);
+        return Ok(());
+    }
+    if let Err(failure) = finish(session, vec![(title, added.job)], true).await {
+        session.output.note(format!("The package was added all the same: it is package {}.", added.id));
+        return Err(failure);
+    }
+    let package = packages::by_id(&session.appliance, key).await?;
+    session.output.line(packages::title(&package));
+    Ok(())
 }
 
 fn json(session: &Session, file: &Path) -> Result<String, Failure> {
@@ -197,6 +216,7 @@ fn list(session: &Session, all: &[crate::store::artifacts::Artifact], format: &L
                     "size": one.size,
                     "shasum": one.shasum,
                     "uploaded_at": one.uploaded_at,
+                    "uploaded_by": one.uploaded_by,
                 })
             })
             .collect();
@@ -212,9 +232,10 @@ fn list(session: &Session, all: &[crate::store::artifacts::Artifact], format: &L
                 one.size.to_string(),
                 one.shasum.clone(),
                 one.uploaded_at.rfc3339(),
+                one.uploaded_by.clone(),
             ]
         })
         .collect();
-    session.output.line(table(&["VERSION", "FILE", "BYTES", "SHA-1", "UPLOADED"], &rows));
+    session.output.line(table(&["VERSION", "FILE", "BYTES", "SHA-1", "UPLOADED", "BY"], &rows));
     Ok(())
 }

@@ -67,6 +67,8 @@ pub enum Refusal {
     Misnamed { named: &'static str, found: &'static str },
     #[error("it has {found} entries, and may have {limit}")]
     TooMany { found: String, limit: usize },
+    #[error("it says that it has {said} entries, and has {found}: some of them may have the same name")]
+    Recount { said: u64, found: u64 },
     #[error("the names in it are too long altogether")]
     LongNames,
     #[error("its files have more than {limit} bytes altogether, which is as much as may be unpacked")]
@@ -146,5 +148,4 @@ pub fn inspect(file: &Path, name: Option<&str>, out: &Path, limits: &Limits) -> 
 }
 
 #[cfg(test)]
-#[path = "artifact/tests.rs"]
 mod tests;

@@ -3,6 +3,9 @@
 //! The JSON is what a repository of Composer's type `package` takes: one version or a list of them. It is read as
 //! `ArrayLoader` reads it, and refused where that or `ValidatingArrayLoader` would refuse it; every refusal names the place.
 
+mod lines;
+mod shape;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -65,6 +68,14 @@ pub struct Wanted {
 /// # Errors
 /// [`Undefined`].
 pub fn parse(text: &str, plain: bool) -> Result<Definition, Undefined> {
+    read(text, plain).map_err(|Undefined(what)| {
+        let place = what.starts_with('$').then(|| what.split(' ').next()).flatten();
+        let line = place.and_then(|place| lines::line_of(text, place));
+        Undefined(line.map_or(what.clone(), |line| format!("line {line}: {what}")))
+    })
+}
+
+fn read(text: &str, plain: bool) -> Result<Definition, Undefined> {
     let all = Manifest::parse_all(text.as_bytes()).map_err(|error| unreadable(&error))?;
     if all.len() > MOST {
         return Err(Undefined(format!("the JSON has {} versions, and may have {MOST}", all.len())));
@@ -123,6 +134,7 @@ fn defined(
         None => return Err(at("version", "is missing: Composer needs it where no repository tells it".to_owned())),
     };
     let normalized = version::normalize(version).map_err(|error| at("version", format!("is no version: {error}")))?;
+    shape::check(place, manifest)?;
     let source = source(place, manifest)?;
     let dist = dist(place, manifest, plain)?;
     let is_meta =
@@ -135,6 +147,13 @@ fn defined(
     }
     let mut version = published(manifest, name, (version, normalized), memory)
         .map_err(|rejection| Undefined(rejected(place, &rejection)))?;
+    let is_dated = version.metadata.contains_key("time");
+    if let Some(time) = manifest.field("time").filter(|time| !is_dated && !is_nothing(time)) {
+        return Err(at(
+            "time",
+            format!("is {time}, which is no date: write 2026-11-23T12:00:00+00:00, or leave it out"),
+        ));
+    }
     let reference = dist.as_ref().map(|dist| dist.reference.clone());
     let of_source = source.as_ref().and_then(|source| source.get("reference")?.as_str().map(str::to_owned));
     version.reference = reference.clone().or(of_source).unwrap_or_default();
@@ -266,12 +285,19 @@ fn text<'a>(place: &str, of: &'a Value, field: &str) -> Result<Option<&'a str>, 
     }
 }
 
+/// What PHP takes for no date at all.
+fn is_nothing(time: &Value) -> bool {
+    matches!(time, Value::Null | Value::Bool(false)) || time == "" || time == "0"
+}
+
 fn required<'a>(place: &str, of: &'a Value, field: &str) -> Result<&'a str, Undefined> {
     text(place, of, field)?.ok_or_else(|| Undefined(format!("{place}.{field} is missing")))
 }
 
 fn object<'a>(place: &str, manifest: &'a Manifest, field: &str) -> Result<Option<&'a Value>, Undefined> {
-    match manifest.field(field) {
+    // PHP writes an empty object as an empty list.
+    let is_nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+    match manifest.field(field).filter(|value| !is_nothing(value)) {
         Some(value) if !value.is_object() => Err(Undefined(format!("{place}.{field} must be an object"))),
         found => Ok(found),
     }

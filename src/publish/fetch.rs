@@ -47,6 +47,12 @@ pub(super) async fn stored(
                 wanted.place, wanted.reference, known.fetched
             )));
         }
+        if known.url != wanted.url.as_str() {
+            log.warn(format!(
+                "{}: the archive of the reference {} was fetched from {} and stays, because lock files name it; {} is not asked. Give the new archive a dist.reference of its own.",
+                wanted.place, wanted.reference, known.url, wanted.url
+            ));
+        }
         let digest = Digest::try_from(known.digest.as_slice()).ok();
         let size = u64::try_from(known.size).unwrap_or(0);
         if digest.is_some_and(|digest| appliance.storage.find(&digest, size).is_some()) {
@@ -225,8 +231,9 @@ async fn keep(
         shasum: served.sha1.clone(),
         digest: served.sha256.to_vec(),
         size: i64::try_from(served.size).unwrap_or(i64::MAX),
+        fetched_at: appliance.now(),
     };
-    let (storage, now) = (appliance.storage.clone(), appliance.now());
+    let storage = appliance.storage.clone();
     let digest = served.sha256;
     let finished = blocking(move || storage.finish(path, &digest)).await?;
     let recorded = appliance
@@ -235,10 +242,10 @@ async fn keep(
             let (reference, size) = (mirrored.reference.as_str(), mirrored.size);
             let key = reference::key(reference);
             dists::publish(org, tx, package, &key, reference)?;
-            if !dists::set_built(org, tx, package, &key, (reference, &digest, size), now)? {
+            if !dists::set_built(org, tx, package, &key, (reference, &digest, size), mirrored.fetched_at)? {
                 return Ok::<Option<PathBuf>, store::Error>(None);
             }
-            artifacts::set_mirrored(org, tx, package, &mirrored, now)?;
+            artifacts::set_mirrored(org, tx, package, &mirrored)?;
             Ok(Some(finished.place()?))
         })
         .await?;

@@ -46,6 +46,20 @@ pub struct Mirrored {
     pub digest: Vec<u8>,
     /// Its size in bytes.
     pub size: i64,
+    /// When it was fetched.
+    pub fetched_at: Timestamp,
+}
+
+fn read_mirrored(row: &Row<'_>) -> rusqlite::Result<Mirrored> {
+    Ok(Mirrored {
+        reference: row.get(0)?,
+        url: row.get(1)?,
+        fetched: row.get(2)?,
+        shasum: row.get(3)?,
+        digest: row.get(4)?,
+        size: row.get(5)?,
+        fetched_at: row.get(6)?,
+    })
 }
 
 /// The archive that was fetched under a reference.
@@ -55,33 +69,39 @@ pub struct Mirrored {
 pub fn mirrored(org: OrgId, connection: &Connection, package: PackageId, reference: &str) -> Result<Option<Mirrored>> {
     Ok(connection
         .prepare_cached(
-            "SELECT reference, url, fetched, shasum, digest, size FROM mirrored_dist
+            "SELECT reference, url, fetched, shasum, digest, size, fetched_at FROM mirrored_dist
              WHERE org_id = ?1 AND package_id = ?2 AND reference = ?3",
         )?
-        .query_row((org, package, reference), |row| {
-            Ok(Mirrored {
-                reference: row.get(0)?,
-                url: row.get(1)?,
-                fetched: row.get(2)?,
-                shasum: row.get(3)?,
-                digest: row.get(4)?,
-                size: row.get(5)?,
-            })
-        })
+        .query_row((org, package, reference), read_mirrored)
         .optional()?)
+}
+
+/// Everything that was ever fetched for a package, the newest first.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn all_mirrored(org: OrgId, connection: &Connection, package: PackageId) -> Result<Vec<Mirrored>> {
+    connection
+        .prepare_cached(
+            "SELECT reference, url, fetched, shasum, digest, size, fetched_at FROM mirrored_dist
+             WHERE org_id = ?1 AND package_id = ?2 ORDER BY fetched_at DESC, reference",
+        )?
+        .query_map((org, package), read_mirrored)?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
 }
 
 /// Records what was fetched; the first record of a reference stays.
 ///
 /// # Errors
 /// If the database cannot be written.
-pub fn set_mirrored(org: OrgId, tx: &Tx<'_>, package: PackageId, mirrored: &Mirrored, now: Timestamp) -> Result<()> {
-    let Mirrored { reference, url, fetched, shasum, digest, size } = mirrored;
+pub fn set_mirrored(org: OrgId, tx: &Tx<'_>, package: PackageId, mirrored: &Mirrored) -> Result<()> {
+    let Mirrored { reference, url, fetched, shasum, digest, size, fetched_at } = mirrored;
     tx.prepare_cached(
         "INSERT OR IGNORE INTO mirrored_dist (org_id, package_id, reference, url, fetched, shasum, digest, size, fetched_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
-    .execute((org, package, reference, url, fetched, shasum, digest, size, now))?;
+    .execute((org, package, reference, url, fetched, shasum, digest, size, fetched_at))?;
     Ok(())
 }
 
@@ -104,6 +124,8 @@ pub struct Artifact {
     pub manifest: String,
     /// When it came.
     pub uploaded_at: Timestamp,
+    /// By whom, as the audit log names people.
+    pub uploaded_by: String,
 }
 
 fn artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
@@ -116,6 +138,7 @@ fn artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
         size: row.get(5)?,
         manifest: row.get(6)?,
         uploaded_at: row.get(7)?,
+        uploaded_by: row.get(8)?,
     })
 }
 
@@ -126,7 +149,8 @@ fn artifact(row: &Row<'_>) -> rusqlite::Result<Artifact> {
 pub fn of_package(org: OrgId, connection: &Connection, package: PackageId) -> Result<Vec<Artifact>> {
     connection
         .prepare_cached(
-            "SELECT version_normalized, version, file_name, uploaded, shasum, size, manifest, uploaded_at
+            "SELECT version_normalized, version, file_name, uploaded, shasum, size, manifest, uploaded_at,
+                 uploaded_by
              FROM artifact WHERE org_id = ?1 AND package_id = ?2 ORDER BY id",
         )?
         .query_map((org, package), artifact)?
@@ -146,7 +170,8 @@ pub fn of_version(
 ) -> Result<Option<Artifact>> {
     Ok(connection
         .prepare_cached(
-            "SELECT version_normalized, version, file_name, uploaded, shasum, size, manifest, uploaded_at
+            "SELECT version_normalized, version, file_name, uploaded, shasum, size, manifest, uploaded_at,
+                 uploaded_by
              FROM artifact WHERE org_id = ?1 AND package_id = ?2 AND version_normalized = ?3",
         )?
         .query_row((org, package, version), artifact)
@@ -160,11 +185,12 @@ pub fn of_version(
 pub fn put(org: OrgId, tx: &Tx<'_>, package: PackageId, artifact: &Artifact) -> Result<()> {
     tx.execute(
         "INSERT INTO artifact (org_id, package_id, version_normalized, version, file_name, uploaded, shasum, size,
-             manifest, uploaded_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             manifest, uploaded_at, uploaded_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (org_id, package_id, version_normalized) DO UPDATE SET version = excluded.version,
              file_name = excluded.file_name, uploaded = excluded.uploaded, shasum = excluded.shasum,
-             size = excluded.size, manifest = excluded.manifest, uploaded_at = excluded.uploaded_at",
+             size = excluded.size, manifest = excluded.manifest, uploaded_at = excluded.uploaded_at,
+             uploaded_by = excluded.uploaded_by",
         (
             org,
             package,
@@ -176,6 +202,7 @@ pub fn put(org: OrgId, tx: &Tx<'_>, package: PackageId, artifact: &Artifact) -> 
             artifact.size,
             &artifact.manifest,
             artifact.uploaded_at,
+            &artifact.uploaded_by,
         ),
     )?;
     Ok(())

@@ -26,6 +26,8 @@ pub struct Entry {
     pub successor: Option<String>,
     /// Whether its repository is gone: only its archives are served.
     pub retired: bool,
+    /// Whether the name is blocked.
+    pub blocked: bool,
     /// The document of releases.
     pub stable: Option<Document>,
     /// The document of branches.
@@ -49,6 +51,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         stable: document(row, 7)?,
         dev: document(row, 9)?,
         retired: row.get(12)?,
+        blocked: row.get(13)?,
     })
 }
 
@@ -75,7 +78,8 @@ pub fn entries(org: OrgId, connection: &Connection, package: Option<PackageId>) 
     connection
         .prepare_cached(&format!(
             "SELECT l.name, l.current, l.package_id, p.description, p.type, p.abandoned, p.name,
-                 s.body, s.last_modified, d.body, d.last_modified, l.id, p.retired_at IS NOT NULL
+                 s.body, s.last_modified, d.body, d.last_modified, l.id, p.retired_at IS NOT NULL,
+                 p.vcs = 'blocked'
              FROM listing l
              JOIN package p ON p.org_id = l.org_id AND p.id = l.package_id
              LEFT JOIN document s ON s.org_id = l.org_id AND s.listing_id = l.id AND s.dev = 0

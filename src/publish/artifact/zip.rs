@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
+use ::zip::read::ZipReadOptions;
 use ::zip::{CompressionMethod, ZipArchive};
 
 use super::meter::{Meter, refusal};
@@ -16,6 +17,11 @@ const END: (&[u8], u64) = (b"PK\x05\x06", 22);
 /// The same for large zips (4.3.14), and where it is (4.3.15).
 const END64: (&[u8], u64) = (b"PK\x06\x06", 56);
 const LOCATOR64: (&[u8], u64) = (b"PK\x06\x07", 20);
+/// An entry of the central directory (4.3.12), and how long it is without what varies.
+const ENTRY: &[u8] = b"PK\x01\x02";
+const SMALLEST: usize = 46;
+/// What is said of a zip that unpacks to one thing or another, as one looks at it.
+const TWO_DIRECTORIES: &str = "it has two directories";
 /// An entry's own header (4.3.7), and how long it is without its name.
 const LOCAL: (&[u8], u64) = (b"PK\x03\x04", 30);
 /// The kinds of files in a Unix mode.
@@ -38,14 +44,21 @@ pub(super) fn read(file: File, size: u64, tree: &mut Tree, limits: &Limits) -> R
     if directory.size > LARGEST_DIRECTORY {
         return Err(Refusal::LongNames);
     }
+    let found = count(&mut file, &directory)?;
+    if found != directory.entries {
+        return Err(Refusal::Recount { said: directory.entries, found });
+    }
     let mut spare = BufReader::new(file.get_ref().try_clone().map_err(|error| Refusal::disk(&error))?);
     let mut zip = ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
-    if (zip.len() as u64) < directory.entries {
-        return Err(Refusal::Twice { name: twice(&zip) });
+    if zip.len() as u64 != directory.entries {
+        return Err(Refusal::Recount { said: directory.entries, found: zip.len() as u64 });
     }
     let mut spans = Vec::with_capacity(zip.len());
     for at in 0..zip.len() {
         let plain = zip.by_index_raw(at).map_err(|error| damaged(error.to_string()))?;
+        if plain.central_header_start() < directory.start {
+            return Err(damaged(TWO_DIRECTORIES));
+        }
         let start = plain.header_start();
         let end = plain.data_start().unwrap_or(start).saturating_add(plain.compressed_size());
         spans.push((start, end, plain.name_raw().to_vec()));
@@ -68,12 +81,6 @@ pub(super) fn read(file: File, size: u64, tree: &mut Tree, limits: &Limits) -> R
         entry(&mut zip, at, tree, &mut meter)?;
     }
     Ok(meter.unpacked())
-}
-
-/// A name that stands for several entries, as far as the reader tells.
-fn twice<R: Read + Seek>(zip: &ZipArchive<R>) -> String {
-    let first = zip.file_names().next().and_then(Result::ok);
-    first.unwrap_or_default().chars().take(200).collect()
 }
 
 fn one_owner(spans: &mut [(u64, u64, Vec<u8>)], directory: u64) -> Result<(), Refusal> {
@@ -112,7 +119,10 @@ fn entry(zip: &mut ZipArchive<BufReader<File>>, at: usize, tree: &mut Tree, mete
         }
         (path, what)
     };
-    let mut file = zip.by_index(at).map_err(|error| damaged(error.to_string()))?;
+    // What an entry says of itself has to be what the directory says of it: some programs believe the one, some the other.
+    let strictly = ZipReadOptions::new().enforce_header_consistency(true);
+    let mut file = zip.by_index_with_options(at, strictly).map_err(|error| damaged(error.to_string()))?;
+    let size = file.size();
     let reading = |error: std::io::Error| match refusal(&error) {
         Refusal::Damaged(why) => damaged(format!("{path:?} cannot be read: {why}")),
         other => other,
@@ -127,6 +137,7 @@ fn entry(zip: &mut ZipArchive<BufReader<File>>, at: usize, tree: &mut Tree, mete
         }
         What::File => tree.add(&path, what)?,
     }
+    let before = meter.unpacked();
     if tree.may_be_manifest(&path) {
         let bytes = tree.read_manifest(&path, &mut file).map_err(reading)?;
         meter.count(bytes.len() as u64)?;
@@ -134,6 +145,9 @@ fn entry(zip: &mut ZipArchive<BufReader<File>>, at: usize, tree: &mut Tree, mete
     let mut buffer = vec![0; 64 << 10];
     loop {
         match file.read(&mut buffer).map_err(reading)? {
+            0 if meter.unpacked() - before != size => {
+                return Err(damaged(format!("{path:?} says that it has {size} bytes, and has others")));
+            }
             0 => return Ok(()),
             count => meter.count(count as u64)?,
         }
@@ -158,6 +172,7 @@ fn directory(file: &mut BufReader<File>, size: u64) -> Result<Directory, Refusal
         here.starts_with(END.0) && here.len() as u64 >= END.1 && two(here, 20) + END.1 == here.len() as u64
     });
     let end = end.ok_or_else(cut)?;
+    only_one(file, &tail, end)?;
     let (here, end) = (&tail[end..], tail_at + end as u64);
     let (mut entries, mut length, mut start, mut limit) = (two(here, 10), four(here, 12), four(here, 16), end);
     if two(here, 4) != 0 && two(here, 4) != u64::from(u16::MAX) {
@@ -179,6 +194,39 @@ fn directory(file: &mut BufReader<File>, size: u64) -> Result<Directory, Refusal
         return Err(damaged("something stands before it, or behind its directory"));
     }
     Ok(Directory { entries, size: length, start })
+}
+
+/// How many entries the directory has, whatever it says: some programs read on until it ends.
+fn count(file: &mut BufReader<File>, directory: &Directory) -> Result<u64, Refusal> {
+    let all = bytes(file, directory.start, directory.size)?;
+    let (mut at, mut found) = (0, 0);
+    while let Some(entry) = all.get(at..).filter(|rest| !rest.is_empty()) {
+        if !entry.starts_with(ENTRY) || entry.len() < SMALLEST {
+            return Err(damaged("its directory is not as long as it says"));
+        }
+        let variable = two(entry, 28) + two(entry, 30) + two(entry, 32);
+        at += SMALLEST + usize::try_from(variable).unwrap_or(usize::MAX - SMALLEST);
+        found += 1;
+    }
+    match at == all.len() {
+        true => Ok(found),
+        false => Err(damaged("its directory is not as long as it says")),
+    }
+}
+
+/// Refuses a zip in which a program that searches otherwise finds another directory than the one that ends at `end`. The end of
+/// a zip that is a file of this one is none: its directory is not where it says, seen from here.
+fn only_one(file: &mut BufReader<File>, tail: &[u8], end: usize) -> Result<(), Refusal> {
+    for at in (0..tail.len().saturating_sub(END.0.len())).filter(|at| *at != end) {
+        let here = &tail[at..];
+        if !here.starts_with(END.0) || (here.len() as u64) < END.1 || two(here, 10) == 0 {
+            continue;
+        }
+        if bytes(file, four(here, 16), ENTRY.len() as u64).is_ok_and(|found| found == ENTRY) {
+            return Err(damaged(TWO_DIRECTORIES));
+        }
+    }
+    Ok(())
 }
 
 fn two(bytes: &[u8], at: usize) -> u64 {

@@ -26,7 +26,8 @@ CREATE TABLE mirrored_dist (
     FOREIGN KEY (org_id, package_id) REFERENCES package (org_id, id) ON DELETE CASCADE
 ) STRICT;
 
--- An uploaded archive, one a version. uploaded: SHA-256 of what came; shasum (SHA-1) and size: of what is served.
+-- An uploaded archive, one a version. uploaded: SHA-256 of what came; shasum (SHA-1) and size: of what is served. uploaded_by: as
+-- the audit log names people.
 CREATE TABLE artifact (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
     org_id             INTEGER NOT NULL,
@@ -39,6 +40,7 @@ CREATE TABLE artifact (
     size               INTEGER NOT NULL,
     manifest           TEXT NOT NULL,
     uploaded_at        INTEGER NOT NULL,
+    uploaded_by        TEXT NOT NULL,
     UNIQUE (org_id, package_id, version_normalized),
     FOREIGN KEY (org_id, package_id) REFERENCES package (org_id, id) ON DELETE CASCADE
 ) STRICT;

@@ -4,6 +4,7 @@
 //! ordinary test `tests/fuzz_corpus.rs`.
 
 mod address;
+mod archives;
 mod authorization;
 mod config;
 mod constraints;
@@ -25,8 +26,9 @@ mod versions;
 type Property = fn(&[u8]);
 
 /// All properties, by the names of their targets.
-pub const ALL: [(&str, Property); 17] = [
+pub const ALL: [(&str, Property); 18] = [
     ("address", address::check),
+    ("archives", archives::check),
     ("authorization", authorization::check),
     ("config", config::check),
     ("constraints", constraints::check),
