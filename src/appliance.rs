@@ -150,12 +150,12 @@ impl Appliance {
         }
         directory::make_private(&path).map_err(|error| DirectoryError::unusable(&settings.data_dir, error))?;
         let appliance = Self {
-            settings: Arc::new(settings),
             clock,
             database,
             catalog,
             storage,
-            notary: Notary::new(vcs.outbound().clone()),
+            notary: Notary::new(vcs.outbound().clone()).keeping(settings.data_dir.join("certificates")),
+            settings: Arc::new(settings),
             vcs,
             hubs: Hubs::default(),
             grants: grants::Grants::default(),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::appliance::{Appliance, PackageKey};
@@ -15,6 +16,9 @@ use crate::store::{self, Tx, directories, hook_topics, jobs, packages};
 
 /// The verb of the job that confirms a topic's subscription.
 pub const CONFIRM_TOPIC: &str = "confirm_topic";
+
+/// What is said of a call that names a repository which is known to nobody here.
+const STRANGER: &str = "It speaks of a repository that no package here has; this package's own was looked at.";
 
 /// How long a message that comes again is known.
 const KNOWN: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,6 +56,10 @@ pub enum What {
         repositories: Vec<String>,
         /// Whether the hook is called more often than is worked on at once.
         over_rate: bool,
+        /// Whether it is one of so many calls of this hook at once that others would have to wait for it.
+        crowded: bool,
+        /// Whether nobody knows what it says.
+        unreadable: bool,
     },
     /// A topic of SNS asks for its subscription to be confirmed.
     Subscription {
@@ -105,11 +113,31 @@ pub async fn take(appliance: &Appliance, hook: Address, call: Call) -> store::Re
             return Ok(Taken::Noted);
         }
     }
-    appliance.database.write_hook(move |tx| taken(tx, &hook, &call, now)).await
+    if let What::News { over_rate: true, crowded: true, repositories, .. } = &call.what {
+        // A flood is one piece of work that waits, and what is nothing new need not be written.
+        let (hook, repositories) = (hook.clone(), repositories.clone());
+        if appliance.database.read(move |db| all_wait(db, &hook, &repositories)).await? {
+            return Ok(Taken::Queued);
+        }
+    }
+    appliance.database.write_hook(move |tx| taken(tx, &hook, call, now)).await
 }
 
-fn taken(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Result<Taken> {
-    let (outcome, job) = work(tx, hook, call, now)?;
+/// Whether updates of all that a call means wait already.
+fn all_wait(connection: &Connection, hook: &Address, repositories: &[String]) -> store::Result<bool> {
+    for package in meant(connection, hook, repositories)?.packages {
+        if !request::is_waiting(connection, PackageKey { org: hook.org, package })? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn taken(tx: &Tx<'_>, hook: &Address, mut call: Call, now: Timestamp) -> store::Result<Taken> {
+    let (outcome, job, is_stranger) = work(tx, hook, &call, now)?;
+    if is_stranger && !call.told.is_test {
+        call.told.note.get_or_insert_with(|| STRANGER.to_owned());
+    }
     if call.signed {
         hooks::note_signed(hook.org, tx, hook.id, now)?;
     }
@@ -134,60 +162,79 @@ fn taken(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Res
     })
 }
 
-/// Queues what a call is worth: a word for it, and the job that is watched to know whether it came to anything.
-fn work(tx: &Tx<'_>, hook: &Address, call: &Call, now: Timestamp) -> store::Result<(&'static str, Option<JobId>)> {
+/// Queues what a call is worth: a word for it, the job that is watched to know whether it came to anything, and whether the
+/// call speaks of a repository that nobody has here.
+fn work(
+    tx: &Tx<'_>,
+    hook: &Address,
+    call: &Call,
+    now: Timestamp,
+) -> store::Result<(&'static str, Option<JobId>, bool)> {
     let org = hook.org;
     match &call.what {
-        What::News { commits, repositories, over_rate } => {
+        What::News { commits, repositories, over_rate, .. } => {
             if let Some(guid) =
                 call.guid.as_deref().filter(|_| REPEATING.contains(&call.provider) && !call.told.is_test)
                 && hooks::is_known(org, tx, hook.id, guid, now - KNOWN)?
             {
-                return Ok(("known", None));
+                return Ok(("known", None, false));
             }
             let reason = if *over_rate { Reason::HookOverRate } else { Reason::Hook };
+            let meant = meant(tx, hook, repositories)?;
             // The commits of another repository than the packages' would be waited for in vain.
-            let jobs = meant(tx, hook, repositories)?
+            let jobs = meant
+                .packages
                 .into_iter()
                 .map(|package| request::update(tx, PackageKey { org, package }, reason, commits, now))
                 .collect::<store::Result<Vec<_>>>()?;
-            Ok(("queued", jobs.first().copied()))
+            Ok(("queued", jobs.first().copied(), meant.is_stranger))
         }
         What::Subscription { arn, message, confirm_url } => {
             let topic = hook_topics::ask(org, tx, hook.id, (arn, message, confirm_url), now)?;
-            let Some(topic) = topic else { return Ok(("ignored", None)) };
-            Ok(("queued", Some(confirm(org, tx, topic, now)?)))
+            let Some(topic) = topic else { return Ok(("ignored", None, false)) };
+            Ok(("queued", Some(confirm(org, tx, topic, now)?), false))
         }
         What::Unsubscription { arn } => {
             hook_topics::set_ended(org, tx, hook.id, arn, now)?;
-            Ok(("unsubscribed", None))
+            Ok(("unsubscribed", None, false))
         }
-        What::Nothing(word) | What::Refused(word) => Ok((*word, None)),
+        What::Nothing(word) | What::Refused(word) => Ok((*word, None, false)),
     }
+}
+
+/// What a call means.
+struct Meant {
+    packages: Vec<PackageId>,
+    /// Whether it names a repository that nobody has here.
+    is_stranger: bool,
 }
 
 /// The packages that a call means, the hook's own first: one webhook is enough for all packages of one repository, such as those
 /// at several paths of a Subversion repository.
-fn meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<Vec<PackageId>> {
-    let one = directories::source_of(hook.org, tx, one_meant(tx, hook, repositories)?)?;
-    let mut all = vec![one];
-    all.extend(packages::sharing_source(hook.org, tx, one)?);
-    Ok(all)
+fn meant(connection: &Connection, hook: &Address, repositories: &[String]) -> store::Result<Meant> {
+    let found = one_meant(connection, hook, repositories)?;
+    let one = directories::source_of(hook.org, connection, found.unwrap_or(hook.package))?;
+    let mut packages = vec![one];
+    packages.extend(packages::sharing_source(hook.org, connection, one)?);
+    Ok(Meant { packages, is_stranger: found.is_none() })
 }
 
 /// The package that a call means: the hook's own, unless it names the repository of another one of the same organization, as
-/// a webhook of a whole organization does. One that is not known here may be the hook's under a former or a new name.
-fn one_meant(tx: &Tx<'_>, hook: &Address, repositories: &[String]) -> store::Result<PackageId> {
-    let own = packages::url_key(hook.org, tx, hook.package)?;
-    if own.is_none_or(|own| repositories.iter().any(|key| key.eq_ignore_ascii_case(&own))) {
-        return Ok(hook.package);
+/// a webhook of a whole organization does. None, where it is known to nobody here: it may be the hook's under a former or a
+/// new name.
+fn one_meant(connection: &Connection, hook: &Address, repositories: &[String]) -> store::Result<Option<PackageId>> {
+    let own = packages::url_key(hook.org, connection, hook.package)?;
+    let is_own = |own: String| repositories.iter().any(|key| key.eq_ignore_ascii_case(&own));
+    if repositories.is_empty() || own.is_none_or(is_own) {
+        return Ok(Some(hook.package));
     }
     for key in repositories {
-        if let Some(other) = packages::by_url_key(hook.org, tx, key)?.filter(|other| other.retired_at.is_none()) {
-            return Ok(other.id);
+        let other = packages::by_url_key(hook.org, connection, key)?;
+        if let Some(other) = other.filter(|other| other.retired_at.is_none()) {
+            return Ok(Some(other.id));
         }
     }
-    Ok(hook.package)
+    Ok(None)
 }
 
 fn confirm(org: OrgId, tx: &Tx<'_>, topic: TopicId, now: Timestamp) -> store::Result<JobId> {

@@ -1,18 +1,13 @@
 //! The verb: confirm that a topic of Amazon SNS may call a package's webhook, if it is SNS that asks.
 
-use std::time::Duration;
-
 use super::worker::{ATTEMPTS, Outcome};
 use crate::admin::hook_calls::ConfirmTopic;
 use crate::appliance::Appliance;
-use crate::platform::generic::sns::{Doubt, Kind, Message, Unconfirmed};
+use crate::platform::generic::sns::{Doubt, Kind, Message, Unconfirmed, Urgency};
 use crate::publish::log::Log;
 use crate::store::hook_topics::{self, Topic};
 use crate::store::ids::OrgId;
 use crate::store::jobs::Job;
-
-/// How long to wait for the certificate.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What became of a subscription.
 enum End {
@@ -57,7 +52,7 @@ async fn confirm(appliance: &Appliance, message: &str) -> End {
         Some(Err(forged)) => return End::Refused(forged.to_string()),
         _ => return End::Refused("The message asks for no confirmation.".to_owned()),
     };
-    match appliance.notary.check(&message, PATIENCE, appliance.now()).await {
+    match appliance.notary.check(&message, Urgency::Job, appliance.now()).await {
         Ok(()) => {}
         Err(Doubt::Forged(forged)) => return End::Refused(forged.to_string()),
         Err(Doubt::Unknown(reason)) => return End::Later(reason),

@@ -8,7 +8,7 @@ mod content;
 mod signature;
 pub mod sns;
 
-pub use content::{Content, Fate, RefChange, Told};
+pub use content::{Content, Fate, RefChange, Shape, Told};
 pub use signature::verify;
 
 /// Longest event name that is kept.
@@ -89,12 +89,22 @@ const GITEA: &[&str] = &["push", "create", "delete", "release", "repository"];
 #[must_use]
 pub fn tells_of_refs(provider: &str, event: Option<&str>, content: &Content) -> bool {
     let Some(event) = event else { return true };
+    if provider == "codecommit" {
+        return !is_talk(event);
+    }
     let (provider, event) = match (provider, content.event.as_deref()) {
         ("gitlab", Some(inner)) if event.eq_ignore_ascii_case("system hook") => ("gitlab-system", inner),
         _ => (provider, event),
     };
     let telling = TELLING.iter().find(|(name, _)| *name == provider);
     telling.is_none_or(|(_, events)| events.contains(&event.to_ascii_lowercase().as_str()))
+}
+
+/// Whether an event of AWS CodeCommit is about what people say of pull requests and commits, and not about branches and tags.
+/// <https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html>
+fn is_talk(event: &str) -> bool {
+    let starts = ["comment", "approval", "pullRequest"].iter().any(|start| event.starts_with(start));
+    starts && event != "pullRequestMergeStatusUpdated"
 }
 
 /// The commits that a body says are now at the tip of something, at most twenty. Tags are left out where the body names the

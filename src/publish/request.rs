@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::appliance::PackageKey;
@@ -103,6 +104,15 @@ pub fn update(
     };
     let payload = Payload { announced: announced.to_vec(), repeated: 0, announced_at: None };
     enqueue(tx, key, reason, |waiting| payload.and(waiting), run_at, now)
+}
+
+/// Whether an update of the package waits already.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn is_waiting(connection: &Connection, key: PackageKey) -> store::Result<bool> {
+    let package = directories::source_of(key.org, connection, key.package)?;
+    Ok(jobs::waiting_payload(connection, &dedupe_key(package))?.is_some())
 }
 
 /// Queues another update for commits that were announced and are not visible yet.

@@ -62,8 +62,18 @@ pub fn ask(
     let others: i64 = tx
         .prepare_cached("SELECT count(*) FROM hook_topic WHERE org_id = ?1 AND hook_id = ?2 AND arn <> ?3")?
         .query_row((org, hook, arn), |row| row.get(0))?;
+    // What was refused or has ended makes room, so that nobody keeps a topic out by sending others.
     if others >= MOST {
-        return Ok(None);
+        let removed = tx
+            .prepare_cached(
+                "DELETE FROM hook_topic WHERE id =
+                     (SELECT id FROM hook_topic WHERE org_id = ?1 AND hook_id = ?2 AND arn <> ?3
+                          AND state IN ('refused', 'ended') ORDER BY changed_at LIMIT 1)",
+            )?
+            .execute((org, hook, arn))?;
+        if removed == 0 {
+            return Ok(None);
+        }
     }
     let id = tx
         .prepare_cached(

@@ -191,6 +191,9 @@ fn a_repository_of_codecommit_has_one_key() {
         "https://git-codecommit-fips.us-east-2.amazonaws.com/v1/repos/My.Repo",
         "ssh://APKAEXAMPLE@git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo",
         "codecommit::us-east-2://profile@My.Repo",
+        "https://vpce-0a1b2c-3d4e.git-codecommit.us-east-2.vpce.amazonaws.com/v1/repos/My.Repo",
+        "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo/",
+        "https://alice-at-111122223333@git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo.git",
     ] {
         let key = parse(text).unwrap().key();
         assert_eq!(key, "git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo", "{text}");

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use packagist_selfhosted::clock::Timestamp;
-use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, SanType};
+use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SanType};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -31,6 +31,40 @@ pub enum Version {
     Two,
 }
 
+/// What is wrong with how the certificate is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is said to be elsewhere.
+    Redirect,
+    /// There is no end of it.
+    Endless,
+    /// It never comes.
+    Mute,
+    /// It is there no more.
+    Gone,
+    /// A page comes instead.
+    Page,
+}
+
+/// What an [`Amazon`] is made of.
+pub struct Parts {
+    /// What the certificate says that messages are signed with.
+    pub signing: CertificateParams,
+    /// The host whose certificate the server shows.
+    pub host: &'static str,
+    /// Whether its authority is trusted.
+    pub is_trusted: bool,
+    pub fault: Option<Fault>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        let mut signing = CertificateParams::new(vec!["sns.amazonaws.com".to_owned()]).expect("a name");
+        signing.distinguished_name.push(DnType::CommonName, "sns.amazonaws.com");
+        Self { signing, host: HOST, is_trusted: true, fault: None }
+    }
+}
+
 /// The service.
 pub struct Amazon {
     /// The certificate of its authority: what goes into `ca_bundle`.
@@ -38,18 +72,23 @@ pub struct Amazon {
     key: KeyPair,
     certificate: String,
     tls: rustls::ServerConfig,
+    fault: Option<Fault>,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Amazon {
     pub fn new() -> Self {
-        let authority = Authority::with(|leaf| {
-            leaf.subject_alt_names = vec![SanType::DnsName(HOST.try_into().expect("a name"))];
-        });
+        Self::of(Parts::default())
+    }
+
+    pub fn of(parts: Parts) -> Self {
+        let host = parts.host.try_into().expect("a name");
+        let authority = Authority::with(|leaf| leaf.subject_alt_names = vec![SanType::DnsName(host)]);
+        let trusted = if parts.is_trusted { authority.pem } else { Authority::new().pem };
         let key = KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key");
-        let certificate = CertificateParams::new(vec!["sns.amazonaws.com".to_owned()]).expect("a name");
-        let certificate = certificate.self_signed(&key).expect("a certificate").pem();
-        Self { authority: authority.pem, key, certificate, tls: authority.server, log: Arc::default() }
+        let certificate = parts.signing.self_signed(&key).expect("a certificate").pem();
+        let (tls, fault) = (authority.server, parts.fault);
+        Self { authority: trusted, key, certificate, tls, fault, log: Arc::default() }
     }
 
     /// Serves on a free port, which it gives, until the test ends.
@@ -57,12 +96,12 @@ impl Amazon {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let tls = TlsAcceptor::from(Arc::new(self.tls.clone()));
-        let (certificate, log) = (self.certificate.clone(), Arc::clone(&self.log));
+        let (certificate, log, fault) = (self.certificate.clone(), Arc::clone(&self.log), self.fault);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, certificate, log) = (tls.clone(), certificate.clone(), Arc::clone(&log));
                 // Whoever hangs up ends it, which is no failure of the test.
-                tokio::spawn(async move { answer(tls.accept(stream).await?, &certificate, &log).await });
+                tokio::spawn(async move { answer(tls.accept(stream).await?, &certificate, fault, &log).await });
             }
         });
         port
@@ -135,6 +174,7 @@ fn confirmation(kind: &str) -> Value {
 async fn answer(
     mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
     certificate: &str,
+    fault: Option<Fault>,
     log: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let mut head = Vec::new();
@@ -143,12 +183,23 @@ async fn answer(
     }
     let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
     log.lock().expect("no panic").push(line.clone());
-    let body = if line.contains(".pem") {
-        certificate.to_owned()
-    } else {
-        format!("<ConfirmSubscriptionResponse><SubscriptionArn>{ARN}:1</SubscriptionArn></ConfirmSubscriptionResponse>")
+    let is_certificate = line.contains(".pem");
+    let (status, body) = match fault.filter(|_| is_certificate) {
+        Some(Fault::Redirect) => {
+            ("302 Found\r\nLocation: https://sns.us-east-2.amazonaws.com.evil.example/x.pem", String::new())
+        }
+        Some(Fault::Endless) => ("200 OK", format!("{}{certificate}", "x".repeat(128 << 10))),
+        Some(Fault::Mute) => std::future::pending().await,
+        Some(Fault::Gone) => ("404 Not Found", String::new()),
+        Some(Fault::Page) => ("200 OK", "<html>Sign in</html>".to_owned()),
+        None if is_certificate => ("200 OK", certificate.to_owned()),
+        None => ("200 OK", confirmed()),
     };
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await
+}
+
+fn confirmed() -> String {
+    format!("<ConfirmSubscriptionResponse><SubscriptionArn>{ARN}:1</SubscriptionArn></ConfirmSubscriptionResponse>")
 }

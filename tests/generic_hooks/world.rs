@@ -10,12 +10,14 @@ use packagist_selfhosted::http::{self, Server, State};
 use packagist_selfhosted::jobs::Workers;
 use packagist_selfhosted::jobs::build_dist::Dists;
 use packagist_selfhosted::outbound;
-use packagist_selfhosted::platform::generic::sns::Message;
+use packagist_selfhosted::platform::generic::sns::{Doubt, Message, Notary, Urgency};
+use packagist_selfhosted::secrets::random;
 use packagist_selfhosted::store::hook_topics::{self, Topic};
 use packagist_selfhosted::store::hooks::{self, Delivery};
 use packagist_selfhosted::store::ids::{OrgId, PackageId};
 use packagist_selfhosted::store::{organizations, packages};
 use packagist_selfhosted::telemetry::metrics;
+use packagist_selfhosted::vcs::{SourceUrl, UrlPolicy};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,8 +37,9 @@ pub struct World {
     pub clock: Clock,
     pub amazon: Amazon,
     pub proxy: ForwardProxy,
-    address: SocketAddr,
-    hook: String,
+    pub address: SocketAddr,
+    pub hook: String,
+    outbound: outbound::Settings,
     org: OrgId,
     package: PackageId,
     workers: Option<Workers>,
@@ -46,15 +49,19 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
+        Self::with(Amazon::new()).await
+    }
+
+    pub async fn with(amazon: Amazon) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (amazon, proxy, clock) = (Amazon::new(), ForwardProxy::start(None), Clock::manual(START));
+        let (proxy, clock) = (ForwardProxy::start(None), Clock::manual(START));
         proxy.divert(443, amazon.serve().await);
         let outbound = outbound::Settings {
             proxy: Some(format!("http://{}", proxy.address)),
             ca_bundle: Some(amazon.authority.clone()),
             ..outbound::Settings::default()
         };
-        let opened = instance::open_with(&folder.path().join("data"), clock.clone(), outbound).await;
+        let opened = instance::open_with(&folder.path().join("data"), clock.clone(), outbound.clone()).await;
         let appliance = opened.expect("the instance opens");
         let hook = "0123456789abcdef".repeat(4);
         let digest = token::digest_of(hook.as_bytes());
@@ -94,6 +101,7 @@ impl World {
             proxy,
             address,
             hook,
+            outbound,
             org,
             package,
             workers: None,
@@ -119,7 +127,67 @@ impl World {
         let message = self.amazon.notification(Version::Two, "", START).to_string();
         let message = Message::read(message.as_bytes()).expect("a message").expect("one of SNS");
         // Where it is missing, that is what is to be known.
-        let _ = self.appliance.notary.check(&message, PATIENCE, START).await;
+        let _ = self.appliance.notary.check(&message, Urgency::Job, START).await;
+    }
+
+    /// What a process that starts anew with the same data says of a message.
+    pub async fn judge_after_restart(&self, message: &Value) -> Result<(), Doubt> {
+        let message = Message::read(message.to_string().as_bytes()).expect("a message").expect("one of SNS");
+        let folder = self.appliance.settings.data_dir.join("certificates");
+        let notary = Notary::new(self.outbound.clone()).keeping(folder);
+        notary.check(&message, Urgency::Job, self.clock.now()).await
+    }
+
+    /// The organization's package of an address; a new one, where there is none.
+    pub async fn package_at(&self, url: &str) -> PackageId {
+        let org = self.org;
+        let key = SourceUrl::parse(url, &UrlPolicy::default()).expect("an address").key();
+        let found = self.appliance.database.read({
+            let key = key.clone();
+            move |db| packages::by_url_key(org, db, &key)
+        });
+        if let Some(package) = found.await.expect("the store answers") {
+            return package.id;
+        }
+        let new = packages::New {
+            url: url.to_owned(),
+            url_key: key,
+            vcs: "git".to_owned(),
+            credential: None,
+            fork: false,
+            next_check_at: START + Duration::from_secs(24 * 60 * 60),
+        };
+        let made = self.appliance.database.write(move |tx| packages::insert(org, tx, &new, START));
+        made.await.expect("the store takes it")
+    }
+
+    /// A webhook of a package.
+    pub async fn hook_of(&self, package: PackageId) -> String {
+        let (org, hook) = (self.org, random::hex::<32>());
+        let digest = token::digest_of(hook.as_bytes());
+        let made = self.appliance.database.write(move |tx| hooks::insert(org, tx, package, &digest, START));
+        made.await.expect("the store takes it");
+        hook
+    }
+
+    /// The packages whose update waits, and the commits that each waits for.
+    pub async fn updates(&self) -> Vec<(PackageId, Vec<String>)> {
+        let question = self.appliance.database.read(|db| {
+            let jobs = db
+                .prepare(
+                    "SELECT package_id, payload FROM job WHERE state = 'ready' AND kind = 'update_package' ORDER BY 1",
+                )?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<Result<Vec<(PackageId, String)>, _>>()?;
+            Ok::<_, packagist_selfhosted::store::Error>(jobs)
+        });
+        let commits = |payload: &str| {
+            let payload: Value = serde_json::from_str(payload).expect("JSON");
+            let announced = payload["announced"].as_array().cloned().unwrap_or_default();
+            announced.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let found = question.await.expect("the store answers");
+        found.into_iter().map(|(package, payload)| (package, commits(&payload))).collect()
     }
 
     /// Posts a message as SNS does.
@@ -153,6 +221,24 @@ impl World {
     pub async fn finish_jobs(&self) {
         let done = self.appliance.database.write(|tx| {
             tx.execute("UPDATE job SET state = 'done' WHERE state = 'ready'", [])?;
+            Ok::<_, packagist_selfhosted::store::Error>(())
+        });
+        done.await.expect("the store takes it");
+    }
+
+    /// Forgets what was delivered.
+    pub async fn forget_deliveries(&self) {
+        let done = self.appliance.database.write(|tx| {
+            tx.execute("DELETE FROM delivery", [])?;
+            Ok::<_, packagist_selfhosted::store::Error>(())
+        });
+        done.await.expect("the store takes it");
+    }
+
+    /// Has all topics refused, as their jobs would.
+    pub async fn refuse_topics(&self) {
+        let done = self.appliance.database.write(|tx| {
+            tx.execute("UPDATE hook_topic SET state = 'refused'", [])?;
             Ok::<_, packagist_selfhosted::store::Error>(())
         });
         done.await.expect("the store takes it");

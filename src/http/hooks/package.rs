@@ -1,8 +1,6 @@
 //! Calls to the webhook of one package, from whatever can send a request. The address is enough to have the package read
 //! again, unless its owner gave it a secret; what is sent only tells what to wait for, and what to show.
 
-use std::time::Duration;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, web};
 
@@ -11,13 +9,13 @@ use super::{RETRY_AFTER, body, platform};
 use crate::admin::hook_calls::{self, Call, Taken, What};
 use crate::admin::hooks as use_hooks;
 use crate::platform::event::{Headers, Refused};
-use crate::platform::generic::sns::{Doubt, Forged, Kind, Message};
-use crate::platform::generic::{self, Content, Delivery};
+use crate::platform::generic::sns::{Doubt, Forged, Kind, Message, Urgency};
+use crate::platform::generic::{self, Content, Delivery, Shape};
 use crate::store::hooks::Address;
 use crate::vcs::url::{SourceUrl, UrlPolicy};
 
-/// How long a call waits for the certificate of its signature, the first time; the work is queued without it then.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// What is said of a body that nobody understands.
+const UNREADABLE: &str = "Its body could not be read, so that the whole repository was looked at.";
 /// Longest name of a delivery that is kept.
 const LONGEST_GUID: usize = 100;
 /// The headers that name a delivery, which are the same when it is sent again.
@@ -59,7 +57,8 @@ pub(super) async fn deliver(
         Error::Busy(RETRY_AFTER, "The webhook cannot be checked at the moment.")
     })?;
     let headers = platform::headers(request);
-    let mut read = body::read(payload).await;
+    let seat = state.rates.seat(hook.id);
+    let mut read = body::read_at(payload, &seat).await;
     let content = read.take();
     let (now, was_signed) = (state.appliance.now(), hook.was_signed);
     let (event, kept) = (delivery.event.clone(), headers.clone());
@@ -85,9 +84,10 @@ pub(super) async fn deliver(
         let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         notarized(state, &mut call, message, text).await;
     }
-    if let What::News { repositories, over_rate, .. } = &mut call.what {
+    if let What::News { repositories, over_rate, crowded, .. } = &mut call.what {
         *repositories = keys(&heard.content, &state.appliance.settings.url_policy);
         *over_rate = !state.rates.admits(hook.id, now);
+        *crowded = seat.is_crowded;
     }
     let what = call.what.clone();
     let taken =
@@ -100,6 +100,8 @@ fn answer(what: &What, taken: Taken) -> (StatusCode, &'static str) {
         (What::Refused("unsigned"), _) => (StatusCode::UNAUTHORIZED, "signature"),
         (What::Nothing(word) | What::Refused(word), _) => (StatusCode::OK, *word),
         (What::Unsubscription { .. }, _) => (StatusCode::OK, "unsubscribed"),
+        // The contract's answer; that nobody understands it is no reason to miss what it is about.
+        (What::News { unreadable: true, .. }, _) => (StatusCode::OK, "unreadable"),
         (_, Taken::Queued | Taken::Known) => (StatusCode::ACCEPTED, "queued"),
         (_, Taken::Noted) => (StatusCode::OK, "ignored"),
     }
@@ -128,10 +130,15 @@ fn describe(heard: &Heard, headers: &Headers, delivery: Delivery, size: u64) -> 
         Some(Ok(message)) => Some(message.id.clone()),
         _ => content.id.clone().or_else(|| NAMES.iter().find_map(|name| headers.get(name)).map(str::to_owned)),
     };
+    let says_json = headers.get("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
+    let unreadable = content.shape == Shape::Unreadable || content.shape == Shape::Text && says_json;
+    let mut told = content.told.clone();
     let what = if delivery.is_ping {
         What::Nothing("ping")
     } else if generic::tells_of_refs(provider, event.as_deref(), content) {
-        What::News { commits: content.commits.clone(), repositories: Vec::new(), over_rate: false }
+        told.note = unreadable.then(|| UNREADABLE.to_owned());
+        let (commits, repositories) = (content.commits.clone(), Vec::new());
+        What::News { commits, repositories, over_rate: false, crowded: false, unreadable }
     } else {
         What::Nothing("ignored")
     };
@@ -141,7 +148,7 @@ fn describe(heard: &Heard, headers: &Headers, delivery: Delivery, size: u64) -> 
         size,
         guid: guid.map(|guid| guid.chars().take(LONGEST_GUID).collect()),
         signed: heard.signed == Ok(true),
-        told: content.told.clone(),
+        told,
         what,
     }
 }
@@ -157,16 +164,15 @@ async fn notarized(state: &State, call: &mut Call, message: &Result<Message, For
     if let Err(late) = message.require_fresh(now) {
         return refuse(call, late);
     }
-    if message.kind == Kind::Subscription {
-        let confirm_url = message.subscribe_url().map(ToString::to_string).unwrap_or_default();
-        call.event = Some("SubscriptionConfirmation".to_owned());
-        // Its signature is checked by the job that confirms it, which has the time to.
-        call.what = What::Subscription { arn: message.topic.arn().to_owned(), message: text, confirm_url };
-        return;
-    }
-    let doubt = state.appliance.notary.check(message, PATIENCE, now).await.err();
+    let doubt = state.appliance.notary.check(message, Urgency::Call, now).await.err();
     match (doubt, message.kind) {
         (Some(Doubt::Forged(forged)), _) => refuse(call, forged),
+        (_, Kind::Subscription) => {
+            let confirm_url = message.subscribe_url().map(ToString::to_string).unwrap_or_default();
+            call.event = Some("SubscriptionConfirmation".to_owned());
+            // Its signature is checked again by the job that confirms it, which has the time to.
+            call.what = What::Subscription { arn: message.topic.arn().to_owned(), message: text, confirm_url };
+        }
         (Some(Doubt::Unknown(reason)), kind) => {
             call.told.note = Some(reason);
             if kind == Kind::Unsubscription {

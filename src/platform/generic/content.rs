@@ -8,6 +8,7 @@ mod wire;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::super::answer::printable;
 use wire::{AnyRef, Change, Detail, Id, Payload, Place, Push, Record, RefUpdate, Resource, read, text};
@@ -24,10 +25,28 @@ const LONGEST: usize = 200;
 const LONGEST_ADDRESS: usize = 500;
 /// The subscription that Azure DevOps names when somebody presses `Test`.
 const NO_SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+/// What CodeCommit calls an event that it made up because somebody presses `Test trigger`.
+const TRIGGER_TEST: &str = "TriggerEventTest";
+
+/// What a body is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Of nothing.
+    #[default]
+    Empty,
+    /// Of JSON, of whatever kind, also in a form.
+    Json,
+    /// Of a text, such as a form of somebody's own.
+    Text,
+    /// Of what is neither, or of JSON that is broken off.
+    Unreadable,
+}
 
 /// What a body says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Content {
+    /// What it is made of.
+    pub shape: Shape,
     /// Who sent it, where only the body tells.
     pub provider: Option<&'static str>,
     /// What it calls itself, where only the body tells.
@@ -100,13 +119,28 @@ impl Content {
     pub fn read(body: &[u8], event: Option<&str>) -> Self {
         let mut content = Self::default();
         let body = body.trim_ascii();
-        if body.first() == Some(&b'{') {
-            content.add_json(std::str::from_utf8(body).unwrap_or_default(), event, true);
-        } else if let Some((_, payload)) = form(body).find(|(key, _)| key == "payload") {
-            content.add_json(&payload, event, true);
+        content.shape = match (body.first(), std::str::from_utf8(body)) {
+            (None, _) => Shape::Empty,
+            (Some(_), Err(_)) => Shape::Unreadable,
+            (Some(b'{' | b'['), Ok(json)) => content.add_whole(json, event),
+            (Some(_), Ok(text)) => match form(body).find(|(key, _)| key == "payload") {
+                Some((_, payload)) => content.add_whole(&payload, event),
+                None if is_json(text) => Shape::Json,
+                None => Shape::Text,
+            },
+        };
+        if content.is_test {
+            // What is made up for a test is nowhere to be seen.
+            content.commits.clear();
+            content.addresses.clear();
         }
         content.told.is_test = content.is_test;
         content
+    }
+
+    fn add_whole(&mut self, json: &str, event: Option<&str>) -> Shape {
+        self.add_json(json, event, true);
+        if is_json(json) { Shape::Json } else { Shape::Unreadable }
     }
 
     fn add_json(&mut self, json: &str, event: Option<&str>, may_nest: bool) {
@@ -210,6 +244,7 @@ impl Content {
             if let Some(place) = record.source.as_deref().and_then(CodeCommitPlace::of_arn) {
                 place.tell(self);
             }
+            self.is_test |= record.event.as_deref() == Some(TRIGGER_TEST);
             self.event = record.event.map(|event| printable(&event, LONGEST)).or(self.event.take());
             for reference in record.codecommit.map(|inner| inner.references).unwrap_or_default() {
                 let removed = reference.deleted == Some(true);
@@ -220,7 +255,9 @@ impl Content {
             }
         }
         let Some(detail) = read::<Detail>(payload.detail) else { return };
-        if let (Some(name), Some(region)) = (&detail.repository, read::<String>(payload.region)) {
+        // Events of pull requests name a list of one.
+        let name = detail.repository.or_else(|| detail.repositories.into_iter().flatten().next());
+        if let (Some(name), Some(region)) = (&name, read::<String>(payload.region)) {
             CodeCommitPlace { region: &region, name }.tell(self);
         }
         let event = detail.event.unwrap_or_default();
@@ -303,6 +340,11 @@ impl<'a> CodeCommitPlace<'a> {
         content.provider = content.provider.or(Some("codecommit"));
         content.told.repository = Some(printable(self.name, LONGEST));
     }
+}
+
+/// Whether a text is JSON, of any kind and depth.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 fn form(body: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
 
 mod certificate;
+mod drawer;
 mod notary;
 mod topic;
 
@@ -19,7 +20,7 @@ use url::Url;
 use crate::clock::Timestamp;
 
 pub use certificate::Certificate;
-pub use notary::{Doubt, Notary, Unconfirmed};
+pub use notary::{Doubt, Notary, Unconfirmed, Urgency};
 pub use topic::Topic;
 
 /// How old a message may be when it comes: SNS tries for an hour, by its longest delivery policy.

@@ -106,11 +106,17 @@ fn azure<'a>(host: &'a str, parts: &[&'a str]) -> Option<[&'a str; 3]> {
     }
 }
 
-/// Region and ending of a host of CodeCommit, also of those that meet FIPS 140.
+/// Region and ending of a host of CodeCommit, also of those that meet FIPS 140, and of those within a company's own network at
+/// AWS (`vpce-….git-codecommit.REGION.vpce.…`).
 fn codecommit_host(host: &str) -> Option<(&str, &str)> {
+    let (within, host) = match host.split_once('.') {
+        Some((endpoint, rest)) if endpoint.starts_with("vpce-") => (true, rest),
+        _ => (false, host),
+    };
     let rest = host.strip_prefix("git-codecommit")?;
     let rest = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?;
     let (region, suffix) = rest.split_once('.')?;
+    let suffix = if within { suffix.strip_prefix("vpce.")? } else { suffix };
     (is_region(region) && suffix == suffix_of(region)).then_some((region, suffix))
 }
 

@@ -214,6 +214,8 @@ pub(super) struct Detail {
     pub(super) event: Option<String>,
     #[serde(rename = "repositoryName")]
     pub(super) repository: Option<String>,
+    #[serde(rename = "repositoryNames")]
+    pub(super) repositories: Option<Vec<String>>,
     #[serde(rename = "referenceFullName")]
     pub(super) reference: Option<String>,
     #[serde(rename = "commitId")]

@@ -44,6 +44,11 @@ impl Topic {
         &self.arn
     }
 
+    /// What the names of its partition's hosts end in.
+    pub(super) const fn suffix(&self) -> &'static str {
+        self.suffix
+    }
+
     /// The only host that speaks for it.
     #[must_use]
     pub fn host(&self) -> String {
