@@ -420,7 +420,7 @@ pub(super) fn require_enough(credential: Option<&Credential>, url: &SourceUrl) -
     let (host, port) = url.host_port().unwrap_or_default();
     let host = if port == Kind::SshKey.default_port() { host } else { format!("{host}:{port}") };
     let refused = Error::invalid(format!(
-        "{url} is reached by SSH, which needs a key: add a credential of type ssh-key for {host}, add its public key to the repository's deploy keys, and choose it here"
+        "{url} is reached by SSH, which needs a key: add a credential of type ssh-key for {host}, add its public key to the repository's deploy keys or to an account that reads it, and choose it here"
     ));
     Err(refused.by_command(format!(
         "`credential add NAME --type ssh-key --host {host} --generate`, and `--credential NAME` here"

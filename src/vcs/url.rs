@@ -286,9 +286,14 @@ impl SourceUrl {
         if url.set_username("").is_err() || url.set_password(None).is_err() {
             return Err(InvalidUrl::Host);
         }
-        if hosts::Service::of(url.host_str().unwrap_or_default(), url.path()) == hosts::Service::AzureDevOps {
+        if let Some(address) = hosts::codecommit_shown(&url) {
+            return Self::http(&address, Scheme::Https);
+        }
+        if let Some(path) = hosts::repository_shown(url.host_str().unwrap_or_default(), url.path()) {
             // What browsers show there is the repository's address and which branch or file is looked at.
             url.set_query(None);
+            url.set_fragment(None);
+            url.set_path(&path);
         }
         if url.query().is_some() || url.fragment().is_some() || url.path().trim_matches('/').is_empty() {
             return Err(InvalidUrl::Path);

@@ -206,6 +206,22 @@ fn a_repository_of_codecommit_has_one_key() {
     ] {
         assert_eq!(parse(text).unwrap().lacks_key_id(), lacks, "{text}");
     }
+    let shown = "codesuite/codecommit/repositories/My.Repo/browse/refs/heads/main";
+    for (text, host) in [
+        (format!("https://us-east-2.console.aws.amazon.com/{shown}?region=us-east-2"), "us-east-2.amazonaws.com"),
+        (format!("https://console.aws.amazon.com/{shown}?region=eu-west-1"), "eu-west-1.amazonaws.com"),
+        (format!("https://cn-north-1.console.amazonaws.cn/{shown}"), "cn-north-1.amazonaws.com.cn"),
+        ("https://git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo/?x#y".to_owned(), "us-east-2.amazonaws.com"),
+    ] {
+        let ordinary = format!("https://git-codecommit.{host}/v1/repos/My.Repo");
+        assert_eq!(parse(&text).unwrap().as_str(), ordinary, "{text}");
+    }
+    for text in [
+        format!("https://console.aws.amazon.com/{shown}"),
+        format!("https://console.aws.amazon.com.evil.example/{shown}"),
+    ] {
+        assert_eq!(parse(&text).unwrap().as_str(), text, "nobody knows where that is");
+    }
     let elsewhere = parse("https://git-codecommit-fips.us-east-2.example.com/v1/repos/R").unwrap().key();
     assert_eq!(elsewhere, "git-codecommit-fips.us-east-2.example.com/v1/repos/R");
 }
@@ -248,8 +264,13 @@ fn a_repository_of_azure_devops_has_one_key() {
     assert_eq!(parse("https://tfs.example.com/lib/_git/lib").unwrap().key(), "tfs.example.com/lib/_git/lib");
     let over_ssh = parse("ssh://tfs.example.com:22/tfs/Collection/Project/_git/Repo").unwrap().key();
     assert_eq!(over_ssh, "tfs.example.com/tfs/collection/project/_git/repo");
-    let kept = parse("https://org@dev.azure.com/org/p/_git/r?version=GBmain&path=/x").unwrap();
-    assert_eq!(kept.as_str(), "https://dev.azure.com/org/p/_git/r");
+    for shown in ["?version=GBmain&path=/x", "#path=/x", "/", "/branches", "/pullrequest/5?_a=files"] {
+        let kept = parse(&format!("https://org@dev.azure.com/org/p/_git/r{shown}")).unwrap();
+        assert_eq!(kept.as_str(), "https://dev.azure.com/org/p/_git/r", "{shown}");
+    }
+    for kept in ["https://org.visualstudio.com/p/_git/_full/r", "https://tfs.example.com/tfs/c/p/_git/team/r"] {
+        assert_eq!(parse(kept).unwrap().as_str(), kept);
+    }
     assert!(parse("https://h.example/r?version=GBmain").is_err());
 }
 

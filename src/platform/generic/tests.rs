@@ -1,4 +1,4 @@
-use super::{Content, Fate, announced_commits, recognise, tells_of_refs};
+use super::{Content, Fate, Shape, announced_commits, recognise, tells_of_refs};
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -173,6 +173,13 @@ fn azure_devops_says_everything_in_the_body() {
     let content = Content::read(whole.as_bytes(), None);
     assert_eq!((content.provider, content.event.as_deref(), content.is_test), (Some("azure"), Some("git.push"), true));
     assert_eq!(content.id.as_deref(), Some("03c164c2-8912-4d5e-8009-3707d5f83734"));
+    assert_eq!(
+        (content.told.changes.len(), content.commits.len(), content.addresses.len()),
+        (1, 0, 0),
+        "it is made up"
+    );
+    let real = whole.replace("00000000-0000-0000-0000-000000000000", "b5c8d6aa-3b0e-4c54-a7d5-2b8f0f4e8a11");
+    let content = Content::read(real.as_bytes(), None);
     assert_eq!(content.addresses, ["https://dev.azure.com/fabrikam/DefaultCollection/_git/Fabrikam"]);
     assert_eq!((content.told.changes.len(), content.commits.as_slice()), (1, [B.to_owned()].as_slice()));
     for trimmed in ["null", "{}", r#"{"url":"x","pushId":14}"#] {
@@ -183,6 +190,32 @@ fn azure_devops_says_everything_in_the_body() {
     let other = whole.replace("git.push", "workitem.created");
     let content = Content::read(other.as_bytes(), None);
     assert!(!tells_of_refs("azure", content.event.as_deref(), &content));
+}
+
+#[test]
+fn what_a_body_is_made_of_is_told_by_looking() {
+    let shape = |body: &[u8]| Content::read(body, None).shape;
+    for (body, wanted) in [
+        (&b""[..], Shape::Empty),
+        (b" \r\n", Shape::Empty),
+        (b"{}", Shape::Json),
+        (b" [1, 2] ", Shape::Json),
+        (b"null", Shape::Json),
+        (b"15", Shape::Json),
+        (br#"{"a":1,"a":2}"#, Shape::Json),
+        (b"payload=%7B%7D&x=1", Shape::Json),
+        (b"x=1", Shape::Text),
+        (b"pushed", Shape::Text),
+        (b"<push/>", Shape::Text),
+        (b"{", Shape::Unreadable),
+        (b"{}}", Shape::Unreadable),
+        (b"[1,", Shape::Unreadable),
+        (b"payload=%7B", Shape::Unreadable),
+        (b"{\"a\":\"\xff\"}", Shape::Unreadable),
+        (b"\x1f\x8b\x08", Shape::Unreadable),
+    ] {
+        assert_eq!(shape(body), wanted, "{:?}", String::from_utf8_lossy(body));
+    }
 }
 
 #[test]
@@ -201,6 +234,10 @@ fn events_that_change_no_refs_are_known() {
         assert!(tells(provider, None), "{provider}");
     }
     assert!(tells("generic", Some("whatever")) && tells("codecommit", Some("ReferenceChanges")));
+    for event in ["commentOnCommitCreated", "pullRequestCreated", "approvalRuleTemplateCreated"] {
+        assert!(!tells("codecommit", Some(event)), "{event}");
+    }
+    assert!(tells("codecommit", Some("pullRequestMergeStatusUpdated")) && tells("codecommit", None));
     let system = |name: &str| Content { event: Some(name.to_owned()), ..Content::default() };
     assert!(tells_of_refs("gitlab", Some("System Hook"), &system("repository_update")));
     assert!(!tells_of_refs("gitlab", Some("System Hook"), &system("user_create")));

@@ -1,6 +1,8 @@
 //! Services at which one repository has many addresses, or which answer in a way of their own: Azure DevOps (also Server, in a
 //! company's own network) and AWS CodeCommit. Everybody else is [`Service::Other`].
 
+use url::Url;
+
 /// What stands before a repository's name in all HTTP addresses of Azure DevOps, and nowhere else.
 const GIT: &str = "_git";
 /// What may follow it: which objects the server prefers to send.
@@ -104,6 +106,39 @@ fn azure<'a>(host: &'a str, parts: &[&'a str]) -> Option<[&'a str; 3]> {
         [project, GIT, repository] => Some([organization, *project, *repository]),
         _ => None,
     }
+}
+
+/// The path of the repository that is looked at in a browser, or copied from there; none at other services.
+pub(super) fn repository_shown(host: &str, path: &str) -> Option<String> {
+    let whole = path.trim_end_matches('/').to_owned();
+    match Service::of(host, path) {
+        Service::Other => None,
+        // Pages of a repository have its address and more: `…/_git/NAME/branches`. Others may keep repositories below one that
+        // is called `_git`.
+        Service::AzureDevOps if is_azure_devops(host) => {
+            let parts: Vec<&str> = whole.split('/').collect();
+            let Some(git) = parts.iter().position(|part| *part == GIT) else { return Some(whole) };
+            let view = parts.get(git + 1).is_some_and(|part| VIEWS.contains(part));
+            let end = git + 2 + usize::from(view && parts.len() > git + 2);
+            Some(parts[..end.min(parts.len())].join("/"))
+        }
+        Service::AzureDevOps | Service::CodeCommit => Some(whole),
+    }
+}
+
+/// Where AWS shows repositories of CodeCommit to people, by partition: after the region, if that is in the host.
+const CONSOLES: [&str; 3] = ["console.aws.amazon.com", "console.amazonaws.cn", "console.amazonaws-us-gov.com"];
+
+/// The ordinary address of a repository of CodeCommit that is looked at in AWS's console.
+pub(super) fn codecommit_shown(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    let console = CONSOLES.iter().find_map(|console| host.strip_suffix(console))?;
+    let mut parts = url.path_segments()?;
+    let is_there = ["codesuite", "codecommit", "repositories"].iter().all(|wanted| parts.next() == Some(wanted));
+    let name = parts.next().filter(|_| is_there)?;
+    let named = url.query_pairs().find_map(|(key, value)| (key == "region").then(|| value.into_owned()));
+    let region = console.strip_suffix('.').map(str::to_owned).or(named)?;
+    codecommit(&format!(":{region}://{name}")).ok()
 }
 
 /// Region and ending of a host of CodeCommit, also of those that meet FIPS 140, and of those within a company's own network at

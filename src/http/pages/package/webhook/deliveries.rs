@@ -69,12 +69,12 @@ fn said(delivery: &Delivery) -> Markup {
             Some(event) => { span class="mono" { (event) } }
             None => { @if told.changes.is_empty() { span class="muted" { "that something may be new" } } }
         }
-        @if told.is_test { " " (badge(Tone::Neutral, "test")) }
         @for (index, change) in told.changes.iter().take(NAMED).enumerate() {
             @if index > 0 { ", " } @else if delivery.event.is_some() { ": " }
             (changed(change))
         }
         @if more > 0 { " and " (more) " more" }
+        @if told.is_test { " " (badge(Tone::Neutral, "test")) }
         @if let Some(repository) = &told.repository { span class="sub" { "of " span class="mono" { (repository) } } }
         @if let Some(note) = &told.note { span class="sub" { (note) } }
     }
@@ -97,6 +97,9 @@ fn changed(change: &RefChange) -> Markup {
 /// What the update did that a delivery caused, or why it caused none; later tries of the same work count.
 fn consequence(delivery: &Delivery, runs: &[Run]) -> Markup {
     match delivery.outcome.as_str() {
+        "ignored" if delivery.event.as_deref() == Some("SubscriptionConfirmation") => {
+            return html! { span class="muted" { "Nothing: the address has as many topics as it may have" } };
+        }
         "ping" => return html! { (status(Tone::Ok, "Answered")) },
         "ignored" => return html! { span class="muted" { "Nothing: it changes no branch or tag" } },
         "known" => return html! { span class="muted" { "Nothing: it was sent before" } },

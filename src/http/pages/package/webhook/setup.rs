@@ -97,7 +97,7 @@ const PLACES: [Place; 8] = [
         name: "Anything else",
         signs: &[],
         steps: &[
-            "A POST with any body, or none, has the whole repository looked at. For a plain Git server, this is its hook post-receive; for Subversion, post-commit; for Mercurial, changegroup.",
+            "A POST with any body, or none, has the whole repository looked at. For a plain Git server, this is its hook post-receive; for Subversion, post-commit; for Mercurial, changegroup. Where nothing can call after a push, cron can.",
         ],
         secret: "the header X-Webhook-Token, or as a password with any user name",
     },
@@ -112,8 +112,13 @@ pub(super) fn section(address: &str, url: &str, is_signed: bool) -> Markup {
                 @for place in &PLACES {
                     details class="more" id={ "e-" (place.id) } open[place.id == here] {
                         summary { (place.name) }
-                        ol class="gap-s" { @for step in place.steps { li { (step) } } }
-                        @if is_signed { p class="hint" { "The secret goes into " (place.secret) "." } }
+                        div class="prose gap-s" {
+                            @match place.steps {
+                                [only] => p { (only) },
+                                steps => ol { @for step in steps { li { (step) } } },
+                            }
+                        }
+                        @if is_signed { p class="hint gap-s" { "The secret goes into " (place.secret) "." } }
                         @if place.id == "other" { (commands(address, is_signed)) }
                     }
                 }
@@ -128,8 +133,10 @@ fn commands(address: &str, is_signed: bool) -> Markup {
     html! {
         div class="stack gap-s" {
             (snippet_line("e-curl", "Anywhere", &curl))
-            (snippet("e-hook", "hooks/post-receive or hooks/post-commit, executable", &format!("#!/bin/sh\n{curl} >/dev/null &")))
-            (snippet("e-hg", ".hg/hgrc of a Mercurial repository", &format!("[hooks]\nchangegroup.packages = {curl}\npushkey.packages = {curl}")))
+            // What a hook leaves open, whoever pushes waits for.
+            (snippet("e-hook", "hooks/post-receive or hooks/post-commit, executable", &format!("#!/bin/sh\n{curl} >/dev/null 2>&1 &")))
+            (snippet("e-hg", ".hg/hgrc of a Mercurial repository", &format!("[hooks]\nchangegroup.packages = {curl} >/dev/null\npushkey.packages = {curl} >/dev/null")))
+            (snippet_line("e-cron", "crontab", &format!("*/10 * * * * {curl} >/dev/null")))
         }
     }
 }

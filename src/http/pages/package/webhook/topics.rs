@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::super::components::{Tone, ago, nothing, status};
+use super::super::super::components::{Tone, ago, callout, nothing, snippet_bare, status};
 use crate::clock::Timestamp;
 use crate::store::hook_topics::Topic;
 
@@ -32,8 +32,21 @@ pub(super) fn section(topics: &[Topic], now: Timestamp) -> Markup {
                     }
                 }
             }
+            @for topic in topics {
+                @if let Some(address) = by_hand(topic) {
+                    (callout(Tone::Warn, "A topic waits to be confirmed by hand", &html! {
+                        p { "If this server cannot reach Amazon, check that " span class="mono" { (topic.arn) } " is yours, and open this on a machine that can:" }
+                        div class="gap-s" { (snippet_bare(&format!("topic-{}", topic.id), "The address that confirms the topic", address)) }
+                    }))
+                }
+            }
         }
     }
+}
+
+/// The address that confirms a topic, where that did not work from here. Only SNS's own get this far, and a person opens it.
+fn by_hand(topic: &Topic) -> Option<&str> {
+    topic.confirm_url.as_deref().filter(|_| topic.state == "pending" && topic.error.is_some())
 }
 
 fn state(topic: &Topic) -> Markup {
@@ -43,17 +56,8 @@ fn state(topic: &Topic) -> Markup {
         "ended" => (Tone::Warn, "Unsubscribed"),
         _ => (Tone::Fail, "Not confirmed"),
     };
-    // Only SNS's own addresses get this far; the page sends no referrer, and the link is opened by a person.
-    let by_hand = topic.confirm_url.as_deref().filter(|_| topic.state == "pending" && topic.error.is_some());
     html! {
         (status(tone, word))
         @if let Some(error) = &topic.error { span class="sub" { (error) } }
-        @if let Some(address) = by_hand {
-            span class="sub" {
-                "If this server cannot reach Amazon: check that the topic is yours, and open "
-                span class="mono" { (address) }
-                " on a machine that can."
-            }
-        }
     }
 }
