@@ -117,3 +117,27 @@ async fn a_certificate_outlives_a_restart_and_not_a_day() {
     assert_eq!(world.judge_after_restart(&message).await, Ok(()));
     assert_eq!(world.proxy.take_log().len(), 1, "after a day, it is fetched again");
 }
+
+#[tokio::test]
+async fn whoever_asks_for_many_certificates_pushes_out_none() {
+    let world = World::new().await;
+    world.warm().await;
+    std::fs::remove_dir_all(world.appliance.settings.data_dir.join("certificates")).expect("it was kept there");
+    world.proxy.refuse(Refusal::Status(403));
+    let mut message = world.amazon.notification(Version::Two, &records(), START);
+    let genuine = message["SigningCertURL"].clone();
+    for number in 0..100 {
+        let name = format!("https://sns.us-east-2.amazonaws.com/SimpleNotificationService-{number}.pem");
+        message["SigningCertURL"] = name.into();
+        assert_eq!(world.post(&message).await.status, 202);
+        // So many are asked for in a minute, and no more.
+        if number % 20 == 19 {
+            world.clock.advance(Duration::from_secs(60));
+        }
+    }
+    world.proxy.refuse(None);
+    assert_eq!(world.proxy.take_log().len(), 101);
+    (message["SigningCertURL"], message["Message"]) = (genuine, "{}".into());
+    assert_eq!(world.post(&message).await.json(), serde_json::json!({ "status": "forged" }));
+    assert!(world.proxy.take_log().is_empty(), "it is still known");
+}

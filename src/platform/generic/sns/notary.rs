@@ -165,7 +165,9 @@ impl Notary {
         }
         shelves.fetches += 1;
         if shelves.by_address.len() >= REMEMBERED {
-            let oldest = shelves.by_address.iter().min_by_key(|(_, shelf)| shelf.asked_at.as_micros());
+            // Whoever asks for what is not there pushes out no certificate that is.
+            let worth = |shelf: &Shelf| (shelf.is_filled(), shelf.asked_at.as_micros());
+            let oldest = shelves.by_address.iter().min_by_key(|(_, shelf)| worth(shelf));
             let oldest = oldest.map(|(address, _)| address.clone()).unwrap_or_default();
             shelves.by_address.remove(&oldest);
         }
@@ -247,6 +249,11 @@ enum Failure {
 }
 
 impl Shelf {
+    /// Whether there is a certificate on it.
+    fn is_filled(&self) -> bool {
+        matches!(self.cell.get(), Some(Ok(_)))
+    }
+
     /// Whether it is not to be filled anew: what is being fetched, too.
     fn is_fresh(&self, urgency: Urgency, now: Timestamp) -> bool {
         let kept = match self.cell.get() {
