@@ -26,6 +26,7 @@ pub mod routes;
 pub mod server;
 pub mod session;
 pub mod tls;
+pub mod upload;
 pub mod visitor;
 
 mod books;

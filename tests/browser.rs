@@ -25,6 +25,8 @@ mod forward_proxy;
 mod installation;
 #[path = "browser/logins.rs"]
 mod logins;
+#[path = "browser/made.rs"]
+mod made;
 #[path = "browser/pages.rs"]
 mod pages;
 #[path = "platforms/mod.rs"]

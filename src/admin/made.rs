@@ -20,21 +20,59 @@ use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::{self, Tx, dists, listings};
 
-/// The words that stand for a version control system where there is none.
-pub const KINDS: [&str; 3] = ["custom", "artifact", "blocked"];
+/// How a package without a repository is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Of JSON.
+    Custom,
+    /// Of uploaded archives.
+    Artifact,
+    /// Not at all: the name is blocked.
+    Blocked,
+}
+
+impl Kind {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Custom, Self::Artifact, Self::Blocked];
+
+    /// The one that a word means which stands where others have a version control system.
+    #[must_use]
+    pub fn of(vcs: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == vcs)
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Custom => "custom",
+            Self::Artifact => "artifact",
+            Self::Blocked => "blocked",
+        }
+    }
+
+    /// Where its versions come from, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Custom => "JSON",
+            Self::Artifact => "uploaded archives",
+            Self::Blocked => "blocked name",
+        }
+    }
+}
+
 /// How many uploads are looked into at once: each may take a core for minutes.
 const AT_ONCE: usize = 2;
 
 /// Whether a package has no repository.
 #[must_use]
 pub fn is_made(package: &Package) -> bool {
-    KINDS.contains(&package.vcs.as_str())
+    Kind::of(&package.vcs).is_some()
 }
 
 /// The keys by which packages that are made here are found by the name `text`.
 pub(super) fn keys(text: &str) -> Vec<String> {
     let Ok(name) = PackageName::parse_lenient(text) else { return Vec::new() };
-    KINDS.iter().map(|kind| format!("//{kind}/{name}")).collect()
+    Kind::ALL.iter().map(|kind| format!("//{}/{name}", kind.word())).collect()
 }
 
 /// Refuses what needs a repository.

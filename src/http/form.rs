@@ -3,6 +3,7 @@
 //! Whoever proves who somebody is ([`super::visitor`]) checks this for every request that changes something, also where
 //! nobody asks for [`Form`], so that no page can forget it. The body is read once and shared between both.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::page_error::{FormFault, PageError};
 use super::session::Kind;
+use super::upload::{self, Parts};
 use super::{State, csrf};
 
 /// Longest form, in bytes: a pasted key or two have room.
@@ -51,8 +53,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 Some(posted) => posted.await?,
                 None => return Err(PageError::Form(FormFault::Unreadable)),
             };
+            let Posted::Fields(body) = &*posted else { return Err(PageError::Form(FormFault::Unreadable)) };
             // The one reader of this encoding that is in the house anyway.
-            let read = web::Query::<T>::from_query(&posted.body);
+            let read = web::Query::<T>::from_query(body);
             read.map(|query| Self(query.into_inner())).map_err(|error| {
                 tracing::debug!(error = %error, "A form did not have the fields that it should.");
                 PageError::Form(FormFault::Fields)
@@ -62,8 +65,21 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
 }
 
 /// A form that was found to come from a page of ours.
-pub(super) struct Posted {
-    body: String,
+pub(super) enum Posted {
+    /// All of it.
+    Fields(String),
+    /// One with files, of which no more than the token was read.
+    Parts(Rc<RefCell<Option<Parts>>>),
+}
+
+impl Posted {
+    /// A form with files.
+    pub(super) fn parts(&self) -> Option<Rc<RefCell<Option<Parts>>>> {
+        match self {
+            Self::Parts(parts) => Some(Rc::clone(parts)),
+            Self::Fields(_) => None,
+        }
+    }
 }
 
 /// The body on its way, for whoever asks for it.
@@ -91,8 +107,13 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Rc<Posted>,
         return Err(PageError::Form(FormFault::Foreign { origin, public_url }));
     }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_form = kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
-    if !is_form {
+    let kind_is = |wanted: &str| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted));
+    if kind_is(upload::KIND) {
+        let (parts, token) = Parts::begin(kind, payload, state.appliance.settings.max_upload).await?;
+        check(request, state, &token)?;
+        return Ok(Rc::new(Posted::Parts(Rc::new(RefCell::new(Some(parts))))));
+    }
+    if !kind_is("application/x-www-form-urlencoded") {
         return Err(PageError::Form(FormFault::Unreadable));
     }
     let mut body = Vec::new();
@@ -105,12 +126,17 @@ async fn read(request: &HttpRequest, mut payload: Payload) -> Result<Rc<Posted>,
     }
     let body = String::from_utf8(body).map_err(|_| PageError::Form(FormFault::Unreadable))?;
     let given = url::form_urlencoded::parse(body.as_bytes()).find(|(name, _)| name == csrf::FIELD);
-    let given = given.map(|(_, value)| value.into_owned()).unwrap_or_default();
-    // A page that somebody who is signed in sees has the session's token, and no other will do.
+    check(request, state, &given.map(|(_, value)| value.into_owned()).unwrap_or_default())?;
+    Ok(Rc::new(Posted::Fields(body)))
+}
+
+/// Refuses a form without the token of the browser that sends it. A page that somebody who is signed in sees has the session's,
+/// and no other will do.
+fn check(request: &HttpRequest, state: &State, given: &str) -> Result<(), PageError> {
     let cookies = state.cookies;
     let cookie = cookies.value(request, Kind::Session).or_else(|| cookies.value(request, Kind::Visit));
     match cookie {
-        Some(cookie) if csrf::is_token(&cookie, &given) => Ok(Rc::new(Posted { body })),
+        Some(cookie) if csrf::is_token(&cookie, given) => Ok(()),
         Some(_) => Err(PageError::Form(FormFault::Token)),
         None => Err(PageError::Form(FormFault::Cookies { public_url: state.settings.public_url.clone() })),
     }

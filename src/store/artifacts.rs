@@ -158,6 +158,56 @@ pub fn of_package(org: OrgId, connection: &Connection, package: PackageId) -> Re
         .map_err(Into::into)
 }
 
+/// An uploaded archive, as lists show it.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its row; later ones are larger.
+    pub id: i64,
+    /// Its version, as people write it.
+    pub version: String,
+    /// What its file was called.
+    pub file_name: String,
+    /// SHA-256 of what was uploaded.
+    pub uploaded: Vec<u8>,
+    /// The size in bytes of what is served.
+    pub size: i64,
+    /// When it came.
+    pub uploaded_at: Timestamp,
+    /// By whom, as the audit log names people.
+    pub uploaded_by: String,
+}
+
+/// Up to `limit` of a package's uploaded archives, the newest first: those before the row `before`.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn lines(
+    org: OrgId,
+    connection: &Connection,
+    package: PackageId,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Line>> {
+    connection
+        .prepare_cached(
+            "SELECT id, version, file_name, uploaded, size, uploaded_at, uploaded_by FROM artifact
+             WHERE org_id = ?1 AND package_id = ?2 AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT ?4",
+        )?
+        .query_map((org, package, before, limit), |row| {
+            Ok(Line {
+                id: row.get(0)?,
+                version: row.get(1)?,
+                file_name: row.get(2)?,
+                uploaded: row.get(3)?,
+                size: row.get(4)?,
+                uploaded_at: row.get(5)?,
+                uploaded_by: row.get(6)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()
+        .map_err(Into::into)
+}
+
 /// The archive of a version.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! Every page of the server's list, visited as an administrator with something on it. A page without a row here fails the
 //! test, so whoever adds one has it examined.
 
+use std::fs;
 use std::time::Duration;
 
 use packagist_selfhosted::http::routes::pages::PAGES;
@@ -11,6 +12,7 @@ use crate::axe::findings;
 use crate::chromium::Browser;
 use crate::forges::{Forge, World};
 use crate::logins::{PASSWORD, connect, sign_in_locally};
+use crate::made::archive;
 use crate::work_tree::WorkTree;
 
 /// How a page is come to.
@@ -40,6 +42,9 @@ const VISITS: &[(&str, Visit)] = &[
     ("/orgs/{org}", At("/orgs/acme")),
     ("/orgs/{org}/packages", At("/orgs/acme/packages")),
     ("/orgs/{org}/packages/new", At("/orgs/acme/packages/new")),
+    ("/orgs/{org}/packages/-/custom", At("/orgs/acme/packages/-/custom")),
+    ("/orgs/{org}/packages/-/artifacts", At("/orgs/acme/packages/-/artifacts")),
+    ("/orgs/{org}/packages/-/block", At("/orgs/acme/packages/-/block")),
     // The last one, without a name, because it could not be read.
     ("/orgs/{org}/packages/{id}", At("/orgs/acme/packages/4")),
     ("/orgs/{org}/packages/{vendor}/{name}", At("/orgs/acme/packages/acme/library")),
@@ -50,6 +55,8 @@ const VISITS: &[(&str, Visit)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/events", NoPage),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", At("/orgs/acme/packages/acme/library/webhook")),
     ("/orgs/{org}/packages/{vendor}/{name}/access", At("/orgs/acme/packages/acme/library/access")),
+    ("/orgs/{org}/packages/{vendor}/{name}/artifacts", At("/orgs/acme/packages/acme/uploaded/artifacts")),
+    ("/orgs/{org}/packages/{vendor}/{name}/definition", At("/orgs/acme/packages/acme/custom/definition")),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", At("/orgs/acme/packages/acme/library/settings")),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", At("/orgs/acme/packages/acme/library/remove")),
     ("/orgs/{org}/syncs", At("/orgs/acme/syncs")),
@@ -175,6 +182,7 @@ fn furnish(world: &World) {
     repository("empty");
     let empty = world.installation.repositories.join("empty");
     assert_ne!(world.installation.command(&format!("package add {} --wait", empty.display())).code, Some(0));
+    made_here(world);
     secret("credential add deploy --type github-token --secret-stdin", "ghp_0123456789012345678901234567890123456");
     command("member add grace");
     command("team add web");
@@ -184,6 +192,23 @@ fn furnish(world: &World) {
     command("access grant --user grace --package acme/app");
     command("token add --access read --description Deployment");
     command("token add --access update --expires 5d --package acme/library --team web");
+}
+
+/// Packages without a repository, one with an archive that was fetched from afar.
+fn made_here(world: &World) {
+    let command = |words: &str| world.installation.command(words).done();
+    let file = format!("{}.zip", "a-file-with-a-name-that-somebody-thought-about-".repeat(3));
+    archive(world, &file, "acme/uploaded", "1.0.0-beta1", "<?php\n");
+    command(&format!("package add-artifact {file} --wait"));
+    let json = json!({"name": "acme/custom", "version": "1.0", "type": "metapackage"});
+    fs::write(world.installation.folder.path().join("custom.json"), json.to_string()).unwrap();
+    command("package add-custom custom.json --wait");
+    let database = Connection::open(world.installation.folder.path().join("data/packagist.sqlite")).unwrap();
+    database.busy_timeout(Duration::from_secs(10)).unwrap();
+    let fetched = "INSERT INTO mirrored_dist SELECT org_id, id, ?1, ?2, ?1, ?1, x'00', 123456, created_at
+        FROM package WHERE name = 'acme/custom'";
+    let address = format!("https://downloads.example.com/{}/custom-1.0.zip", "releases/".repeat(12));
+    assert_eq!(database.execute(fetched, ("0123456789012345678901234567890123456789", &address)).unwrap(), 1);
 }
 
 /// What runs of a synchronization would leave, with something of every kind, and a removal that waits.

@@ -40,6 +40,9 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/packages", Opens::Readers),
     ("/orgs/{org}/packages/new", Opens::Admins),
     ("/orgs/{org}/packages/bulk", Opens::Admins),
+    ("/orgs/{org}/packages/-/custom", Opens::Admins),
+    ("/orgs/{org}/packages/-/artifacts", Opens::Admins),
+    ("/orgs/{org}/packages/-/block", Opens::Admins),
     ("/orgs/{org}/packages/{id}", Opens::Readers),
     ("/orgs/{org}/packages/{vendor}/{name}", Opens::Readers),
     ("/orgs/{org}/packages/{vendor}/{name}/versions", Opens::Readers),
@@ -52,6 +55,9 @@ const GOLDEN: &[(&str, Opens)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/forget", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook/secret", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/artifacts", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/artifacts/remove", Opens::Admins),
+    ("/orgs/{org}/packages/{vendor}/{name}/definition", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/directories", Opens::Admins),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", Opens::Admins),
@@ -155,7 +161,12 @@ const GOLDEN: &[(&str, Opens)] = &[
 const ENDS_AT_SIGN_IN: [&str; 3] = ["/login/second-factor", "/logout", "/profile/sessions/end-all"];
 
 /// Pages about what an address without more does not name: a person, and a text that the package does not have.
-const OF_SOMETHING: [&str; 2] = ["/orgs/acme/members/person", "/orgs/acme/packages/acme/lib/readme"];
+const OF_SOMETHING: [&str; 4] = [
+    "/orgs/acme/members/person",
+    "/orgs/acme/packages/acme/lib/readme",
+    "/orgs/acme/packages/acme/lib/artifacts",
+    "/orgs/acme/packages/acme/lib/definition",
+];
 
 /// Those who ask; each may all that the ones before may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

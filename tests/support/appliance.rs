@@ -49,7 +49,7 @@ impl TestAppliance {
             package_interval: Duration::from_secs(3600),
             sync_interval: Duration::from_secs(3600),
             access_max_age: None,
-            max_upload: 64 << 20,
+            max_upload: 2 << 20,
             credentials_directory: None,
         };
         let appliance = Appliance::open(settings, vcs, Clock::system(), Mode::CreateOrUpgrade)

@@ -5,6 +5,8 @@
 
 mod access;
 mod activity;
+mod artifacts;
+mod definition;
 mod directories;
 mod readme;
 mod settings;
@@ -23,6 +25,7 @@ use super::layout::{self, Here, csrf};
 use super::packages::{abandoned_badge, status_of};
 use super::respond::see_other;
 use crate::access::role::Role;
+use crate::admin::made::Kind;
 use crate::admin::packages as use_packages;
 use crate::clock::Timestamp;
 use crate::http::State;
@@ -35,6 +38,8 @@ use crate::store::{self, readmes, refs, requirements};
 
 pub use access::{access, grant_access, revoke_access};
 pub use activity::{events, log};
+pub use artifacts::{artifacts, remove_artifact, upload};
+pub use definition::{definition, save_definition};
 pub use directories::save as save_directories;
 pub use settings::{accept, forget, remove, save, settings};
 pub use show::{dependents, show};
@@ -89,6 +94,8 @@ enum At {
     Log,
     Access,
     Webhook,
+    Artifacts,
+    Definition,
     Settings,
 }
 
@@ -137,6 +144,11 @@ impl Seen {
         Ok(Self { reader, package, base, counts, description, is_busy })
     }
 
+    /// How it is made, if it is made here.
+    fn kind(&self) -> Option<Kind> {
+        Kind::of(&self.package.vcs)
+    }
+
     fn manages(&self) -> bool {
         self.reader.role >= Role::Admin
     }
@@ -160,7 +172,14 @@ impl Seen {
         all.push(tab(At::Log, if skipped.is_some() { "Update log · skipped" } else { "Update log" }, "/log", skipped));
         if self.manages() {
             all.push(tab(At::Access, "Access", "/access", None));
-            all.push(tab(At::Webhook, "Webhook", "/webhook", None));
+            all.push(match self.kind() {
+                None => tab(At::Webhook, "Webhook", "/webhook", None),
+                Some(Kind::Artifact) => tab(At::Artifacts, "Archives", "/artifacts", None),
+                Some(Kind::Custom) => tab(At::Definition, "JSON", "/definition", None),
+                Some(Kind::Blocked) => tab(At::Settings, "Settings", "/settings", None),
+            });
+        }
+        if self.manages() && self.kind() != Some(Kind::Blocked) {
             all.push(tab(At::Settings, "Settings", "/settings", None));
         }
         tabs("Sections of this package", &all)
@@ -195,7 +214,7 @@ impl Seen {
 
     fn head(&self, name: &str, description: Option<&str>) -> Markup {
         let update = html! {
-            @if self.manages() {
+            @if self.manages() && self.kind().is_none_or(|kind| kind == Kind::Custom) {
                 form method="post" action={ (self.base) "/update" } {
                     (csrf(&self.reader.who.csrf))
                     button class="btn" disabled[self.package.status == "updating"] { "Update now" }
@@ -241,7 +260,9 @@ pub async fn update(manager: Manages, path: Path, state: web::Data<State>) -> Re
     let seen = Seen::find((*manager).clone(), &state, &path.1, &path.2).await?;
     let packages = [seen.package.clone()];
     use_packages::update(&state.appliance, &manager.actor(), manager.org(), &packages).await?;
-    let flash = Flash { good: true, text: "The repository is being read again.".to_owned() };
+    let what =
+        if seen.kind().is_none() { "The repository is being read again." } else { "It is being published again." };
+    let flash = Flash { good: true, text: what.to_owned() };
     Ok(see_other(&seen.base, Some(&flash)))
 }
 

@@ -2,6 +2,7 @@
 
 pub(in super::super) mod add;
 mod bulk;
+pub mod made;
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
@@ -12,6 +13,7 @@ use super::layout::{self, Here, csrf};
 use super::overview::visible;
 use super::package::address;
 use crate::access::role::Role;
+use crate::admin::made::Kind;
 use crate::clock::Timestamp;
 use crate::http::State;
 use crate::http::page_error::PageError;
@@ -375,6 +377,9 @@ pub(super) fn abandoned_badge(json: &str) -> Markup {
 
 /// Where a package's source is, in a word or two.
 pub(super) fn source_words(url: &str, vcs: &str) -> Markup {
+    if let Some(kind) = Kind::of(vcs) {
+        return html! { (kind.words()) };
+    }
     let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let scp = url.split_once(':').map(|(host, _)| host.rsplit('@').next().unwrap_or(host).to_owned());
     match host.or(scp.filter(|host| !host.contains('/') && host != "file")) {

@@ -100,6 +100,25 @@ pub static PAGES: &[Page] = &[
     page("/orgs/{org}/packages", Opens::Readers, || web::to(pages::packages::list)),
     form("/orgs/{org}/packages/new", Opens::Admins, || web::to(pages::packages::new), || web::to(pages::packages::add)),
     action("/orgs/{org}/packages/bulk", Opens::Admins, || web::to(pages::packages::bulk)),
+    // No vendor is called `-`.
+    form(
+        "/orgs/{org}/packages/-/custom",
+        Opens::Admins,
+        || web::to(pages::packages::made::new_custom),
+        || web::to(pages::packages::made::add_custom),
+    ),
+    form(
+        "/orgs/{org}/packages/-/artifacts",
+        Opens::Admins,
+        || web::to(pages::packages::made::new_artifacts),
+        || web::to(pages::packages::made::add_artifacts),
+    ),
+    form(
+        "/orgs/{org}/packages/-/block",
+        Opens::Admins,
+        || web::to(pages::packages::made::new_block),
+        || web::to(pages::packages::made::block),
+    ),
     page("/orgs/{org}/packages/{id}", Opens::Readers, || web::to(pages::package::by_id)),
     page("/orgs/{org}/packages/{vendor}/{name}", Opens::Readers, || web::to(pages::package::show)),
     page("/orgs/{org}/packages/{vendor}/{name}/versions", Opens::Readers, || web::to(pages::package::versions)),
@@ -122,6 +141,21 @@ pub static PAGES: &[Page] = &[
     action("/orgs/{org}/packages/{vendor}/{name}/webhook/secret", Opens::Admins, || {
         web::to(pages::package::webhook_secret)
     }),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/artifacts",
+        Opens::Admins,
+        || web::to(pages::package::artifacts),
+        || web::to(pages::package::upload),
+    ),
+    action("/orgs/{org}/packages/{vendor}/{name}/artifacts/remove", Opens::Admins, || {
+        web::to(pages::package::remove_artifact)
+    }),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/definition",
+        Opens::Admins,
+        || web::to(pages::package::definition),
+        || web::to(pages::package::save_definition),
+    ),
     form(
         "/orgs/{org}/packages/{vendor}/{name}/settings",
         Opens::Admins,

@@ -8,9 +8,11 @@ use serde::Deserialize;
 use super::super::components::{Flash, Tone, bytes, counted};
 use super::super::forms::{Faults, checkbox, faults_of, select};
 use super::super::layout::{self, Confirmation, Here, csrf};
+use super::super::packages::add::{FORK, FORK_HINT};
 use super::super::packages::credential_choices;
 use super::super::respond::see_other;
 use super::{At, Path, Seen, address};
+use crate::admin::made::Kind;
 use crate::admin::packages::{self as use_packages, Change};
 use crate::admin::vendors;
 use crate::clock::Timestamp;
@@ -61,7 +63,7 @@ pub async fn save(
     let change = Change { credential, fork: fields.fork == "on" };
     match use_packages::change(&state.appliance, &manager.actor(), manager.org(), seen.package.id, change).await {
         Ok(()) => {
-            let flash = Flash { good: true, text: "Saved. The repository is being read with it.".to_owned() };
+            let flash = Flash { good: true, text: "Saved. The package is being read with it.".to_owned() };
             Ok(see_other(&format!("{}/settings", seen.base), Some(&flash)))
         }
         Err(error) => {
@@ -80,6 +82,7 @@ pub(super) async fn form_page(
     code: StatusCode,
 ) -> Result<HttpResponse, PageError> {
     let choices = credential_choices(manager, state).await?;
+    let kind = seen.kind();
     let content = html! {
         div class="sections" {
             section aria-labelledby="h-s" {
@@ -87,13 +90,19 @@ pub(super) async fn form_page(
                 (faults.summary())
                 form class="form stack" method="post" action={ (seen.base) "/settings" } {
                     (csrf(&manager.who.csrf))
-                    p { "Repository " span class="mono" { (seen.package.url) } }
-                    p class="hint" { "The address is what the package is known by: for another one, add another package and remove this one." }
+                    @if kind.is_none() {
+                        p { "Repository " span class="mono" { (seen.package.url) } }
+                        p class="hint" { "The address is what the package is known by: for another one, add another package and remove this one." }
+                    }
                     @if seen.package.parent.is_some() {
                         p class="hint" { "The repository has several packages: what is said here is said for all of them." }
                     }
-                    (select("credential", "Credential", &choices, &fields.credential, "What opens the repository. It has to be for the same host.", faults))
-                    (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
+                    @match kind {
+                        None => (select("credential", "Credential", &choices, &fields.credential, "What opens the repository. It has to be for the same host.", faults)),
+                        Some(Kind::Custom) => (select("credential", "Credential", &choices, &fields.credential, "Shown to its own host and port when archives are fetched from there, and to nobody else.", faults)),
+                        Some(_) => {}
+                    }
+                    (checkbox("fork", "on", FORK, FORK_HINT, fields.fork == "on"))
                     div class="row" { button class="btn primary" { "Save" } }
                 }
             }
@@ -103,7 +112,11 @@ pub(super) async fn form_page(
                 p class="gap-b" {
                     @if seen.package.directories.is_some() { "All packages in it go with it. " }
                     @if seen.package.parent.is_some() { "Its directory is left out from then on, so that no push brings it back. " }
-                    "Its versions can no longer be installed then, not even by lock files. The repository itself is not touched."
+                    @match kind {
+                        Some(Kind::Blocked) => "The name is not blocked any more then: Composer gets it from wherever it is.",
+                        Some(_) => "Its versions can no longer be installed then, not even by lock files. Its archives are deleted.",
+                        None => "Its versions can no longer be installed then, not even by lock files. The repository itself is not touched.",
+                    }
                 }
                 a class="btn danger" href={ (seen.base) "/remove" } { "Remove the package…" }
             }
@@ -199,7 +212,11 @@ pub async fn remove(
     let code = if confirmed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let content = Confirmation {
         question: html! { "Remove " span class="mono" { (title) } "?" },
-        lead: "This cannot be undone here. The repository itself is not touched.",
+        lead: match seen.kind() {
+            Some(Kind::Blocked) => "The name is not blocked any more then.",
+            Some(_) => "This cannot be undone.",
+            None => "This cannot be undone here. The repository itself is not touched.",
+        },
         consequences: consequences(&seen, &loss),
         advice: Some((
             Tone::Warn,
@@ -240,7 +257,11 @@ fn consequences<'a>(seen: &Seen, loss: &Loss) -> Vec<(&'a str, Markup)> {
     let archives = loss.archives.unsigned_abs();
     told.push((
         "Deletes",
-        html! { @if archives > 0 { (bytes(archives)) " of archives, and " } "the copy of the repository" },
+        html! {
+            @if archives > 0 || seen.kind().is_some() { (bytes(archives)) " of archives" }
+            @if archives > 0 && seen.kind().is_none() { ", and " }
+            @if seen.kind().is_none() { "the copy of the repository" }
+        },
     ));
     told
 }

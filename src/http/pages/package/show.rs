@@ -13,6 +13,7 @@ use super::super::overview::requirement;
 use super::super::packages::source_words;
 use super::versions::{self, Versions};
 use super::{At, Path, Seen, address, nothing_here};
+use crate::admin::made::Kind;
 use crate::clock::Timestamp;
 use crate::http::State;
 use crate::http::page_error::PageError;
@@ -60,7 +61,7 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
         (trouble(&seen, &facts, now))
         div class="split" {
             div class="sections" {
-                @if let Some(name) = &seen.package.name {
+                @if let Some(name) = seen.package.name.as_ref().filter(|_| seen.kind() != Some(Kind::Blocked)) {
                     section aria-label="Install" {
                         (snippet_line("install", "Install", &requirement(name, facts.versions.latest().map(|line| line.version.as_str()))))
                     }
@@ -74,7 +75,7 @@ pub async fn show(reader: Reads, path: Path, state: web::Data<State>) -> Result<
                         }
                     }
                     @if facts.versions.is_empty() {
-                        (nothing_here("None yet: they appear when the repository has been read."))
+                        (versions::none_yet(&seen))
                     } @else {
                         (versions::table(&seen, &facts.versions.newest(NEWEST), &facts.versions, now))
                     }
@@ -143,6 +144,11 @@ fn trouble(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
     let served = if seen.package.versions > 0 { " What was published before is still served." } else { "" };
     let error = seen.package.error.as_deref().unwrap_or_default();
     html! {
+        @if seen.kind() == Some(Kind::Blocked) {
+            div class="gap-b" { (callout(Tone::Neutral, "This name is blocked", &html! {
+                p { "Whoever asks for it is told that it has no version, and Composer asks no other repository for it. To lift it, remove the package." }
+            })) }
+        }
         @if seen.package.status == "failed" {
             div class="gap-b" { (callout(Tone::Fail, "The last update failed", &html! {
                 p { (sentence(error)) (served) }
@@ -209,6 +215,7 @@ pub(super) fn link_list(seen: &Seen, links: &Map<String, Value>) -> Markup {
         dl class="kv" {
             @for (name, range) in links.iter().take(LINKS) {
                 @let ours = reader.organization.find(&name.to_lowercase(), &reader.view);
+                @let ours = ours.filter(|entry| reader.organization.includes(entry.package, &reader.view));
                 dt class="mono" {
                     @match ours {
                         Some(entry) => a href=(address(&reader.organization.slug, entry.package, Some(name))) { (name) },
@@ -290,15 +297,15 @@ fn aside(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
         aside class="aside" aria-label="About this package" {
             dl class="kv" {
                 dt { "Source" }
-                dd {
+                @if let Some(kind) = seen.kind() { dd { (kind.words()) } } @else { dd {
                     @match web_link(&package.url) {
                         Some(url) => a href=(url) rel="nofollow noopener noreferrer" { (package.url) },
                         None => span class="mono" { (package.url) },
                     }
                     " " span class="muted" { "(" (source_words(&package.url, &package.vcs)) ")" }
-                }
+                } }
                 (super::directories::place(seen))
-                @if seen.manages() {
+                @if seen.manages() && seen.kind().is_none_or(|kind| kind == Kind::Custom) {
                     dt { "Credential" }
                     dd {
                         @match &package.credential_name {

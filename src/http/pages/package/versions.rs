@@ -12,6 +12,7 @@ use super::super::components::{Tone, absolute, ago, badge, bytes, callout, numbe
 use super::super::overview::{served_after, short};
 use super::show::{link_list, more_links, of_kind, web_link};
 use super::{At, Path, Seen, nothing_here};
+use crate::admin::made::Kind;
 use crate::clock::Timestamp;
 use crate::composer::stability::Stability;
 use crate::composer::version::{self, NormalizedVersion};
@@ -130,7 +131,7 @@ pub async fn versions(
 
 fn list(seen: &Seen, all: &Versions, after: &str, now: Timestamp) -> Markup {
     if all.is_empty() {
-        return nothing_here("None yet: they appear when the repository has been read.");
+        return none_yet(seen);
     }
     let begin = all.lines.iter().position(|line| !after.is_empty() && line.version == after).map_or(0, |at| at + 1);
     let lines: Vec<&Line> = all.lines.iter().skip(begin).take(SHOWN).collect();
@@ -156,6 +157,16 @@ fn list(seen: &Seen, all: &Versions, after: &str, now: Timestamp) -> Markup {
             }
         }
     }
+}
+
+/// A sentence where there are no versions.
+pub(super) fn none_yet(seen: &Seen) -> Markup {
+    nothing_here(match seen.kind() {
+        Some(Kind::Artifact) => "None: upload an archive.",
+        Some(Kind::Custom) => "None yet: they appear when their archives have been fetched.",
+        Some(Kind::Blocked) => "None: the name is blocked.",
+        None => "None yet: they appear when the repository has been read.",
+    })
 }
 
 /// Where a version is shown with everything about it.

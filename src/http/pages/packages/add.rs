@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::super::components::{Flash, head, snippet_bare};
+use super::super::components::{Flash, Tab, head, snippet_bare, tabs};
 use super::super::forms::{Faults, Input, checkbox, faults_of, select, text_area};
 use super::super::layout::{self, Here, csrf};
 use super::super::package::address;
@@ -21,6 +21,39 @@ use crate::vcs::Layout;
 
 /// What is said about the field that names directories.
 pub(in super::super) const DIRECTORIES: &str = "Where the packages are, one line each: packages/* or libs/*/php; ** for any depth, . for the root, !packages/old to leave one out. Each directory with a composer.json is a package of its own, with the versions of the repository.";
+
+/// What is said about packages of others.
+pub(in super::super) const FORK: &str = "It is a fork of somebody else’s package";
+pub(in super::super) const FORK_HINT: &str =
+    "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.";
+
+/// By what way a package comes here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Way {
+    Repository,
+    Artifacts,
+    Custom,
+    Block,
+}
+
+/// The ways, each with its page; `base`: the address of the list of packages.
+pub(in super::super) fn ways(base: &str, current: Way) -> Markup {
+    let tab = |way: Way, label: &str, path: &str| Tab {
+        address: format!("{base}{path}"),
+        label: label.to_owned(),
+        count: None,
+        current: way == current,
+    };
+    tabs(
+        "Ways to add a package",
+        &[
+            tab(Way::Repository, "From a repository", "/new"),
+            tab(Way::Artifacts, "Archives", "/-/artifacts"),
+            tab(Way::Custom, "JSON", "/-/custom"),
+            tab(Way::Block, "Block a name", "/-/block"),
+        ],
+    )
+}
 
 /// The fields of the form.
 #[derive(Default, Deserialize)]
@@ -188,6 +221,7 @@ async fn form_page(
     let content = html! {
         nav class="crumbs" aria-label="Breadcrumb" { a href=(base) { "Packages" } " /" }
         (head("Add a package", &html! { "Each tag and branch with a composer.json becomes a version." }, &html! {}))
+        (ways(&base, Way::Repository))
         (faults.summary())
         form class="form stack" method="post" action={ (base) "/new" } {
             (csrf(&manager.who.csrf))
@@ -197,7 +231,7 @@ async fn form_page(
             (several(fields, faults))
             (select("credential", "Credential", &choices, &fields.credential, "What opens the repository, for the same host. None where everybody in the network may read it.", faults))
             p class="small" { a href={ "/orgs/" (slug) "/credentials/new" } { "Add another credential" } }
-            (checkbox("fork", "on", "It is a fork of somebody else’s package", "Its vendor does not become one of the organization: other packages of that vendor still come from elsewhere.", fields.fork == "on"))
+            (checkbox("fork", "on", FORK, FORK_HINT, fields.fork == "on"))
             div class="row" {
                 button class="btn primary" { "Add the package" }
                 a class="btn" href=(base) { "Back to the packages" }
