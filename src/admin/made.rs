@@ -62,6 +62,8 @@ impl Kind {
 
 /// How many uploads are looked into at once: each may take a core for minutes.
 const AT_ONCE: usize = 2;
+/// Most bytes that all `composer.json` files of one package may have: each update reads them all, into memory.
+const MANIFESTS: i64 = 16 << 20;
 
 /// Whether a package has no repository.
 #[must_use]
@@ -348,6 +350,12 @@ pub async fn upload(appliance: &Appliance, actor: &Actor, org: OrgId, upload: Up
                 uploaded_by: actor.text().to_owned(),
             };
             artifacts::put(org, tx, id, &row)?;
+            if artifacts::manifest_bytes(org, tx, id)? > MANIFESTS {
+                return Err(Error::conflict(format!(
+                    "the composer.json files of {name} have more than {} MiB altogether: remove old versions first",
+                    MANIFESTS >> 20
+                )));
+            }
             dists::publish(org, tx, id, &served.sha1, &served.sha1)?;
             if !dists::set_built(org, tx, id, &served.sha1, (&served.sha1, &digest, size), now)? {
                 return Err(Error::conflict(format!("{file_name} cannot be taken: these bytes were purged for good")));

@@ -9,6 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Response, StatusCode};
 use secrecy::ExposeSecret;
 use tempfile::TempPath;
+use url::Url;
 
 use super::artifact::{self, Digests, Kind, Limits, Refusal};
 use super::definition::Wanted;
@@ -50,7 +51,10 @@ pub(super) async fn stored(
         if known.url != wanted.url.as_str() {
             log.warn(format!(
                 "{}: the archive of the reference {} was fetched from {} and stays, because lock files name it; {} is not asked. Give the new archive a dist.reference of its own.",
-                wanted.place, wanted.reference, known.url, wanted.url
+                wanted.place,
+                wanted.reference,
+                Url::parse(&known.url).map_or_else(|_| "elsewhere".to_owned(), |url| shown(&url)),
+                shown(&wanted.url)
             ));
         }
         let digest = Digest::try_from(known.digest.as_slice()).ok();
@@ -59,19 +63,31 @@ pub(super) async fn stored(
             return Ok(known.shasum.clone());
         }
     }
-    log.info(format!("Fetching {}", wanted.url));
+    log.info(format!("Fetching {}", shown(&wanted.url)));
     let fetched = tokio::time::timeout(DEADLINE, download(appliance, key, package, wanted)).await;
     let fetched = fetched.map_err(|_| trouble(wanted, "it took more than half an hour"))??;
     keep(appliance, key, wanted, fetched, known).await
 }
 
+/// An address as logs and errors show it: what is behind the question mark may open the archive, and more people read those than
+/// may change the package.
+fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_fragment(None);
+    if url.query().is_some() {
+        url.set_query(None);
+        return format!("{url}?…");
+    }
+    url.to_string()
+}
+
 /// Something that may be over when it is tried again.
 fn trouble(wanted: &Wanted, what: &str) -> UpdateError {
-    HubError::Unavailable(format!("{} could not be fetched ({}.url): {what}.", wanted.url, wanted.place)).into()
+    HubError::Unavailable(format!("{} could not be fetched ({}.url): {what}.", shown(&wanted.url), wanted.place)).into()
 }
 
 fn refused(wanted: &Wanted, what: &str) -> UpdateError {
-    UpdateError::Refused(format!("{} cannot be used ({}.url): {what}.", wanted.url, wanted.place))
+    UpdateError::Refused(format!("{} cannot be used ({}.url): {what}.", shown(&wanted.url), wanted.place))
 }
 
 async fn blocking<T: Send + 'static>(
@@ -96,8 +112,9 @@ async fn download(
         request = request.header(AUTHORIZATION, value);
     }
     let via = settings.proxy_for(wanted.url.host_str().unwrap_or_default());
-    let failed =
-        |error: reqwest::Error| trouble(wanted, &outbound::explain(&error, &wanted.url, via.as_ref()).to_string());
+    let failed = |error: reqwest::Error| {
+        trouble(wanted, &outbound::explain(&error.without_url(), &wanted.url, via.as_ref()).to_string())
+    };
     let mut response = request.send().await.map_err(failed)?;
     require_success(wanted, &response)?;
     let most = appliance.settings.max_upload;

@@ -228,6 +228,18 @@ pub fn of_version(
         .optional()?)
 }
 
+/// How many bytes the `composer.json` files of a package's uploaded archives have altogether.
+///
+/// # Errors
+/// If the database cannot be read.
+pub fn manifest_bytes(org: OrgId, connection: &Connection, package: PackageId) -> Result<i64> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT coalesce(sum(octet_length(manifest)), 0) FROM artifact WHERE org_id = ?1 AND package_id = ?2",
+        )?
+        .query_row((org, package), |row| row.get(0))?)
+}
+
 /// Records an uploaded archive, in place of the one that the version had.
 ///
 /// # Errors

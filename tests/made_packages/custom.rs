@@ -95,8 +95,9 @@ fn a_credential_goes_to_its_host_and_nowhere_else() {
     let other = super::FileServer::start(&world.authority);
     let basic = "Basic Y2k6c2VjcmV0"; // ci:secret
     world.server.put("1.zip", Answer::For(basic, zip(&borrowed(&lib("1.0.0")))));
-    let json = version(&world, "1.0.0", "1.zip", "zip");
+    let json = version(&world, "1.0.0", "1.zip?key=hidden", "zip");
     let told = world.custom(&json, "").failed();
+    assert!(told.contains("/1.zip?… cannot be used") && !told.contains("hidden"), "{told}");
     assert!(told.contains("the server answers 401") && told.contains("$.dist.url"), "{told}");
     assert!(told.contains("The package was added all the same"), "{told}");
     let add = |name: &str, port: u16| {
