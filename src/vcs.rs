@@ -29,6 +29,7 @@ mod pipe;
 mod process;
 #[doc(hidden)]
 pub mod readers;
+mod repairs;
 mod request;
 mod road;
 mod room;
@@ -162,9 +163,13 @@ impl Vcs {
     /// [`VcsError::UnknownCommit`] for a commit that no branch, tag or kept ref of the mirror reaches;
     /// [`VcsError::HostileTree`] for trees that could harm who unpacks them. Nothing is left at `out` then.
     pub async fn archive(&self, request: ArchiveRequest) -> Result<ArchiveStats, VcsError> {
-        match process::run(&self.settings, &self.spares, &self.memory, None, request::Operation::archive(request))
-            .await?
-        {
+        let host_keys = match &request.origin {
+            Origin::Subversion(server) => server.host_keys.clone(),
+            Origin::Git | Origin::Mercurial => HostKeys::default(),
+        };
+        let operation = request::Operation::archive(request);
+        let news = process::News { host_keys: &host_keys, progress: &Progress::default() };
+        match process::run_telling(&self.settings, &self.spares, &self.memory, None, operation, news).await? {
             request::Answer::Archive(stats) => Ok(stats),
             _ => Err(VcsError::mixed_up()),
         }

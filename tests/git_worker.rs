@@ -7,6 +7,8 @@ mod certificates;
 #[path = "support/forward_proxy.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod forward_proxy;
+#[path = "support/full_disk.rs"]
+mod full_disk;
 #[path = "support/git_server.rs"]
 mod git_server;
 

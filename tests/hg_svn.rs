@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is the test's failure")]
 
+#[path = "support/forward_proxy.rs"]
+#[expect(dead_code, reason = "shared with tests that use more of it")]
+mod forward_proxy;
+#[path = "support/full_disk.rs"]
+mod full_disk;
 #[path = "support/installation.rs"]
 #[expect(dead_code, reason = "shared with tests that use more of it")]
 mod installation;
@@ -18,6 +23,8 @@ mod sshd;
 mod doors;
 #[path = "hg_svn/faults.rs"]
 mod faults;
+#[path = "hg_svn/generated.rs"]
+mod generated;
 #[path = "hg_svn/mercurial.rs"]
 mod mercurial;
 #[path = "hg_svn/servers.rs"]
@@ -35,7 +42,12 @@ use serde_json::{Map, Value, json};
 
 /// A server that accepts addresses without encryption, with the organization `acme`.
 fn insecure(ca: Option<&str>) -> Installation {
-    let mut installation = Installation::start(ca);
+    configured(ca, "")
+}
+
+/// The same with more lines under `[outbound]`.
+fn configured(ca: Option<&str>, outbound: &str) -> Installation {
+    let mut installation = Installation::start_configured(ca, None, |_, _| outbound.to_owned());
     assert!(installation.stop());
     let file = installation.folder.path().join("config.toml");
     let config = fs::read_to_string(&file).unwrap().replace("[vcs]\n", "[vcs]\nallow_insecure = true\n");

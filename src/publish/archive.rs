@@ -1,19 +1,40 @@
-//! What it takes to build the archive of a version.
+//! The archive of a version: what it takes to build it, and having it built.
 
 use std::path::PathBuf;
 
-use super::source;
 use super::update::UpdateError;
+use super::{host_keys, source};
 use crate::appliance::{Appliance, PackageKey};
 use crate::store::{directories, packages};
-use crate::vcs::{ArchiveRequest, Origin, Server, System};
+use crate::vcs::{ArchiveRequest, ArchiveStats, Origin, Server, System, VcsError};
 
-/// Where the files of `reference` come from, to be written at `out`; none if the package is gone. `vcs` is the package's
-/// system: only a Subversion repository is asked again, with the package's credential.
+/// Has the files of `reference` written at `out`; none if the package is gone. `vcs` is the package's system: only a
+/// Subversion repository is asked again, with the package's credential. Of an SSH server that is seen for the first time, the
+/// host key is remembered.
 ///
 /// # Errors
-/// [`UpdateError`], as an update would end.
-pub async fn request(
+/// [`UpdateError`], as an update would end; the inner one is of the archive itself.
+pub async fn write(
+    appliance: &Appliance,
+    key: PackageKey,
+    vcs: &str,
+    reference: &str,
+    out: PathBuf,
+) -> Result<Option<Result<ArchiveStats, VcsError>>, UpdateError> {
+    let Some(request) = request(appliance, key, vcs, reference, out).await? else { return Ok(None) };
+    let server = match &request.origin {
+        Origin::Subversion(server) => Some((server.url.clone(), server.host_keys.clone())),
+        Origin::Git | Origin::Mercurial => None,
+    };
+    let written = appliance.vcs.archive(request).await;
+    if let Some((url, keys)) = server {
+        host_keys::learn(appliance, &url, keys.learned()).await?;
+    }
+    Ok(Some(written))
+}
+
+/// Where the files come from; none if the package is gone.
+async fn request(
     appliance: &Appliance,
     key: PackageKey,
     vcs: &str,

@@ -229,13 +229,15 @@ pub enum VcsError {
     /// The source is as damaged as the mirror.
     #[error(
         "The repository's data is damaged at its source too: {what}. It was fetched anew {repairs} times within a day and \
-         came no better. Run `git fsck` on the source."
+         came no better. Run `{check}` on the source."
     )]
     Unrepairable {
         /// What was found.
         what: String,
         /// How often it was fetched.
         repairs: usize,
+        /// What looks for damage at the source.
+        check: String,
     },
     /// A limit was reached.
     #[error("{what} is larger than the limit of {limit}.")]
@@ -278,7 +280,7 @@ pub enum VcsError {
         detail: String,
     },
     /// A file or process of this machine failed us.
-    #[error("{doing} failed: {reason}.")]
+    #[error("{doing} failed: {reason}.{}", remedy(reason))]
     Io {
         /// What was tried.
         doing: String,
@@ -363,6 +365,19 @@ impl VcsError {
 
     pub(super) fn corrupt(what: impl std::fmt::Display) -> Self {
         Self::Corrupt { what: what.to_string() }
+    }
+}
+
+/// What to do about what the system said of a file, where that is known.
+fn remedy(reason: &str) -> &'static str {
+    let lower = reason.to_ascii_lowercase();
+    let has = |text: &str| lower.contains(text);
+    if has("permission denied") || has("read-only file system") || has("file system is read-only") {
+        " Let the user that the server runs as write in the data directory. It is tried again later."
+    } else if has("no space") || has("quota") {
+        " Make room there, or move the data directory to a larger disk. It is tried again later."
+    } else {
+        ""
     }
 }
 

@@ -107,7 +107,7 @@ impl Run<'_> {
     fn repair(&mut self, what: String) -> Result<(Update, Vec<Blob>), VcsError> {
         let repairs = self.limits.repairs;
         if !self.mirror.may_repair(repairs) {
-            return Err(VcsError::Unrepairable { what, repairs });
+            return Err(VcsError::Unrepairable { what, repairs, check: "git fsck".to_owned() });
         }
         eprintln!("repairing the mirror: {what}");
         (self.surroundings.tell)(Step::Repairing { what: what.clone() });

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::archive::{self, Folder};
 use super::error::VcsError;
 use super::leftovers::unfinished_prefix;
+use super::repairs::Repairs;
 use super::request::{ArchiveStats, Limits, Step, Update, WireArchive, WireCredential, WireUpdate};
 use super::surroundings::Surroundings;
 use super::url::SourceUrl;
@@ -34,22 +35,37 @@ pub(super) fn update(request: &WireUpdate, surroundings: &Surroundings<'_>) -> R
     limits.headroom.check(request.mirror.parent().unwrap_or(&request.mirror), 0)?;
     let mirror = Mirror::lock(&request.mirror)?;
     let hg = Hg::towards(&request.url, request.credential.as_ref(), &request.mirror, surroundings)?;
-    let outcome = attempt(request, surroundings, &mirror, &hg);
-    if matches!(outcome, Err(VcsError::Corrupt { .. })) {
-        // The next update fetches everything anew.
-        mirror::mark_damaged(&request.mirror);
+    let repairs = Repairs::of(&request.mirror);
+    let may_repair = repairs.are_fewer_than(limits.repairs);
+    let repairing = may_repair && mirror.damage().is_some();
+    let outcome = attempt(request, surroundings, (&mirror, may_repair), &hg);
+    let is_damaged = matches!(outcome, Err(VcsError::Corrupt { .. }));
+    // What came whole may have been damaged here only; but then it stays whole, and this is not done often.
+    if repairing && (is_damaged || outcome.is_ok()) {
+        repairs.count()?;
     }
-    outcome
+    match outcome {
+        Err(VcsError::Corrupt { what }) if !repairs.are_fewer_than(limits.repairs) => {
+            Err(VcsError::Unrepairable { what, repairs: limits.repairs, check: "hg verify".to_owned() })
+        }
+        outcome => {
+            if is_damaged {
+                // The next update fetches everything anew.
+                mirror::mark_damaged(&request.mirror);
+            }
+            outcome
+        }
+    }
 }
 
 fn attempt(
     request: &WireUpdate,
     surroundings: &Surroundings<'_>,
-    mirror: &Mirror,
+    (mirror, may_repair): (&Mirror, bool),
     hg: &Hg<'_>,
 ) -> Result<(Update, Vec<Blob>), VcsError> {
     let limits = surroundings.limits;
-    let afresh = mirror.prepare(hg)?;
+    let afresh = mirror.prepare(hg, may_repair)?;
     if afresh && let Some(what) = mirror.damage() {
         (surroundings.tell)(Step::Repairing { what });
     }

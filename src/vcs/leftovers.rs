@@ -8,7 +8,7 @@ use super::request::Operation;
 
 /// Unfinished files of one operation.
 pub(super) struct Leftovers {
-    directory: PathBuf,
+    directories: Vec<PathBuf>,
     prefix: String,
 }
 
@@ -17,11 +17,12 @@ impl Leftovers {
     pub(super) fn of(operation: &Operation) -> Option<Self> {
         match operation {
             Operation::Update(update) => {
-                // gix's names for packs that are being received.
-                Some(Self { directory: update.mirror.join("objects/pack"), prefix: ".tmp".to_owned() })
+                // gix's names for packs that are being received, and ours for what programs are told and what is remembered.
+                let directories = vec![update.mirror.join("objects/pack"), update.mirror.clone()];
+                Some(Self { directories, prefix: ".tmp".to_owned() })
             }
             Operation::Archive(archive) => Some(Self {
-                directory: archive.out.parent()?.to_owned(),
+                directories: vec![archive.out.parent()?.to_owned()],
                 prefix: unfinished_prefix(&archive.out).into_string().ok()?,
             }),
             Operation::DropKept { .. }
@@ -35,7 +36,7 @@ impl Leftovers {
     /// Removes them, off the async threads. What cannot be removed is swept later.
     pub(super) async fn remove(self) {
         let removed = tokio::task::spawn_blocking(move || {
-            for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+            for entry in self.directories.iter().filter_map(|path| fs::read_dir(path).ok()).flatten().flatten() {
                 if entry.file_name().to_string_lossy().starts_with(&self.prefix) {
                     let path = entry.path();
                     let _ = if path.is_dir() && !path.is_symlink() {

@@ -126,7 +126,11 @@ impl Call<'_> {
             Ok(Err(broken)) => Err(autopsy(status, &worker.last_words(), &broken, self.settings)),
             Err(_) => {
                 let seconds = self.deadline.as_secs();
-                Ok(Err(VcsError::Timeout { what: "The whole operation".to_owned(), seconds }))
+                let what = match self.deadline == self.settings.deadline {
+                    true => "The whole reading of the repository (`deadline` under [vcs] in config.toml)",
+                    false => "The whole operation",
+                };
+                Ok(Err(VcsError::Timeout { what: what.to_owned(), seconds }))
             }
         }
     }

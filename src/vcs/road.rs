@@ -8,6 +8,7 @@
 
 mod gate;
 mod pump;
+mod redirect;
 pub(super) mod relay;
 
 use std::fs;
@@ -160,6 +161,12 @@ impl Road {
             relay.settle();
         }
         self.trouble.take()
+    }
+
+    /// Whether the web server that was spoken with leads to another host, by an address that it was asked for.
+    pub(super) fn elsewhere(&self, address: &str) -> Option<VcsError> {
+        let Way::Web(gate) = &self.way else { return None };
+        redirect::elsewhere(address, self.login(), gate.outbound())
     }
 
     /// What `ssh` said, if it was used and what it said is known to mean something; `text` is what the program said.

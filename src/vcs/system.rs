@@ -55,13 +55,20 @@ impl System {
     #[must_use]
     pub fn refuses(&self, url: &SourceUrl) -> Option<String> {
         let written = url.as_str().split_once("://").map(|(scheme, _)| scheme);
+        let is_web = matches!(url.scheme(), Scheme::Https | Scheme::Http);
+        if *self == Self::Git && is_web && url.path().trim_matches('/').is_empty() {
+            return Some(format!(
+                "{url} has no repository path. Mercurial and Subversion repositories can be at the root of a host: name \
+                 them by `--vcs hg` or `--vcs svn`"
+            ));
+        }
         let (name, forms, fits) = match self {
             Self::Git => {
                 let fits = !matches!(url.scheme(), Scheme::Svn | Scheme::SvnSsh);
                 ("Git", "https://, ssh:// or user@host:path", fits)
             }
             Self::Mercurial => {
-                let fits = matches!(url.scheme(), Scheme::Https | Scheme::Http) || written == Some("ssh");
+                let fits = is_web || written == Some("ssh");
                 ("Mercurial", "https:// or ssh:// (two slashes after the host for an absolute path)", fits)
             }
             Self::Subversion(_) => {
@@ -217,6 +224,7 @@ mod tests {
         for (text, told, accepted) in [
             ("https://h.example/a", "git", [true, true, true]),
             ("https://svn.example/a", "svn", [true, true, true]),
+            ("https://h.example/", "git", [false, true, true]),
             ("ssh://u@h.example//a", "git", [true, true, false]),
             ("git@h.example:a", "git", [true, false, false]),
             ("svn://h.example/a", "svn", [false, false, true]),

@@ -140,9 +140,13 @@ pub(super) fn too_large(limits: &Limits) -> VcsError {
 
 /// What this machine has to do with a program's failure, whatever the program: the remote must not be blamed for it.
 pub(super) fn own_trouble(said: &str, limits: &Limits) -> Option<VcsError> {
-    let has = |text: &str| said.contains(text);
+    // What a server behind SSH complains of comes with `remote: ` before it.
+    let has = |text: &str| said.lines().any(|line| !line.starts_with("remote: ") && line.contains(text));
+    let denied = |line: &&str| line.starts_with("abort: ") && line.contains("Permission denied");
     let disk = |reason: &str| VcsError::Io { doing: "Writing the mirror".to_owned(), reason: reason.to_owned() };
-    if has("No space left on device") {
+    if let Some(line) = said.lines().find(denied) {
+        Some(disk(&first_line(line, &["abort: "])))
+    } else if has("No space left on device") {
         Some(disk("no space is left on the disk"))
     } else if has("Disk quota exceeded") {
         Some(disk("the disk quota is used up"))

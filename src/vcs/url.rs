@@ -275,7 +275,12 @@ impl SourceUrl {
         }
     }
 
+    /// `https://` and `http://`; the path may be empty, because not every system needs one.
     fn http(text: &str, scheme: Scheme) -> Result<Self, InvalidUrl> {
+        // The URL standard reads `https:///r` as the host `r`.
+        if text.split_once("://").is_none_or(|(_, rest)| rest.starts_with('/')) {
+            return Err(InvalidUrl::Host);
+        }
         let mut url = url::Url::parse(text).map_err(|error| match error {
             url::ParseError::InvalidPort => InvalidUrl::Port,
             _ => InvalidUrl::Host,
@@ -295,7 +300,7 @@ impl SourceUrl {
             url.set_fragment(None);
             url.set_path(&path);
         }
-        if url.query().is_some() || url.fragment().is_some() || url.path().trim_matches('/').is_empty() {
+        if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidUrl::Path);
         }
         if url.port() == Some(0) {

@@ -357,7 +357,7 @@ async fn a_worker_ends_with_its_parent() {
 
 /// Writes a program by another process: while a test beside this one starts a child, that child would hold a file of ours
 /// open for writing, and such a file cannot be run.
-fn write_program(path: &Path, text: &str) {
+pub(super) fn write_program(path: &Path, text: &str) {
     let status = std::process::Command::new("sh")
         .args(["-c", "printf %s \"$2\" > \"$1\" && chmod 700 \"$1\"", "sh"])
         .arg(path)

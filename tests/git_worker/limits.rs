@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use packagist_selfhosted::vcs::{Headroom, Pace};
 
-use super::failures::{noise, refs_of, workers_on};
+use super::failures::{noise, refs_of, workers_on, write_program};
+use super::full_disk::FullDisk;
 use super::git_server::Fault;
 use super::{Manifest, Scene, Update, VcsError, find, names};
 
@@ -91,6 +92,38 @@ async fn the_last_of_the_disk_is_left_to_the_database() {
     let out = scene.directory.path().join("out.zip");
     let failed = scene.archive(&commit, &out).await.expect_err("no room");
     assert!(matches!(failed, VcsError::NoRoom { .. }) && !out.exists(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such_and_nothing_of_what_did_not_fit_is_left() {
+    let mut scene = Scene::new();
+    scene.repository.package("refs/heads/main", "acme/package");
+    let disk = FullDisk::at(&scene.directory.path().join("data"), &scene.directory.path().join("work"));
+    let worker = scene.directory.path().join("worker");
+    let text = format!("#!/bin/sh\n{} exec '{}' \"$@\"\n", disk.words(), scene.settings.executable.display());
+    write_program(&worker, &text);
+    scene.settings.executable = worker;
+    scene.changed().await;
+    let before = refs_of(&scene.mirror());
+
+    let commit =
+        scene.repository.commit("refs/heads/main", &[("100644", "composer.json", "{\"name\": \"acme/package\"}")]);
+    disk.set(true);
+    let failed = scene.update().await.expect_err("a full disk");
+    assert!(failed.is_disk() && failed.to_string().contains("Make room"), "{failed:?}");
+    assert_eq!(refs_of(&scene.mirror()), before);
+    assert_eq!(unfinished(&scene.mirror()), [""; 0]);
+    disk.set(false);
+    scene.changed().await;
+
+    let out = scene.mirror().join("out.zip");
+    disk.set(true);
+    let failed = scene.archive(&commit, &out).await.expect_err("a full disk");
+    assert!(failed.is_disk() && failed.to_string().contains("Make room") && !out.exists(), "{failed:?}");
+    disk.set(false);
+    scene.archive(&commit, &out).await.expect("there is room again");
+    let left = std::fs::read_dir(scene.mirror()).expect("a directory").flatten().map(|entry| entry.file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().starts_with(".tmp")));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::forward_proxy::{ForwardProxy, Refusal};
 use super::servers::{Apache, Mercurial, Subversion, write};
 use super::sshd::Sshd;
 use super::{insecure, served, token};
@@ -57,10 +58,10 @@ fn passwords_go_over_tls_and_nowhere_else() {
     assert!(absent.contains("There is no repository at"), "{absent}");
     assert!(!holds(installation.folder.path(), Apache::PASSWORD.as_bytes()), "the password is in no file");
 
-    // Redirects: to another host, and without an end. Behind a proxy, hg asks the same server for the other's path.
+    // Redirects: to another host, and without an end.
     for (vcs, path, says) in [
         ("svn", "elsewhere/svn", "redirects to https://elsewhere.test"),
-        ("hg", "elsewhere/hg", "localhost"),
+        ("hg", "elsewhere/hg", "redirects to https://elsewhere.test"),
         ("svn", "round/svn", "it redirects to"),
         ("hg", "round/hg", "it redirects to"),
     ] {
@@ -69,6 +70,62 @@ fn passwords_go_over_tls_and_nowhere_else() {
         assert!(led.contains(says), "{vcs} {path}: {led}");
     }
     assert!(served(&installation, &token, "acme/hglib").contains_key("1.0.0.0"), "the others go on");
+}
+
+#[test]
+fn everything_goes_through_the_proxy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hg, svn) = repositories(folder.path());
+    let hg_server = hg.serve();
+    let apache = Apache::start(&svn.root, hg_server.port);
+    let proxy = ForwardProxy::start(Some(("agent", "pr0xy word")));
+    let through = |password: &str| format!("proxy = \"http://agent:{password}@{}\"\n", proxy.address);
+    let installation = super::configured(Some(&apache.ca), &through("pr0xy%20word"));
+    let (secure, plain) = (format!("localhost:{}", apache.port), format!("localhost:{}", apache.plain));
+    for (name, host) in [("secure", &secure), ("plain", &plain)] {
+        let add = format!("credential add {name} --type http-basic --host {host} --username ci --secret-stdin");
+        installation.command_with(&add, Apache::PASSWORD).done();
+    }
+    let token = token(&installation);
+    for (vcs, path, name) in [("hg", "hg", "acme/hglib"), ("svn", "svn/lib", "acme/svnlib")] {
+        for (credential, url) in [("secure", apache.url(path)), ("plain", format!("http://{plain}/{path}"))] {
+            let add = format!("package add {url} --vcs {vcs} --credential {credential} --wait");
+            assert_eq!(installation.command(&add).done(), name);
+            assert!(served(&installation, &token, name).contains_key("1.0.0.0"));
+            let seen = proxy.take_log();
+            let own = format!("CONNECT localhost:{}", url.split(&[':', '/'][..]).nth(4).unwrap());
+            assert!(!seen.is_empty() && seen.iter().all(|asked| asked.known && asked.line == own), "{seen:?}");
+            installation.command(&format!("package remove {name}")).done();
+        }
+        for (path, says) in [("elsewhere", "redirects to https://elsewhere.test"), ("round", "it redirects to")] {
+            let url = apache.url(&format!("{path}/{vcs}"));
+            let add = format!("package add {url} --vcs {vcs} --credential secure --wait");
+            let led = installation.command(&add).failed();
+            assert!(led.contains(says), "{vcs} {path}: {led}");
+        }
+    }
+    proxy.refuse(Refusal::Status(403));
+    let refused =
+        installation.command(&format!("package add {} --vcs hg --credential secure --wait", apache.url("hg")));
+    let refused = refused.failed();
+    assert!(refused.contains("proxy") && !refused.contains("pr0xy"), "{refused}");
+    assert!(!installation.log().contains("pr0xy"));
+}
+
+#[test]
+fn a_repository_may_be_at_the_root_of_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let (hg, _) = repositories(folder.path());
+    let server = hg.serve_at("");
+    let installation = insecure(None);
+    let url = format!("http://127.0.0.1:{}/", server.port);
+    let git = installation.command(&format!("package add {url}")).failed();
+    assert!(git.contains("has no repository path") && git.contains("--vcs hg"), "{git}");
+    assert_eq!(installation.command(&format!("package add {url} --vcs hg --wait")).done(), "acme/hglib");
+    let token = token(&installation);
+    let versions = served(&installation, &token, "acme/hglib");
+    assert_eq!(versions["1.0.0.0"]["source"]["url"], url.as_str());
+    super::archive(&installation, &token, "acme/hglib", versions["1.0.0.0"]["source"]["reference"].as_str().unwrap());
 }
 
 #[test]

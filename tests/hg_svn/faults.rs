@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use packagist_selfhosted::outbound::{self, Guard};
 use packagist_selfhosted::vcs::{
-    Authentication, Credential, HostKeyPolicy, HostKeys, Layout, Limits, Progress, Settings, SourceUrl, System, Update,
-    UpdateRequest, UrlPolicy, Vcs, VcsError,
+    ArchiveRequest, ArchiveStats, Authentication, Credential, HostKeyPolicy, HostKeys, Layout, Limits, Origin,
+    Progress, Server, Settings, Snapshot, SourceUrl, System, Update, UpdateRequest, UrlPolicy, Vcs, VcsError,
 };
 
+use super::full_disk::FullDisk;
 use super::servers::{Mercurial, Running, Subversion, write};
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_packagist-selfhosted");
@@ -20,6 +21,8 @@ struct Scene {
     folder: tempfile::TempDir,
     settings: Settings,
     credential: Option<Credential>,
+    /// The folder of the mirrors, in that of everything.
+    mirrors: &'static str,
 }
 
 impl Scene {
@@ -34,13 +37,13 @@ impl Scene {
             limits: Limits::default(),
             ssh_host_keys: HostKeyPolicy::AcceptNew,
         };
-        Self { folder: tempfile::tempdir().unwrap(), settings, credential: None }
+        Self { folder: tempfile::tempdir().unwrap(), settings, credential: None, mirrors: "" }
     }
 
     async fn update(&self, vcs: &str, url: &str) -> Result<Update, VcsError> {
         let request = UpdateRequest {
             directories: None,
-            mirror: self.folder.path().join(vcs),
+            mirror: self.folder.path().join(self.mirrors).join(vcs),
             url: SourceUrl::parse(url, &self.settings.policy).unwrap(),
             system: System::of(vcs, Layout::default()).unwrap(),
             credential: self.credential.clone(),
@@ -63,6 +66,34 @@ impl Scene {
         let rest = if only { "" } else { ":$PATH" };
         let script = format!("#!/bin/sh\nPATH={}{rest} exec {EXECUTABLE} \"$@\"\n", folder.display());
         self.settings.executable = self.script("worker", &script);
+    }
+
+    /// Has the worker and its programs run with these words before them.
+    fn behind(&mut self, words: &str) {
+        for program in ["hg", "svn"] {
+            let real =
+                std::process::Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+            let real = String::from_utf8(real.stdout).unwrap();
+            self.script(&format!("wrapped/{program}"), &format!("#!/bin/sh\n{words} exec {} \"$@\"\n", real.trim()));
+        }
+        let path = self.folder.path().join("wrapped");
+        let script = format!("#!/bin/sh\nPATH={}:$PATH {words} exec {EXECUTABLE} \"$@\"\n", path.display());
+        self.settings.executable = self.script("worker", &script);
+    }
+
+    /// The archive of a reference, written into the folder of the mirrors.
+    async fn archive(&self, vcs: &str, url: &str, commit: &str) -> Result<ArchiveStats, VcsError> {
+        let server = Server {
+            url: SourceUrl::parse(url, &self.settings.policy).unwrap(),
+            layout: Layout::default(),
+            credential: self.credential.clone(),
+            host_keys: HostKeys::default(),
+        };
+        let origin = if vcs == "hg" { Origin::Mercurial } else { Origin::Subversion(Box::new(server)) };
+        let out = self.folder.path().join(self.mirrors).join(format!("{vcs}.zip"));
+        let mirror = self.folder.path().join(self.mirrors).join(vcs);
+        let request = ArchiveRequest { mirror, commit: commit.to_owned(), directory: None, out, origin };
+        Vcs::new(self.settings.clone()).archive(request).await
     }
 
     fn script(&self, name: &str, text: &str) -> PathBuf {
@@ -157,6 +188,76 @@ async fn too_much_and_too_little_room_are_told() {
     for (vcs, url) in &urls {
         assert!(matches!(scene.update(vcs, url).await, Ok(Update::Changed(_))), "{vcs}: nothing was lost");
     }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such_and_takes_nothing() {
+    let mut scene = Scene::new();
+    scene.mirrors = "disk";
+    let folder = scene.folder.path().to_owned();
+    let (_hg, _svn, urls) = both(&folder);
+    let disk = FullDisk::at(&folder.join("disk"), &folder.join("work"));
+    fs::create_dir(folder.join("disk")).unwrap();
+    scene.behind(&disk.words());
+    let left = || {
+        let names = fs::read_dir(folder.join("disk")).unwrap().chain(fs::read_dir(folder.join("disk/svn")).unwrap());
+        let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".tmp")).collect::<Vec<_>>()
+    };
+    for (vcs, url) in &urls {
+        disk.set(true);
+        let full = scene.fails(vcs, url).await;
+        assert!(full.is_disk() && full.to_string().contains("Make room"), "{vcs}: {full}");
+        disk.set(false);
+        let snapshot = changed(scene.update(vcs, url).await);
+        let commit = snapshot.root.unwrap().commit.unwrap();
+        disk.set(true);
+        let full = scene.archive(vcs, url, &commit).await.expect_err(vcs);
+        assert!(full.is_disk() && full.to_string().contains("Make room"), "{vcs}: {full}");
+        disk.set(false);
+        scene.archive(vcs, url, &commit).await.expect(vcs);
+    }
+    assert_eq!(left(), [""; 0]);
+}
+
+fn changed(update: Result<Update, VcsError>) -> Snapshot {
+    match update {
+        Ok(Update::Changed(snapshot)) => snapshot,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As often as a Git mirror: whoever serves what is damaged must not have it fetched for ever.
+#[tokio::test]
+async fn a_mirror_is_repaired_so_often_and_no_more() {
+    let mut scene = Scene::new();
+    let (_hg, _svn, urls) = both(scene.folder.path());
+    let (vcs, url) = &urls[0];
+    scene.settings.limits.repairs = 2;
+    changed(scene.update(vcs, url).await);
+    let mirror = scene.folder.path().join("hg");
+    let index = mirror.join("hg/.hg/store/00changelog.i");
+    let damage = || {
+        let mut bytes = fs::read(&index).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        fs::write(&index, bytes).unwrap();
+    };
+    for _ in 0..2 {
+        damage();
+        assert!(matches!(scene.fails(vcs, url).await, VcsError::Corrupt { .. }));
+        changed(scene.update(vcs, url).await);
+    }
+    damage();
+    for _ in 0..2 {
+        let failed = scene.fails(vcs, url).await;
+        assert!(matches!(&failed, VcsError::Unrepairable { repairs: 2, .. }), "{failed:?}");
+        assert!(failed.to_string().contains("hg verify"), "{failed}");
+    }
+    // A day later.
+    fs::write(mirror.join("repairs"), "1\n2\n").unwrap();
+    assert!(matches!(scene.fails(vcs, url).await, VcsError::Corrupt { .. }));
+    changed(scene.update(vcs, url).await);
 }
 
 #[tokio::test]

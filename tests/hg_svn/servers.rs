@@ -78,6 +78,12 @@ impl Mercurial {
         said(self.command().args(arguments))
     }
 
+    /// Runs a command that may be refused; whether it was done.
+    pub fn tries(&self, arguments: &[&str]) -> bool {
+        let output = self.command().args(arguments).stdin(Stdio::null()).output();
+        output.expect("it is installed").status.success()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new("hg");
         command
@@ -103,9 +109,14 @@ impl Mercurial {
 
     /// Serves it at `http://127.0.0.1:port/hg`.
     pub fn serve(&self) -> Running {
+        self.serve_at("hg")
+    }
+
+    /// Serves it at another path.
+    pub fn serve_at(&self, path: &str) -> Running {
         let port = free_port();
         let text = port.to_string();
-        let arguments = ["serve", "--address", "127.0.0.1", "--port", &text, "--prefix", "hg"];
+        let arguments = ["serve", "--address", "127.0.0.1", "--port", &text, "--prefix", path];
         Running::start(self.command().args(arguments), port)
     }
 }
@@ -131,14 +142,25 @@ impl Subversion {
 
     /// Runs a command that makes a revision; `^` stands for the repository.
     pub fn svn(&self, arguments: &[&str]) {
+        said(&mut self.command(arguments));
+    }
+
+    /// Runs a command that may be refused; whether it was done.
+    pub fn tries(&self, arguments: &[&str]) -> bool {
+        let output = self.command(arguments).stdin(Stdio::null()).output();
+        output.expect("it is installed").status.success()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let url = format!("file://{}", self.path().display());
         let arguments = arguments.iter().map(|word| match word.strip_prefix('^') {
             Some(path) => format!("{url}{path}"),
             None => (*word).to_owned(),
         });
         let mut command = Command::new("svn");
-        command.args(arguments).args(["--quiet", "--non-interactive", "--config-dir"]).arg(self.root.join(".config"));
-        said(command.args(["--message", "Change"]));
+        command.args(arguments).args(["--non-interactive", "--config-dir"]).arg(self.root.join(".config"));
+        command.args(["--message", "Change"]);
+        command
     }
 
     /// Changes a directory: files, properties and links in a working copy that goes again.
@@ -170,6 +192,8 @@ pub struct Apache {
     /// The authority's certificate in PEM.
     pub ca: String,
     pub port: u16,
+    /// Where it serves the same without TLS.
+    pub plain: u16,
     _running: Running,
     _folder: tempfile::TempDir,
 }
@@ -190,7 +214,7 @@ impl Apache {
             fs::set_permissions(readable, fs::Permissions::from_mode(0o755)).unwrap();
         }
         said(Command::new("chmod").args(["-R", "a+rX"]).arg(svn));
-        let port = free_port();
+        let (port, plain) = (free_port(), free_port());
         let modules: String = [
             "mpm_event",
             "authn_core",
@@ -213,6 +237,7 @@ impl Apache {
             "ServerRoot {root}\nServerName localhost\nListen 127.0.0.1:{port}\nPidFile {pid}\nErrorLog {log}\n\
              Mutex file:{root} default\nUser www-data\nGroup www-data\n{modules}\
              SSLEngine on\nSSLCertificateFile {crt}\nSSLCertificateKeyFile {key}\nSSLSessionCache none\n\
+             Listen 127.0.0.1:{plain}\n<VirtualHost 127.0.0.1:{plain}>\nSSLEngine off\n</VirtualHost>\n\
              RedirectMatch 302 ^/elsewhere(.*)$ https://elsewhere.test/svn$1\n\
              RedirectMatch 302 ^/round(.*)$ https://localhost:{port}/round$1\n\
              <Location /svn>\nDAV svn\nSVNParentPath {svn}\n{account}</Location>\n\
@@ -227,7 +252,7 @@ impl Apache {
         write(folder.path(), &[("config", &config)]);
         let mut command = Command::new("/usr/sbin/apache2");
         let running = Running::start(command.arg("-f").arg(folder.path().join("config")).arg("-DFOREGROUND"), port);
-        Self { ca, port, _running: running, _folder: folder }
+        Self { ca, port, plain, _running: running, _folder: folder }
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -46,6 +46,9 @@ pub struct Installation {
     pub authority: String,
     /// Its process, while it runs.
     pub server: Option<Child>,
+    /// What the server is started by, with its arguments: nothing, or `env` with what it is to be told. It has to become the
+    /// server.
+    pub launcher: Vec<String>,
     https: bool,
 }
 
@@ -91,7 +94,7 @@ impl Installation {
         }
         config.push_str(&more(folder.path(), &format!("{scheme}://{authority}")));
         fs::write(folder.path().join("config.toml"), config).expect("files can be written");
-        let mut installation = Self { folder, repositories, authority, server: None, https };
+        let mut installation = Self { folder, repositories, authority, server: None, launcher: Vec::new(), https };
         installation.serve();
         installation
     }
@@ -102,9 +105,10 @@ impl Installation {
             let path = self.folder.path().join(name);
             fs::File::options().create(true).append(true).open(path).expect("files can be written")
         };
-        let server = Command::new(EXECUTABLE)
+        let words: Vec<&str> = self.launcher.iter().map(String::as_str).chain([EXECUTABLE, "serve"]).collect();
+        let server = Command::new(words[0])
+            .args(&words[1..])
             .current_dir(self.folder.path())
-            .arg("serve")
             .stdin(Stdio::null())
             .stdout(file("printed"))
             .stderr(file("log"))

@@ -156,9 +156,9 @@ impl Builder {
     /// Has a worker write the archive.
     async fn write(&self, package: PackageKey, commit: &str, vcs: &str, out: PathBuf) -> Result<ArchiveStats, Failure> {
         let id = package.package.0;
-        let request = archive::request(&self.appliance, package, vcs, commit, out).await.map_err(unasked)?;
-        let Some(request) = request else { return Err(DistError::Unknown.into()) };
-        let stats = match self.appliance.vcs.archive(request).await {
+        let written = archive::write(&self.appliance, package, vcs, commit, out).await.map_err(unasked)?;
+        let Some(written) = written else { return Err(DistError::Unknown.into()) };
+        let stats = match written {
             Ok(stats) => stats,
             Err(error) => {
                 if !matches!(error, VcsError::UnknownCommit { .. }) {

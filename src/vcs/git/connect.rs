@@ -215,6 +215,8 @@ fn disk_trouble(causes: &str) -> Option<&'static str> {
         ("No space left on device", "no space is left on the disk"),
         ("QuotaExceeded", "the disk quota is used up"),
         ("ReadOnlyFilesystem", "the file system is read-only"),
+        // Of a server that refuses us we are told in other words.
+        ("PermissionDenied", "permission denied"),
     ]
     .into_iter()
     .find_map(|(cause, reason)| causes.contains(cause).then_some(reason))
@@ -334,6 +336,7 @@ mod tests {
         for text in [format!("{full:?}"), format!("{:?}", Error::from(ErrorKind::StorageFull))] {
             assert_eq!(disk_trouble(&text), Some("no space is left on the disk"), "{text}");
         }
+        assert_eq!(disk_trouble(&format!("{:?}", Error::from_raw_os_error(13))), Some("permission denied"));
         assert_eq!(disk_trouble("ConnectionReset"), None);
     }
 }

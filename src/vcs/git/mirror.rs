@@ -11,18 +11,16 @@ use gix::open::Options;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::vcs::error::VcsError;
+use crate::vcs::repairs::Repairs;
 
 /// From this number on, packs are put together into one.
 const CROWDED: usize = 50;
 /// The file that marks a mirror as damaged.
 const DAMAGED: &str = "damaged";
-/// The file that remembers when the mirror was repaired in vain.
-const REPAIRS: &str = "repairs";
 /// What the names of packs end in that were put aside.
 const BROKEN: &str = ".broken";
 /// How long they stay.
 const KEPT_ASIDE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n";
 const HEAD: &str = "ref: refs/heads/main\n";
 
@@ -124,15 +122,7 @@ impl Mirror {
 
     /// Whether it was fetched anew in vain less than `most` times within a day.
     pub(super) fn may_repair(&self, most: usize) -> bool {
-        self.repairs().len() < most
-    }
-
-    /// The times of today's vain repairs, in seconds since 1970.
-    fn repairs(&self) -> Vec<u64> {
-        let text = fs::read_to_string(self.path.join(REPAIRS)).unwrap_or_default();
-        let now = now();
-        let recent = |time: &u64| *time <= now && now - *time < DAY.as_secs();
-        text.lines().take(1000).filter_map(|line| line.parse().ok()).filter(recent).collect()
+        Repairs::of(&self.path).are_fewer_than(most)
     }
 
     /// Takes the mark away, after everything was fetched anew. Packs that were put aside go if nothing was lost with them.
@@ -161,8 +151,7 @@ impl Mirror {
 
     /// Remembers that it was fetched anew in vain.
     pub(super) fn count_repair(&self) -> Result<(), VcsError> {
-        let repairs: String = self.repairs().into_iter().chain([now()]).map(|time| format!("{time}\n")).collect();
-        fs::write(self.path.join(REPAIRS), repairs).map_err(|error| VcsError::io("Repairing the mirror", &error))
+        Repairs::of(&self.path).count()
     }
 
     /// Puts aside every pack whose checksum is wrong, so that its objects are fetched again; how many those are. The files
@@ -204,11 +193,6 @@ impl Mirror {
             _ => {}
         }
     }
-}
-
-/// Seconds since 1970. The worker has no other clock than the system's.
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// How long ago a file was written; none if that is not known.

@@ -55,11 +55,12 @@ impl Mirror {
         marked.then(|| "Mercurial found its data damaged".to_owned())
     }
 
-    /// Makes a repository that can be pulled into; whether it is an empty one.
-    pub(super) fn prepare(&self, hg: &Hg<'_>) -> Result<bool, VcsError> {
+    /// Makes a repository that can be pulled into; whether it is an empty one. One that is damaged is put aside if
+    /// `may_repair`; otherwise it is used as far as it can be.
+    pub(super) fn prepare(&self, hg: &Hg<'_>, may_repair: bool) -> Result<bool, VcsError> {
         let doing = |error: io::Error| VcsError::io("Preparing the mirror", &error);
         let repository = self.repository();
-        if self.damage().is_some() && repository.exists() {
+        if may_repair && self.damage().is_some() && repository.exists() {
             let aside = self.path.join(BROKEN);
             remove_all(&aside).map_err(doing)?;
             fs::rename(&repository, aside).map_err(doing)?;

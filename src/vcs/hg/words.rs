@@ -16,7 +16,17 @@ pub(super) fn meaning(hg: &Hg, said: &str, limits: &Limits) -> VcsError {
     let Some(road) = hg.road() else { return local(said) };
     let about = About { host: road.host(), url: road.url(), has_login: road.login().is_some() };
     if let Some(error) = remote(said, &about) {
-        return error;
+        // Led to another host through our proxy, it asks the first server for the other's path.
+        let lost = matches!(
+            error,
+            VcsError::AuthFailed { .. }
+                | VcsError::AuthRequired { .. }
+                | VcsError::Forbidden { .. }
+                | VcsError::NotFoundOrNoAccess { .. }
+                | VcsError::NotSpoken { .. }
+        );
+        let elsewhere = lost.then(|| road.elsewhere(&format!("{}?cmd=capabilities", hg.source()))).flatten();
+        return elsewhere.unwrap_or(error);
     }
     let text = first_line(said, &["abort: ", "remote: "]);
     let by_ssh = road.ssh_trouble(&text).map(|error| match error {
@@ -70,6 +80,8 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
         VcsError::Unavailable { host, status, retry_after: None }
     } else if has("infinite loop") {
         not_spoken(url, "it redirects to itself, or too often")
+    } else if matches!(status, Some(300..=399)) {
+        not_spoken(url, &format!("it redirects to {}, which is not followed", named(said)))
     } else if has("certificate") || has("SSLError") || has("[SSL") || has("ssl.c:") {
         VcsError::Tls { host, reason: certificate(said) }
     } else if has("does not appear to be an hg repository") || has("not a valid hg repository") {
@@ -92,6 +104,12 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
 
 fn not_spoken(url: String, reason: &str) -> VcsError {
     VcsError::NotSpoken { url, system: "Mercurial".to_owned(), reason: reason.to_owned() }
+}
+
+/// The address in `Redirection to url 'file:///etc/hg?cmd=capabilities' is not allowed`, without what is asked there.
+fn named(said: &str) -> &str {
+    let address = said.split('\'').find(|part| part.contains(':') && !part.contains(' '));
+    address.and_then(|address| address.split(['?', '#']).next()).unwrap_or("another address")
 }
 
 /// The status in `abort: HTTP Error 404: Not Found`.
@@ -141,6 +159,10 @@ mod tests {
         }
         let anonymous = error("abort: http authorization required for https://h/x\n", false);
         assert_eq!(anonymous, Some(VcsError::AuthRequired { host: host() }));
+        let led =
+            "abort: HTTP Error 302: Found - Redirection to url 'file:///etc/hg?cmd=capabilities' is not allowed\n";
+        let led = error(led, true).map(|error| error.to_string()).unwrap_or_default();
+        assert!(led.contains("redirects to file:///etc/hg, which is not followed"), "{led}");
         assert!(matches!(error("abort: repository is unrelated\n", false), Some(VcsError::Policy { .. })));
         assert_eq!(error("abort: something else\n", false), None);
     }

@@ -74,6 +74,11 @@ impl Gate {
         self.address.port()
     }
 
+    /// How servers are reached.
+    pub(super) fn outbound(&self) -> &outbound::Settings {
+        &self.shared.outbound
+    }
+
     /// What [`USER`] says.
     pub(super) fn password(&self) -> &str {
         &self.shared.password

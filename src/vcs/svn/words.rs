@@ -59,7 +59,10 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
     let (host, url) = (about.host.to_owned(), about.url.to_owned());
     let refused = has("E215004") || has("Can't get username or password") || has("Authentication failed");
     let refused = refused || has("Username not found") || has("Password incorrect") || has("Authentication error");
-    Some(if refused && about.has_login {
+    Some(if refused && about.has_login && url.starts_with("svn://") {
+        let remedy = "Give it a new secret with `credential rotate NAME`.".to_owned();
+        VcsError::CredentialRefused { host, how: "svnserve lets nobody in with it".to_owned(), remedy }
+    } else if refused && about.has_login {
         VcsError::AuthFailed { host }
     } else if refused {
         VcsError::AuthRequired { host }
@@ -71,7 +74,8 @@ fn remote(said: &str, about: &About<'_>) -> Option<VcsError> {
         not_spoken(url, "it redirects too often")
     } else if has("E170011") || has("Repository moved") {
         let to = said.split('\'').find(|part| part.contains("://")).unwrap_or("another address").to_owned();
-        match to.split('/').nth(2).is_some_and(|there| there == host || format!("{there}:443") == host) {
+        let is_web = to.starts_with("http://") || to.starts_with("https://");
+        match !is_web || to.split('/').nth(2).is_some_and(|there| there == host || format!("{there}:443") == host) {
             true => not_spoken(url, &format!("it redirects to {to}, which is not followed")),
             false => VcsError::Redirected { from: host, to },
         }
