@@ -333,7 +333,7 @@ pub async fn upload(appliance: &Appliance, actor: &Actor, org: OrgId, upload: Up
             let is_known = before.as_ref().is_some_and(|before| before.uploaded == uploaded);
             if let Some(before) = before.filter(|_| !is_known && !replace) {
                 return Err(Error::conflict(format!(
-                    "{name} {} is there already, from {}, with other bytes: lock files name them. Upload it as another version, or say that it replaces that one",
+                    "version {} of {name} is there already, from {}, with other bytes: lock files name them. Upload it as another version, or say that it replaces that one",
                     before.version, before.file_name
                 ))
                 .by_command("`--replace` does"));

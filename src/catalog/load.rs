@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::Connection;
+use serde_json::json;
 
 use super::people::Rules;
+use super::root::gzip;
 use super::world::{Document, Entry, Holder, Opens, Organization, Token};
 use super::{facts, people};
 use crate::access::set::AccessSet;
@@ -101,10 +103,20 @@ fn entry(row: entries::Entry, numbers: &HashMap<PackageId, u32>) -> Option<(Pack
         abandoned,
         retired: row.retired,
         blocked: row.blocked,
-        stable: row.stable.map(document),
+        stable: row.stable.map(document).map(|stable| if row.blocked { refusal(&row.name, stable) } else { stable }),
         dev: row.dev.map(document),
     };
     Some((row.name, Arc::new(entry)))
+}
+
+/// The document of a blocked name. Composer shows its warning to whoever requires the name.
+fn refusal(name: &PackageName, stored: Document) -> Document {
+    let content = json!({
+        "minified": "composer/2.0",
+        "packages": { name.as_str(): [] },
+        "warning": format!("{name} is blocked in this repository, so that nobody installs it: ask whoever manages the repository."),
+    });
+    Document { body: gzip(content.to_string().as_bytes()), ..stored }
 }
 
 fn document(row: documents::Document) -> Document {

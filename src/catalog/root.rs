@@ -98,7 +98,7 @@ fn content(organization: &Organization, view: &View, base: &str) -> Vec<u8> {
 }
 
 /// Compresses what is sent many times.
-fn gzip(content: &[u8]) -> Bytes {
+pub(super) fn gzip(content: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content).and_then(|()| encoder.finish()).expect("writing into memory does not fail").into()
 }

@@ -63,7 +63,10 @@ fn a_version_is_replaced_only_if_that_is_said_and_locks_go_on_working() {
     other.push(("new.txt", "new".to_owned()));
     let other = zip(&borrowed(&other));
     let refused = world.upload("other.zip", &other, "").failed();
-    assert!(refused.contains("acme/lib 1.0.0 is there already, from again.zip, with other bytes"), "{refused}");
+    assert!(
+        refused.contains("version 1.0.0 of acme/lib is there already, from again.zip, with other bytes"),
+        "{refused}"
+    );
     assert!(refused.contains("--replace"), "{refused}");
     world.upload("other.zip", &other, "--replace").done();
     let served = world.served(&token, "acme/lib");

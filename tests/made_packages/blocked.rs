@@ -28,7 +28,7 @@ fn nobody_gets_a_blocked_name_from_anywhere() {
     assert_eq!(world.command("package block Evil/Lib --wait --org acme").done(), "evil/lib");
     for token in [&all, &restricted] {
         let told = installs(token).failed();
-        assert!(told.contains("evil/lib"), "{told}");
+        assert!(told.contains("evil/lib is blocked in this repository"), "{told}");
         assert_eq!(world.get(token, "p2/evil/lib.json").0, 200);
         assert!(world.get(token, "packages.json").1.contains("\"evil/lib\""));
         for path in ["list.json", "search.json?q=lib"] {

@@ -236,8 +236,9 @@ impl Seen {
         html! {
             p class="row gap-b" id="state" {
                 (status_of(&self.package.status))
-                @if let Some(kind) = &self.package.kind { " " (badge(Tone::Neutral, kind)) }
-                @if self.package.fork { " " (badge(Tone::Neutral, "fork")) }
+                @let is_blocked = self.kind() == Some(Kind::Blocked);
+                @if let Some(kind) = self.package.kind.as_ref().filter(|_| !is_blocked) { " " (badge(Tone::Neutral, kind)) }
+                @if self.package.fork && !is_blocked { " " (badge(Tone::Neutral, "fork")) }
                 @if self.package.directories.is_some() { " " (badge(Tone::Neutral, "several packages")) }
                 @if let Some(abandoned) = &self.package.abandoned { " " (abandoned_badge(abandoned)) }
             }

@@ -144,7 +144,7 @@ fn table(seen: &Seen, lines: &[Line], now: Timestamp) -> Markup {
                         td data-label="SHA-256" class="mono" { span title=(sum) { (begin(&sum)) } }
                         td data-label="Uploaded" class="nowrap" { (ago(line.uploaded_at, now)) }
                         td data-label="By" { (by_words(&line.uploaded_by)) }
-                        td {
+                        td class="num" {
                             form method="post" action={ (seen.base) "/artifacts/remove" } {
                                 (csrf(&seen.reader.who.csrf))
                                 input type="hidden" name="version" value=(line.version);

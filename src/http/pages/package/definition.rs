@@ -68,7 +68,7 @@ async fn page(seen: &Seen, state: &State, json: &str, faults: &Faults) -> Result
         div class="sections" {
             section aria-labelledby="h-j" {
                 h2 id="h-j" { "JSON" }
-                (faults.summary())
+                @if !faults.is_empty() { div class="gap-b" { (faults.summary()) } }
                 form class="form wide stack" method="post" action={ (seen.base) "/definition" } {
                     (csrf(&seen.reader.who.csrf))
                     (text_area("json", "Versions", json, JSON, 24, faults))

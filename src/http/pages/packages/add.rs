@@ -222,7 +222,7 @@ async fn form_page(
         nav class="crumbs" aria-label="Breadcrumb" { a href=(base) { "Packages" } " /" }
         (head("Add a package", &html! { "Each tag and branch with a composer.json becomes a version." }, &html! {}))
         (ways(&base, Way::Repository))
-        (faults.summary())
+        @if !faults.is_empty() { div class="gap-b" { (faults.summary()) } }
         form class="form stack" method="post" action={ (base) "/new" } {
             (csrf(&manager.who.csrf))
             (url.markup(faults))

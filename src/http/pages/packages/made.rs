@@ -166,16 +166,16 @@ pub(in super::super) fn taken_words(taken: &[Uploaded]) -> String {
 /// What came of a form of which not everything was taken, above it.
 pub(in super::super) fn outcome_callout(outcome: &Outcome) -> Markup {
     html! {
-        @if !outcome.refused.is_empty() {
+        @if !outcome.refused.is_empty() { div class="gap-b" {
             div class="callout fail" role="alert" tabindex="-1" id="errors" {
                 h2 { @if outcome.refused.len() == 1 { "One file was not taken" } @else { (outcome.refused.len()) " files were not taken" } }
                 ul { @for text in &outcome.refused { li { (sentence(text)) } } }
             }
-        }
+        } }
         @if !outcome.refused.is_empty() && !outcome.taken.is_empty() {
-            (callout(Tone::Ok, "The others were taken", &html! {
+            div class="gap-b" { (callout(Tone::Ok, "The others were taken", &html! {
                 ul { @for one in &outcome.taken { li { span class="mono" { (one.name) " " (one.version) } } } }
-            }))
+            })) }
         }
     }
 }
@@ -305,7 +305,7 @@ fn add_page(
         nav class="crumbs" aria-label="Breadcrumb" { a href=(base) { "Packages" } " /" }
         (head("Add a package", &html! { (lead) }, &html! {}))
         (ways(&base, way))
-        (faults.summary())
+        @if !faults.is_empty() { div class="gap-b" { (faults.summary()) } }
         (form)
         section class="gap stack-s" aria-label="By command" {
             p class="muted small" { "The same by command, also for many in a script:" }
