@@ -49,10 +49,10 @@ pub(super) fn section(seen: &Seen, is_signed: bool, made: Option<&str>) -> Marku
                 p {
                     @if is_signed {
                         (status(Tone::Ok, "Needed"))
-                        " " span class="muted" { "Calls have to be signed with the secret, or show it as a token or password." }
+                        " " span class="muted" { "by every call, which is signed with it, or shows it as a token or password." }
                     } @else {
-                        (status(Tone::Neutral, "None"))
-                        " " span class="muted" { "The address is enough, which is all right as long as nobody else knows it. With a secret, platforms sign what they send." }
+                        (status(Tone::Neutral, "Not needed"))
+                        " " span class="muted" { "as long as nobody else knows the address. With a secret, platforms sign what they send." }
                     }
                 }
             }

@@ -32,14 +32,14 @@ pub(super) fn section(topics: &[Topic], now: Timestamp) -> Markup {
                     }
                 }
             }
-            @for topic in topics {
-                @if let Some(address) = by_hand(topic) {
+            @if topics.iter().any(|topic| by_hand(topic).is_some()) { div class="stack gap-s" {
+                @for (topic, address) in topics.iter().filter_map(|topic| Some((topic, by_hand(topic)?))) {
                     (callout(Tone::Warn, "A topic waits to be confirmed by hand", &html! {
                         p { "If this server cannot reach Amazon, check that " span class="mono" { (topic.arn) } " is yours, and open this on a machine that can:" }
                         div class="gap-s" { (snippet_bare(&format!("topic-{}", topic.id), "The address that confirms the topic", address)) }
                     }))
                 }
-            }
+            } }
         }
     }
 }
