@@ -54,6 +54,8 @@ pub enum What {
         commits: Vec<String>,
         /// The canonical addresses of the repository that it speaks of, if it does.
         repositories: Vec<String>,
+        /// The last two parts of its path, where it says no more: it is at the same host as the hook's own.
+        place: Option<String>,
         /// Whether the hook is called more often than is worked on at once.
         over_rate: bool,
         /// Whether it is one of so many calls of this hook at once that others would have to wait for it.
@@ -113,10 +115,10 @@ pub async fn take(appliance: &Appliance, hook: Address, call: Call) -> store::Re
             return Ok(Taken::Noted);
         }
     }
-    if let What::News { over_rate: true, crowded: true, repositories, .. } = &call.what {
+    if let What::News { over_rate: true, crowded: true, repositories, place, .. } = &call.what {
         // A flood is one piece of work that waits, and what is nothing new need not be written.
-        let (hook, repositories) = (hook.clone(), repositories.clone());
-        if appliance.database.read(move |db| all_wait(db, &hook, &repositories)).await? {
+        let (hook, repositories, place) = (hook.clone(), repositories.clone(), place.clone());
+        if appliance.database.read(move |db| all_wait(db, &hook, &repositories, place.as_deref())).await? {
             return Ok(Taken::Queued);
         }
     }
@@ -124,8 +126,13 @@ pub async fn take(appliance: &Appliance, hook: Address, call: Call) -> store::Re
 }
 
 /// Whether updates of all that a call means wait already.
-fn all_wait(connection: &Connection, hook: &Address, repositories: &[String]) -> store::Result<bool> {
-    for package in meant(connection, hook, repositories)?.packages {
+fn all_wait(
+    connection: &Connection,
+    hook: &Address,
+    repositories: &[String],
+    place: Option<&str>,
+) -> store::Result<bool> {
+    for package in meant(connection, hook, repositories, place)?.packages {
         if !request::is_waiting(connection, PackageKey { org: hook.org, package })? {
             return Ok(false);
         }
@@ -172,7 +179,7 @@ fn work(
 ) -> store::Result<(&'static str, Option<JobId>, bool)> {
     let org = hook.org;
     match &call.what {
-        What::News { commits, repositories, over_rate, .. } => {
+        What::News { commits, repositories, place, over_rate, .. } => {
             if let Some(guid) =
                 call.guid.as_deref().filter(|_| REPEATING.contains(&call.provider) && !call.told.is_test)
                 && hooks::is_known(org, tx, hook.id, guid, now - KNOWN)?
@@ -180,7 +187,7 @@ fn work(
                 return Ok(("known", None, false));
             }
             let reason = if *over_rate { Reason::HookOverRate } else { Reason::Hook };
-            let meant = meant(tx, hook, repositories)?;
+            let meant = meant(tx, hook, repositories, place.as_deref())?;
             // The commits of another repository than the packages' would be waited for in vain.
             let jobs = meant
                 .packages
@@ -211,12 +218,31 @@ struct Meant {
 
 /// The packages that a call means, the hook's own first: one webhook is enough for all packages of one repository, such as those
 /// at several paths of a Subversion repository.
-fn meant(connection: &Connection, hook: &Address, repositories: &[String]) -> store::Result<Meant> {
-    let found = one_meant(connection, hook, repositories)?;
+fn meant(
+    connection: &Connection,
+    hook: &Address,
+    repositories: &[String],
+    place: Option<&str>,
+) -> store::Result<Meant> {
+    let found = match place.filter(|_| repositories.is_empty()) {
+        Some(place) => one_meant(connection, hook, &beside(connection, hook, place)?)?,
+        None => one_meant(connection, hook, repositories)?,
+    };
     let one = directories::source_of(hook.org, connection, found.unwrap_or(hook.package))?;
     let mut packages = vec![one];
     packages.extend(packages::sharing_source(hook.org, connection, one)?);
     Ok(Meant { packages, is_stranger: found.is_none() })
+}
+
+/// The canonical addresses that a repository has whose path ends so, if it is at the same host as the hook's own.
+fn beside(connection: &Connection, hook: &Address, place: &str) -> store::Result<Vec<String>> {
+    let own = packages::url_key(hook.org, connection, hook.package)?.unwrap_or_default();
+    let mut parts = own.rsplitn(3, '/').skip(2);
+    let start = parts.next().filter(|_| !own.contains(['?', '\\']) && !own.starts_with("file:"));
+    Ok(start
+        .into_iter()
+        .flat_map(|start| [place.to_lowercase(), place.to_owned()].map(|place| format!("{start}/{place}")))
+        .collect())
 }
 
 /// The package that a call means: the hook's own, unless it names the repository of another one of the same organization, as

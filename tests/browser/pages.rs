@@ -183,6 +183,7 @@ fn furnish(world: &World) {
     let empty = world.installation.repositories.join("empty");
     assert_ne!(world.installation.command(&format!("package add {} --wait", empty.display())).code, Some(0));
     made_here(world);
+    command("package hook acme/library");
     secret("credential add deploy --type github-token --secret-stdin", "ghp_0123456789012345678901234567890123456");
     command("member add grace");
     command("team add web");
@@ -211,11 +212,12 @@ fn made_here(world: &World) {
     assert_eq!(database.execute(fetched, ("0123456789012345678901234567890123456789", &address)).unwrap(), 1);
 }
 
-/// What runs of a synchronization would leave, with something of every kind, and a removal that waits.
+/// What runs of a synchronization and calls of a webhook would leave, with something of every kind, and a removal that waits.
 fn synchronize(world: &World) {
     let database = Connection::open(world.installation.folder.path().join("data/packagist.sqlite")).unwrap();
     database.busy_timeout(Duration::from_secs(10)).unwrap();
     database.execute_batch(include_str!("synchronized.sql")).unwrap();
+    database.execute_batch(include_str!("delivered.sql")).unwrap();
 }
 
 #[tokio::test]

@@ -424,6 +424,28 @@ async fn a_repository_that_nobody_has_is_told_of() {
 }
 
 #[tokio::test]
+async fn a_repository_of_a_data_center_is_found_beside_the_hooks_own() {
+    let world = World::new().await;
+    let lib = world.package_at(AT_CENTER).await;
+    let other = world.package_at("ssh://git@bitbucket.example.com:7999/acme/other.git").await;
+    world.package_at("ssh://git@bitbucket.example.com:7999/acme/third.git").await;
+    let hook = world.hook_of(other).await;
+    for (slug, package, is_strange) in [("lib", lib, false), ("other", other, false), ("fourth", other, true)] {
+        let mut body = at_center("refs/heads/main", "BRANCH", OLD, NEW);
+        body["repository"].as_object_mut().expect("an object").remove("links");
+        body["repository"]["slug"] = slug.into();
+        let body = body.to_string();
+        let request = Request::new(world.address, "POST", &format!("/hooks/{hook}"));
+        let answer = request.header("X-Event-Key", "repo:refs_changed").body(body.as_bytes()).send().await;
+        assert_eq!(answer.status, 202, "{slug}");
+        assert_eq!(world.updates().await, [(package, vec![NEW.to_owned()])], "{slug}");
+        let told = world.deliveries_of(other).await.remove(0).told.expect("something was understood");
+        assert!(told.contains(&format!("ACME/{slug}")) && told.contains("note") == is_strange, "{told}");
+        world.finish_jobs().await;
+    }
+}
+
+#[tokio::test]
 async fn a_preflight_is_answered_and_a_look_is_not() {
     let world = World::new().await;
     let path = format!("/hooks/{}", world.hook);

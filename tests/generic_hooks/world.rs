@@ -246,7 +246,12 @@ impl World {
 
     /// What was delivered, newest first.
     pub async fn deliveries(&self) -> Vec<Delivery> {
-        let (org, package) = (self.org, self.package);
+        self.deliveries_of(self.package).await
+    }
+
+    /// The same, to another package's webhook.
+    pub async fn deliveries_of(&self, package: PackageId) -> Vec<Delivery> {
+        let org = self.org;
         self.appliance
             .database
             .read(move |db| hooks::deliveries(org, db, package, 50))

@@ -137,8 +137,8 @@ fn describe(heard: &Heard, headers: &Headers, delivery: Delivery, size: u64) -> 
         What::Nothing("ping")
     } else if generic::tells_of_refs(provider, event.as_deref(), content) {
         told.note = unreadable.then(|| UNREADABLE.to_owned());
-        let (commits, repositories) = (content.commits.clone(), Vec::new());
-        What::News { commits, repositories, over_rate: false, crowded: false, unreadable }
+        let (commits, place) = (content.commits.clone(), content.place.clone());
+        What::News { commits, repositories: Vec::new(), place, over_rate: false, crowded: false, unreadable }
     } else {
         What::Nothing("ignored")
     };

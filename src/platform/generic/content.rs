@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::super::answer::printable;
-use wire::{AnyRef, Change, Detail, Id, Payload, Place, Push, Record, RefUpdate, Resource, read, text};
+use wire::{AnyRef, Change, Detail, Id, Payload, Place, Project, Push, Record, RefUpdate, Resource, read, text};
 
 /// How many announced commits are kept: a push of more is one of its last.
 const COMMITS: usize = 20;
@@ -59,6 +59,8 @@ pub struct Content {
     pub commits: Vec<String>,
     /// Addresses of the one repository that it speaks of.
     pub addresses: Vec<String>,
+    /// The last two parts of its path, `PROJECT/REPOSITORY`, where its addresses are not said: by Bitbucket Data Center.
+    pub place: Option<String>,
     /// What it tells, to be shown.
     pub told: Told,
 }
@@ -133,6 +135,7 @@ impl Content {
             // What is made up for a test is nowhere to be seen.
             content.commits.clear();
             content.addresses.clear();
+            content.place = None;
         }
         content.told.is_test = content.is_test;
         content
@@ -287,7 +290,15 @@ impl Content {
         for address in plain.into_iter().flatten().chain(cloned) {
             self.add_address(&address);
         }
-        let name = place.full_name.or(place.path_with_namespace).or(place.name);
+        let key = match place.project {
+            Some(Project::Keyed { key }) => Some(key),
+            Some(Project::Other(_)) | None => None,
+        };
+        let of_project = key.zip(place.slug).map(|(key, slug)| format!("{key}/{slug}"));
+        if self.addresses.is_empty() {
+            self.place = of_project.clone().filter(|place| is_place(place));
+        }
+        let name = place.full_name.or(place.path_with_namespace).or(of_project).or(place.name);
         let told = &mut self.told.repository;
         *told = told.take().or_else(|| name.map(|name| printable(&name, LONGEST)));
     }
@@ -340,6 +351,12 @@ impl<'a> CodeCommitPlace<'a> {
         content.provider = content.provider.or(Some("codecommit"));
         content.told.repository = Some(printable(self.name, LONGEST));
     }
+}
+
+/// Whether a text can be the end of a path: a project, which may be a person's own (`~ada`), and a repository.
+fn is_place(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~/-".contains(&byte);
+    text.len() <= LONGEST && text.bytes().all(plain) && text.split('/').filter(|part| !part.is_empty()).count() == 2
 }
 
 /// Whether a text is JSON, of any kind and depth.

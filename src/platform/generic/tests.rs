@@ -255,6 +255,16 @@ fn repositories_are_named_in_many_ways() {
     let center =
         serde_json::json!({ "repository": { "links": { "clone": [{ "href": "ssh://git@h:7999/a/b.git" }, {}] } } });
     assert_eq!(addresses(center), ["ssh://git@h:7999/a/b.git"]);
+    let odd = serde_json::json!({ "repository": { "clone_url": "https://h/a/b", "project": "x", "slug": "b" } });
+    assert_eq!(addresses(odd), ["https://h/a/b"], "others mean something else by it");
+    let place = |slug: &str| {
+        let body = serde_json::json!({ "repository": { "slug": slug, "project": { "key": "~ADA" } } });
+        Content::read(body.to_string().as_bytes(), None).place
+    };
+    assert_eq!(place("b").as_deref(), Some("~ADA/b"));
+    for wrong in ["", "b/c", "..\\x", "b?x"] {
+        assert_eq!(place(wrong), None, "{wrong}");
+    }
     let long =
         serde_json::json!({ "repository": { "clone_url": format!("https://h/{}", "x".repeat(1000)), "name": 5 } });
     assert_eq!(addresses(long), [""; 0]);

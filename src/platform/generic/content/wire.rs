@@ -1,6 +1,7 @@
 //! The bodies of the platforms as they come over the wire: only the parts that are looked at, all of them optional.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 /// Longest part of a body that is looked into, in bytes; the whole body is only skipped through.
@@ -105,6 +106,17 @@ pub(super) struct Place {
     pub(super) path_with_namespace: Option<String>,
     pub(super) name: Option<String>,
     pub(super) links: Option<Links>,
+    /// Bitbucket Data Center: what the repository is called in its address, and whose it is.
+    pub(super) slug: Option<String>,
+    pub(super) project: Option<Project>,
+}
+
+/// Whose a repository is; what others mean by the word is not looked at.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Project {
+    Keyed { key: String },
+    Other(IgnoredAny),
 }
 
 #[derive(Default, Deserialize)]
