@@ -24,6 +24,7 @@ pub mod members;
 mod name;
 pub mod organization_settings;
 pub mod organizations;
+pub mod package_life;
 pub mod packages;
 pub mod people;
 pub mod platform_hooks;

@@ -20,4 +20,5 @@ mod fetch;
 mod host_keys;
 mod import;
 mod made;
+mod names;
 mod source;

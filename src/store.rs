@@ -6,6 +6,7 @@
 //! [`ids::OrgId`] first (a test reads the signatures); what spans organizations lives in
 //! [`instance`] or says so in its comment.
 
+pub mod abandonment;
 pub mod accounts;
 pub mod archive_failures;
 pub mod artifacts;
@@ -34,6 +35,7 @@ pub mod job_lists;
 pub mod jobs;
 pub mod listings;
 pub mod members;
+pub mod name_claims;
 pub mod organizations;
 pub mod package_lists;
 pub mod packages;
@@ -63,6 +65,7 @@ pub mod tokens;
 pub mod user_lists;
 pub mod users;
 pub mod vendors;
+pub mod version_events;
 pub mod version_lists;
 pub mod versions;
 

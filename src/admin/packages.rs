@@ -1,5 +1,7 @@
 //! Packages: one source repository each.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::directories::{self, add as add_directories, stored, wanted};
@@ -8,15 +10,16 @@ use crate::appliance::{Appliance, PackageKey};
 use crate::clock::Timestamp;
 use crate::composer::name::PackageName;
 use crate::composer::reference;
-use crate::composer::version;
+use crate::composer::version::{self, NormalizedVersion};
 use crate::publish::request::{self, Reason};
 use crate::publish::withdraw;
 use crate::store::archive_failures::ArchiveFailure;
 use crate::store::ids::{JobId, OrgId, PackageId};
 use crate::store::packages::{self, Package};
 use crate::store::refs::{self, Ref};
+use crate::store::version_events::{self, Event};
 use crate::store::versions::{self, Version};
-use crate::store::{self, Tx, archive_failures, dists, listings, repositories};
+use crate::store::{self, Tx, abandonment, archive_failures, dists, listings, repositories};
 use crate::vcs::url::SourceUrl;
 use crate::vcs::{Layout, System};
 
@@ -69,6 +72,8 @@ pub struct Details {
     pub skipped: Vec<Ref>,
     /// The last archive that could not be built.
     pub archive_failure: Option<ArchiveFailure>,
+    /// Releases that once named another commit, with the last time when that changed.
+    pub repointed: HashMap<NormalizedVersion, Event>,
 }
 
 /// What forgetting a commit found.
@@ -161,7 +166,8 @@ pub async fn details(appliance: &Appliance, org: OrgId, package: Package) -> Res
             });
             let skipped = refs::skipped(org, db, package.id)?;
             let archive_failure = archive_failures::of_package(org, db, package.id)?;
-            Ok(Details { package, versions: published, skipped, archive_failure })
+            let repointed = version_events::repointed(org, db, package.id)?;
+            Ok(Details { package, versions: published, skipped, archive_failure, repointed })
         })
         .await
 }
@@ -256,7 +262,7 @@ fn bring_back(tx: &Tx<'_>, key: PackageKey, row: &packages::New, now: Timestamp)
     repositories::forget(org, tx, package)?;
     packages::set_source(org, tx, package, &row.url, &row.url_key)?;
     packages::set_access(org, tx, package, row.credential, row.fork)?;
-    packages::set_archived(org, tx, package, false)?;
+    abandonment::set_archived(org, tx, package, false)?;
     packages::set_retired(org, tx, package, None)?;
     withdraw::tell_mirrors_of_return(tx, key, now)?;
     Ok(package)

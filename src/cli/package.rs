@@ -12,6 +12,7 @@ use super::package_directories;
 use super::package_view;
 use super::session::{ACTOR, Session, Workforce};
 use super::wait::{self, Waiting};
+use crate::admin::package_life::{self, Abandonment, By};
 use crate::admin::packages::{self, NewPackage};
 use crate::admin::{directories, hooks};
 use crate::appliance::PackageKey;
@@ -124,6 +125,41 @@ pub enum Command {
         #[command(flatten)]
         org: OrgArgument,
     },
+    /// Show what happened to a package's versions: which came, went or name another commit, when, and because of what
+    History {
+        /// Its name, id or address
+        name: String,
+        /// How many at most, newest first
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+        #[command(flatten)]
+        org: OrgArgument,
+        #[command(flatten)]
+        format: ListFormat,
+    },
+    /// Mark a package as abandoned, whatever its repository says: Composer warns whoever installs it
+    Abandon {
+        /// Its name, id or address
+        name: String,
+        /// The package that replaces it
+        #[arg(long, value_name = "PACKAGE")]
+        replacement: Option<String>,
+        /// Leave it to its composer.json and its platform again
+        #[arg(long, conflicts_with = "replacement")]
+        undo: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
+    /// Give a package the name that it waits for: the package that has it waits from then on
+    Publish {
+        /// Its id or address
+        name: String,
+        /// Wait until it is published
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        org: OrgArgument,
+    },
     /// Print the webhook address of a package
     Hook {
         /// Its name, id or address
@@ -198,6 +234,27 @@ pub async fn run(command: Command, session: &Session) -> Result<(), Failure> {
         Command::Forget { name, reference, org } => {
             let org = session.organization(&org).await?;
             forget(session, &org, &name, &reference).await
+        }
+        Command::History { name, limit, org, format } => {
+            let org = session.organization(&org).await?;
+            let found = find(session, &org, &name).await?;
+            let key = PackageKey { org: org.id, package: found.id };
+            let events = package_life::history(&session.appliance, key, None, limit).await?;
+            package_view::history(session, &events, &format)
+        }
+        Command::Abandon { name, replacement, undo, org } => {
+            let org = session.organization(&org).await?;
+            abandon(session, &org, &name, replacement.as_deref(), undo).await
+        }
+        Command::Publish { name, wait, org } => {
+            let org = session.organization(&org).await?;
+            let found = find(session, &org, &name).await?;
+            let job = package_life::publish_name(&session.appliance, &ACTOR, org.id, found.id).await?;
+            if !wait {
+                tell_if_nobody_works(session);
+                return Ok(());
+            }
+            wait::all(session, vec![Waiting { title: packages::title(&found), job }]).await
         }
         Command::Hook { name, rotate, signing, org } => {
             let org = session.organization(&org).await?;
@@ -294,6 +351,25 @@ async fn chosen(
         }
     }
     Ok(chosen)
+}
+
+/// Waits until it is served, as every command does beside which a server runs.
+async fn abandon(
+    session: &Session,
+    org: &Organization,
+    name: &str,
+    replacement: Option<&str>,
+    undo: bool,
+) -> Result<(), Failure> {
+    let found = find(session, org, name).await?;
+    let abandonment = if undo { Abandonment::Unsaid } else { Abandonment::parse(replacement.unwrap_or_default())? };
+    package_life::abandon(&session.appliance, &ACTOR, org.id, found.id, abandonment).await?;
+    let now = packages::by_id(&session.appliance, PackageKey { org: org.id, package: found.id }).await?;
+    if let Some(by) = By::of(&now).filter(|_| undo) {
+        session.output.note(format!("{} is abandoned all the same: {}.", packages::title(&now), by.words()));
+    }
+    tell_if_nobody_works(session);
+    Ok(())
 }
 
 async fn forget(session: &Session, org: &Organization, name: &str, reference: &str) -> Result<(), Failure> {

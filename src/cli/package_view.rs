@@ -8,11 +8,14 @@ use super::failure::Failure;
 use super::session::Session;
 use super::table::table;
 use crate::admin::directories::{self, Overview};
+use crate::admin::package_life::By;
 use crate::admin::packages::Details;
 use crate::clock::Timestamp;
 use crate::store::archive_failures::ArchiveFailure;
-use crate::store::ids::{PackageId, SyncId};
+use crate::store::ids::{JobId, PackageId, SyncId};
+use crate::store::name_claims::Rival;
 use crate::store::packages::Package;
+use crate::store::version_events::Event;
 
 /// Most characters of an error's first sentence in a list.
 const LONGEST_ERROR: usize = 300;
@@ -41,6 +44,18 @@ struct PackageJson<'a> {
     repository: Option<PackageId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     directory: Option<&'a str>,
+    /// Whether its repository is a fork.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fork: bool,
+    /// Who says that it is abandoned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    abandoned_by: Option<&'static str>,
+    /// The name that it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_name: Option<&'a str>,
+    /// The packages that have or want the same name.
+    #[serde(skip_serializing_if = "<[Rival]>::is_empty")]
+    conflicts_with: &'a [Rival],
 }
 
 #[derive(Serialize)]
@@ -66,6 +81,7 @@ struct VersionJson<'a> {
     version_normalized: &'a str,
     reference: &'a str,
     time: Option<Timestamp>,
+    repointed_at: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +108,10 @@ fn json(package: &Package) -> PackageJson<'_> {
         directories: directories::of(package).ok().flatten().map(|directories| directories.lines()),
         repository: package.parent,
         directory: package.directory.as_deref(),
+        fork: package.fork,
+        abandoned_by: By::of(package).map(By::as_str),
+        held_name: package.held_name.as_deref(),
+        conflicts_with: &package.rivals,
     }
 }
 
@@ -158,6 +178,7 @@ pub fn show(session: &Session, details: &Details, format: &ListFormat) -> Result
             version_normalized: version.version_normalized.as_str(),
             reference: &version.reference,
             time: version.released_at.map(Timestamp::from_seconds),
+            repointed_at: details.repointed.get(&version.version_normalized).map(|event| event.at),
         });
         let skipped = details
             .skipped
@@ -185,11 +206,13 @@ pub fn show(session: &Session, details: &Details, format: &ListFormat) -> Result
         .iter()
         .map(|version| {
             let time = version.released_at.map(|time| Timestamp::from_seconds(time).rfc3339());
-            vec![version.version.clone(), version.reference.clone(), time.unwrap_or_default()]
+            let repointed = details.repointed.get(&version.version_normalized);
+            let note = repointed.map(|event| format!("re-pointed {}", event.at.rfc3339()));
+            vec![version.version.clone(), version.reference.clone(), time.unwrap_or_default(), note.unwrap_or_default()]
         })
         .collect();
     if !versions.is_empty() {
-        session.output.line(format!("\n{}", table(&["VERSION", "REFERENCE", "TIME"], &versions)));
+        session.output.line(format!("\n{}", table(&["VERSION", "REFERENCE", "TIME", "NOTE"], &versions)));
     }
     let skipped: Vec<_> = details
         .skipped
@@ -209,6 +232,9 @@ fn facts(session: &Session, package: &Package) {
         Some(Value::Bool(true)) => Some("yes".to_owned()),
         _ => None,
     };
+    let abandoned = abandoned.zip(By::of(package)).map(|(how, by)| format!("{how}: {}", by.words()));
+    let conflicts: Vec<_> = package.rivals.iter().map(conflict).collect();
+    let conflicts = conflicts.join(", ");
     let facts = [
         ("Package", Some(package.id.to_string())),
         ("Name", package.name.clone()),
@@ -219,6 +245,7 @@ fn facts(session: &Session, package: &Package) {
         ("Fork", package.fork.then(|| "yes".to_owned())),
         ("Status", Some(package.status.clone())),
         ("Error", package.error.clone()),
+        ("Conflict", (!conflicts.is_empty()).then_some(conflicts)),
         ("Abandoned", abandoned),
         ("Retired", package.retired_at.map(Timestamp::rfc3339)),
         ("Updated", package.updated_at.map(Timestamp::rfc3339)),
@@ -228,6 +255,68 @@ fn facts(session: &Session, package: &Package) {
             session.output.line(format!("{name:<11} {value}"));
         }
     }
+}
+
+/// A package that has or wants the same name, as people read it.
+fn conflict(rival: &Rival) -> String {
+    match &rival.name {
+        Some(name) => format!("package {} ({name}, {})", rival.id, rival.url),
+        None => format!("package {} ({}), which is not installable", rival.id, rival.url),
+    }
+}
+
+/// An event in JSON.
+#[derive(Serialize)]
+struct EventJson<'a> {
+    time: Timestamp,
+    name: &'a str,
+    version: &'a str,
+    version_normalized: &'a str,
+    dev: bool,
+    action: &'static str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+    cause: Option<&'a str>,
+    job: Option<JobId>,
+}
+
+/// Shows what happened to versions.
+pub fn history(session: &Session, events: &[Event], format: &ListFormat) -> Result<(), Failure> {
+    if format.json {
+        let rows = events.iter().map(|event| EventJson {
+            time: event.at,
+            name: &event.name,
+            version: &event.version,
+            version_normalized: event.version_normalized.as_str(),
+            dev: event.dev,
+            action: event.action.as_str(),
+            before: event.before.as_deref(),
+            after: event.after.as_deref(),
+            cause: event.cause.as_deref(),
+            job: event.job,
+        });
+        session.output.json(&rows.collect::<Vec<_>>())?;
+        return Ok(());
+    }
+    if events.is_empty() {
+        session.output.note("No version has come, gone or changed since the package was first read.");
+        return Ok(());
+    }
+    let rows = events.iter().map(|event| {
+        let warning = if event.is_repointed_release() { "re-pointed" } else { event.action.as_str() };
+        let commit = |commit: &Option<String>| commit.clone().unwrap_or_default();
+        let cause = event.cause.clone().unwrap_or_default();
+        vec![
+            event.at.rfc3339(),
+            event.version.clone(),
+            warning.to_owned(),
+            commit(&event.before),
+            commit(&event.after),
+            cause,
+        ]
+    });
+    session.output.line(table(&["TIME", "VERSION", "WHAT", "FROM", "TO", "BECAUSE OF"], &rows.collect::<Vec<_>>()));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ pub struct Derivation {
     pub versions: Vec<PublishedVersion>,
     /// The refs that are no versions.
     pub skipped: Vec<Skipped>,
+    /// Other names that versions have in their own manifests, which do not count: how many, and the full name of one such ref.
+    pub other_names: BTreeMap<String, (usize, String)>,
 }
 
 /// One version of a package.
@@ -289,6 +291,9 @@ impl<'a> Run<'a> {
         };
         let loaded = manifest.load(&identity, &mut self.constraints).map_err(|rejection| rejection.to_string())?;
         self.weight = weight;
+        if let Some(other) = manifest.name().map(str::to_lowercase).filter(|other| *other != name.as_str()) {
+            self.note_other_name(other, source);
+        }
         self.derivation.name.get_or_insert(name);
         Ok(PublishedVersion {
             dev: normalized.is_dev(),
@@ -301,6 +306,15 @@ impl<'a> Run<'a> {
             metadata: loaded.metadata,
             archive_excludes: manifest.archive_excludes(),
         })
+    }
+
+    /// Notes that a ref is published under another name than its own manifest says.
+    fn note_other_name(&mut self, other: String, source: &RefSource) {
+        const NOTED: usize = 20;
+        let others = &mut self.derivation.other_names;
+        if others.len() < NOTED || others.contains_key(&other) {
+            others.entry(other).or_insert_with(|| (0, source.full_name())).0 += 1;
+        }
     }
 
     /// The name under which a ref is published, as written and as compared.

@@ -13,7 +13,7 @@ use crate::publish::request::{self, Payload};
 use crate::publish::update::{self, Report, UpdateError};
 use crate::store::jobs::Job;
 use crate::store::runs::{self, Run};
-use crate::store::{self, packages};
+use crate::store::{self, name_claims, packages, version_events};
 use crate::telemetry::names;
 
 /// How long to wait for commits that a webhook announced and the remote does not list yet.
@@ -101,13 +101,15 @@ async fn record(
         .database
         .write(move |tx| {
             runs::record(org, tx, package, &run)?;
+            version_events::attribute(org, tx, package, run.job, &run.cause)?;
             packages::set_next_check(org, tx, package, next_check)?;
             match &state {
                 State::Gone => {}
                 State::Read => packages::set_recovered(org, tx, package)?,
                 State::Unread(reason) => packages::set_unread(org, tx, package, reason, now)?,
-                State::Refused { outcome, reason, vendor } => {
+                State::Refused { outcome, reason, vendor, name } => {
                     packages::set_refused(org, tx, package, outcome, reason, vendor.as_deref(), now)?;
+                    name_claims::set_held(org, tx, package, name.as_deref())?;
                 }
             }
             if let Some((payload, run_at)) = repeat {
@@ -153,7 +155,7 @@ enum State {
     Gone,
     Read,
     Unread(String),
-    Refused { outcome: &'static str, reason: String, vendor: Option<String> },
+    Refused { outcome: &'static str, reason: String, vendor: Option<String>, name: Option<String> },
 }
 
 impl State {
@@ -161,11 +163,11 @@ impl State {
         match result {
             Ok(Report::Gone) => Self::Gone,
             Ok(Report::Unchanged { .. } | Report::Imported { .. }) => Self::Read,
-            Err(UpdateError::Held { reason, vendor }) => {
-                Self::Refused { outcome: "held", reason: reason.clone(), vendor: vendor.clone() }
+            Err(UpdateError::Held { reason, vendor, name }) => {
+                Self::Refused { outcome: "held", reason: reason.clone(), vendor: vendor.clone(), name: name.clone() }
             }
             Err(UpdateError::Refused(reason)) => {
-                Self::Refused { outcome: "failed", reason: reason.clone(), vendor: None }
+                Self::Refused { outcome: "failed", reason: reason.clone(), vendor: None, name: None }
             }
             Err(error) => Self::Unread(error.to_string()),
         }

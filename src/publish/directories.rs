@@ -29,6 +29,7 @@ use crate::composer::derive::{self, RefKind, RefSource, Repository};
 use crate::composer::name::PackageName;
 use crate::store::directories::{self, Child, Problem, Subtree};
 use crate::store::ids::PackageId;
+use crate::store::name_claims;
 use crate::store::packages::{self, Package};
 use crate::store::readmes::Readme;
 use crate::store::runs::Changes;
@@ -101,13 +102,13 @@ pub(super) async fn publish(appliance: &Appliance, whole: &Whole<'_>, log: &Log)
                 outcome.published |= news.published;
                 outcome.changes.take(group.name.as_str(), &news.changes);
             }
-            Err((id, UpdateError::Held { reason, vendor })) => {
+            Err((id, UpdateError::Held { reason, vendor, name })) => {
                 outcome.refused += 1;
-                refuse(appliance, whole, id, ("held", &reason), vendor, log).await?;
+                refuse(appliance, whole, id, ("held", &reason), (vendor, name), log).await?;
             }
             Err((id, UpdateError::Refused(reason))) => {
                 outcome.refused += 1;
-                refuse(appliance, whole, id, ("failed", &reason), None, log).await?;
+                refuse(appliance, whole, id, ("failed", &reason), (None, None), log).await?;
             }
             Err((_, error)) => return Err(error),
         }
@@ -132,14 +133,15 @@ async fn refuse(
     whole: &Whole<'_>,
     id: PackageId,
     (outcome, reason): (&'static str, &str),
-    vendor: Option<String>,
+    (vendor, name): (Option<String>, Option<String>),
     log: &Log,
 ) -> Result<(), UpdateError> {
     log.warn(format!("Package {id}: {reason}"));
     let (org, now, reason) = (whole.key.org, appliance.now(), reason.to_owned());
-    let refused = appliance
-        .database
-        .write(move |tx| packages::set_refused(org, tx, id, outcome, &reason, vendor.as_deref(), now));
+    let refused = appliance.database.write(move |tx| {
+        packages::set_refused(org, tx, id, outcome, &reason, vendor.as_deref(), now)?;
+        name_claims::set_held(org, tx, id, name.as_deref())
+    });
     Ok(refused.await?)
 }
 
@@ -229,6 +231,7 @@ async fn one(
     }
     let outcome = import::import(appliance, import).await.map_err(|error| (id, error))?;
     log.info(format!("{} ({}): {}", group.name, group.directory, news(&outcome)));
+    log.repointed(&outcome.events);
     Ok(Some(outcome))
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::names;
 use super::render::{self, Metadata, Rendering};
 use super::update::UpdateError;
 use crate::appliance::{Appliance, PackageKey};
@@ -24,9 +25,13 @@ use crate::store::readmes::{self, Readme};
 use crate::store::refs::{self, Ref};
 use crate::store::requirements::{self, Requirement};
 use crate::store::runs::Changes;
+use crate::store::version_events::{self, Action};
 use crate::store::versions::{self, Arrival, Version};
-use crate::store::{self, Tx, audit, changes, dists, repositories, vendors};
+use crate::store::{self, Tx, abandonment, changes, dists};
 use crate::vcs::RemoteRef;
+
+/// How many entries an update makes in the audit log at most.
+const ENTRIES: usize = 20;
 
 /// What an update read and derived.
 pub(super) struct Import {
@@ -55,6 +60,8 @@ pub(super) struct Outcome {
     pub(super) published: bool,
     /// What became of the versions.
     pub(super) changes: Changes,
+    /// What happened to versions, where there were some before.
+    pub(super) events: Vec<version_events::New>,
 }
 
 /// A name with what is stored for it.
@@ -73,6 +80,7 @@ struct Change {
     remove: Vec<NormalizedVersion>,
     renderings: [Rendering; 2],
     news: Changes,
+    events: Vec<version_events::New>,
 }
 
 /// Publishes what was derived.
@@ -95,14 +103,15 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     let repository_url = import.repository_url.clone();
     let render_key = render::key(&repository_url);
     let target = name.clone();
-    let archived = package.archived;
+    let (here, archived) = (package.abandoned_here.clone(), package.archived);
     let (announced_at, may_bring_vendor) = (import.announced_at, import.may_bring_vendor);
     let (changes, imported, needs, readme, references, subtrees) = tokio::task::spawn_blocking(move || {
-        let imported = imported(&name, &import, archived);
+        let imported = imported(&name, &import);
+        let abandoned = abandoned(here.as_deref(), imported.abandoned.as_deref(), archived);
         let needs = latest(&import.derivation.versions).map(needs).unwrap_or_default();
         let archived_versions = import.derivation.versions.iter().filter(|version| has_archive(version));
         let references: Vec<String> = archived_versions.map(|version| version.reference.clone()).collect();
-        let changes = plan(name, import.derivation.versions, names, (renamed, archived), &repository_url);
+        let changes = plan(name, import.derivation.versions, names, (renamed, abandoned.as_ref()), &repository_url);
         (changes, imported, needs, import.readme, references, import.subtrees)
     })
     .await
@@ -112,17 +121,19 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
     appliance
         .database
         .write(move |tx| {
-            admit(tx, key, (&package, may_bring_vendor), &target, now)?;
+            let named = names::admit(tx, key, (&package, may_bring_vendor), &target, now)?;
             if renamed && let Some(before) = &package.name {
-                tell_of_renaming(tx, key, before, &target, now)?;
+                names::tell_of_renaming(tx, key, before, &target, now)?;
             }
             let current = listings::make_current(key.org, tx, key.package, target.as_str())?;
+            named.note(tx, key, current, now)?;
             let mut outcome = Outcome::default();
             for change in changes {
                 let listing = change.former.unwrap_or(current);
                 outcome.published |= apply(tx, key, listing, &change, &render_key, arrival)?;
                 if change.former.is_none() {
                     outcome.changes = change.news;
+                    outcome.events = change.events;
                 }
             }
             outcome.changes.refs = refs.len();
@@ -134,6 +145,12 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
             requirements::replace(key.org, tx, key.package, &needs)?;
             readmes::set(key.org, tx, key.package, readme.as_ref())?;
             packages::set_imported(key.org, tx, key.package, &imported, now)?;
+            tell_of_versions(tx, key, target.as_str(), &outcome.events, now)?;
+            // Somebody said otherwise while the documents were rendered: the update that he asked for renders them anew.
+            let there = packages::by_id(key.org, tx, key.package)?;
+            if there.is_some_and(|there| there.abandoned_here != package.abandoned_here) {
+                abandonment::expire(key.org, tx, key.package)?;
+            }
             Ok(outcome)
         })
         .await
@@ -142,13 +159,15 @@ pub(super) async fn import(appliance: &Appliance, import: Import) -> Result<Outc
 /// Takes back every version of a package; its archives stay.
 pub(super) async fn clear(appliance: &Appliance, key: PackageKey, repository_url: String) -> Result<(), UpdateError> {
     let (package, names) = read_before(appliance, key).await?;
-    let archived = package.is_some_and(|package| package.archived);
+    let (here, there, archived) =
+        package.map(|one| (one.abandoned_here, one.abandoned_there, one.archived)).unwrap_or_default();
     let render_key = render::key(&repository_url);
     let changes = tokio::task::spawn_blocking(move || {
+        let abandoned = abandoned(here.as_deref(), there.as_deref(), archived);
         let filled = names.into_iter().filter(|before| !before.versions.is_empty());
         let changes = filled.filter_map(|before| {
             let (name, listing) = (PackageName::parse(&before.listing.name).ok()?, before.listing.id);
-            let change = current_change(name, Vec::new(), Some(before), archived, &repository_url);
+            let change = current_change(name, Vec::new(), Some(before), abandoned.as_ref(), &repository_url);
             Some(Change { former: Some(listing), ..change })
         });
         changes.collect::<Vec<_>>()
@@ -178,13 +197,13 @@ pub(super) async fn rerender(
     repository_url: String,
 ) -> Result<(), UpdateError> {
     let (package, names) = read_before(appliance, key).await?;
-    let Some((current, archived)) = package.and_then(|package| Some((package.name?, package.archived))) else {
-        return Ok(());
-    };
+    let Some(package) = package else { return Ok(()) };
+    let abandoned = abandoned(package.abandoned_here.as_deref(), package.abandoned_there.as_deref(), package.archived);
+    let Some(current) = package.name else { return Ok(()) };
     let changes = tokio::task::spawn_blocking(move || {
         names
             .into_iter()
-            .filter_map(|before| rendered_again(before, &current, archived, &repository_url))
+            .filter_map(|before| rendered_again(before, &current, abandoned.as_ref(), &repository_url))
             .collect::<Vec<_>>()
     })
     .await
@@ -261,7 +280,7 @@ fn nothing_to_publish(refs: &[Ref]) -> String {
 }
 
 /// What the package as a whole is, told by its default branch or else its newest release.
-fn imported(name: &PackageName, import: &Import, archived: bool) -> Imported {
+fn imported(name: &PackageName, import: &Import) -> Imported {
     let versions = &import.derivation.versions;
     let head = versions.iter().find(|version| version.default_branch).or_else(|| {
         versions.iter().max_by(|a, b| {
@@ -281,14 +300,23 @@ fn imported(name: &PackageName, import: &Import, archived: bool) -> Imported {
         abandoned: head
             .and_then(|version| version.metadata.get("abandoned"))
             .filter(|value| !matches!(value, Value::Bool(false) | Value::Null))
-            .map(Value::to_string)
-            .or_else(|| archived.then(|| Value::Bool(true).to_string())),
+            .map(Value::to_string),
         versions: i64::try_from(versions.len()).unwrap_or(i64::MAX),
         default_branch: import.default_branch.clone(),
         refs_digest: import.refs_digest.clone(),
         refs: i64::try_from(import.refs.len()).unwrap_or(i64::MAX),
         latest: latest.map(|version| version.version.clone()),
         latest_at: latest.and_then(|version| version.time),
+    }
+}
+
+/// What a package's documents say of its being abandoned: what somebody said here counts, then what the default branch's
+/// composer.json says, then that the platform has it archived.
+fn abandoned(here: Option<&str>, there: Option<&str>, archived: bool) -> Option<Abandoned> {
+    match here.or(there).map(serde_json::from_str) {
+        Some(Ok(Value::String(replacement))) => Some(Abandoned::For(replacement)),
+        Some(_) => Some(Abandoned::Plainly),
+        None => archived.then_some(Abandoned::Plainly),
     }
 }
 
@@ -328,7 +356,7 @@ fn plan(
     name: PackageName,
     derived: Vec<PublishedVersion>,
     names: Vec<Before>,
-    (renamed, archived): (bool, bool),
+    (renamed, abandoned): (bool, Option<&Abandoned>),
     repository_url: &str,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -337,10 +365,10 @@ fn plan(
         if before.listing.name == name.as_str() {
             current = Some(before);
         } else if renamed {
-            changes.extend(rendered_again(before, name.as_str(), archived, repository_url));
+            changes.extend(rendered_again(before, name.as_str(), abandoned, repository_url));
         }
     }
-    changes.push(current_change(name, derived, current, archived, repository_url));
+    changes.push(current_change(name, derived, current, abandoned, repository_url));
     changes
 }
 
@@ -348,33 +376,79 @@ fn current_change(
     name: PackageName,
     derived: Vec<PublishedVersion>,
     before: Option<Before>,
-    archived: bool,
+    abandoned: Option<&Abandoned>,
     repository_url: &str,
 ) -> Change {
     let (known, documents) = before.map(|before| (before.versions, before.documents)).unwrap_or_default();
     let metadata: Vec<&Metadata> = derived.iter().map(|version| &version.metadata).collect();
-    let abandoned = archived.then_some(Abandoned::Plainly);
-    let renderings = render::halves(&name, &metadata, &documents, repository_url, abandoned.as_ref());
+    let renderings = render::halves(&name, &metadata, &documents, repository_url, abandoned);
+    // What a package begins with is no news of its versions.
+    let is_first = known.is_empty();
     let mut known: HashMap<NormalizedVersion, Version> =
         known.into_iter().map(|known| (known.version_normalized.clone(), known)).collect();
     let mut news = Changes::default();
-    let mut put = Vec::new();
+    let (mut put, mut events) = (Vec::new(), Vec::new());
     for version in derived.into_iter().map(stored) {
         let before = known.remove(&version.version_normalized);
         if before.as_ref() == Some(&version) {
             continue;
         }
         match before {
-            None => news.added.push(&version.version),
-            Some(before) if before.reference != version.reference => news.moved.push(&version.version),
+            None => {
+                news.added.push(&version.version);
+                if !is_first {
+                    events.push(event(&version, Action::Added, None, Some(&version)));
+                }
+            }
+            Some(before) if before.reference != version.reference => {
+                news.moved.push(&version.version);
+                events.push(event(&version, Action::Moved, Some(&before), Some(&version)));
+            }
             Some(_) => {}
         }
         put.push(version);
     }
-    for gone in known.values() {
+    let mut gone: Vec<_> = known.values().collect();
+    gone.sort_by(|a, b| a.version.cmp(&b.version));
+    for gone in gone {
         news.removed.push(&gone.version);
+        events.push(event(gone, Action::Removed, Some(gone), None));
     }
-    Change { name, former: None, put, remove: known.into_keys().collect(), renderings, news }
+    Change { name, former: None, put, remove: known.into_keys().collect(), renderings, news, events }
+}
+
+fn event(version: &Version, action: Action, before: Option<&Version>, after: Option<&Version>) -> version_events::New {
+    let commit = |version: &Version| version.reference.clone();
+    version_events::New {
+        version: version.version.clone(),
+        version_normalized: version.version_normalized.clone(),
+        dev: version.dev,
+        action,
+        before: before.map(commit),
+        after: after.map(commit),
+    }
+}
+
+/// Records what happened to versions; in the audit log only what nobody expects of releases.
+fn tell_of_versions(
+    tx: &Tx<'_>,
+    key: PackageKey,
+    name: &str,
+    events: &[version_events::New],
+    now: Timestamp,
+) -> store::Result<()> {
+    version_events::record(key.org, tx, key.package, name, events, now)?;
+    let unexpected: Vec<_> = events.iter().filter(|event| !event.dev && event.action != Action::Added).collect();
+    for event in unexpected.iter().take(ENTRIES) {
+        let action = if event.action == Action::Moved { "version.repointed" } else { "version.removed" };
+        let detail = json!({ "package": key.package, "before": event.before, "after": event.after });
+        names::append(tx, key, action, &format!("{name} {}", event.version), detail, now)?;
+    }
+    if unexpected.len() > ENTRIES {
+        let detail = json!({ "package": key.package, "more": unexpected.len() - ENTRIES });
+        names::append(tx, key, "version.removed", name, detail, now)?;
+    }
+    Ok(())
 }
 
 fn stored(version: PublishedVersion) -> Version {
@@ -391,14 +465,19 @@ fn stored(version: PublishedVersion) -> Version {
 }
 
 /// A name's documents rendered from its stored versions; none if they cannot be read any more.
-fn rendered_again(before: Before, current: &str, archived: bool, repository_url: &str) -> Option<Change> {
+fn rendered_again(
+    before: Before,
+    current: &str,
+    abandoned: Option<&Abandoned>,
+    repository_url: &str,
+) -> Option<Change> {
     let name = PackageName::parse(&before.listing.name).ok()?;
     let metadata: Vec<Metadata> =
         before.versions.iter().map(|version| serde_json::from_str(&version.metadata)).collect::<Result<_, _>>().ok()?;
     let metadata: Vec<&Metadata> = metadata.iter().collect();
     let successor = (before.listing.name != current).then(|| Abandoned::For(current.to_owned()));
-    let abandoned = successor.or(archived.then_some(Abandoned::Plainly));
-    let renderings = render::halves(&name, &metadata, &before.documents, repository_url, abandoned.as_ref());
+    let abandoned = successor.as_ref().or(abandoned);
+    let renderings = render::halves(&name, &metadata, &before.documents, repository_url, abandoned);
     Some(Change {
         name,
         former: Some(before.listing.id),
@@ -406,81 +485,8 @@ fn rendered_again(before: Before, current: &str, archived: bool, repository_url:
         remove: Vec::new(),
         renderings,
         news: Changes::default(),
+        events: Vec::new(),
     })
-}
-
-/// Whether the package may have `name` without anybody being asked; a first package brings its vendor.
-fn admit(
-    tx: &Tx<'_>,
-    key: PackageKey,
-    (package, may_bring_vendor): (&Package, bool),
-    name: &PackageName,
-    now: Timestamp,
-) -> Result<(), UpdateError> {
-    if let Some(other) = listings::by_name(key.org, tx, name.as_str())?
-        && other.package != key.package
-    {
-        let url = packages::by_id(key.org, tx, other.package)?.map_or_else(String::new, |p| p.url);
-        return Err(UpdateError::Held {
-            vendor: None,
-            reason: format!(
-                "The repository calls itself {name}, which package {} ({url}) is or was called already. Give one of them another name in its composer.json, or remove one of the two packages.",
-                other.package
-            ),
-        });
-    }
-    if package.fork || vendors::is_owned(key.org, tx, name.vendor())? {
-        return Ok(());
-    }
-    if package.name.is_none() && !may_bring_vendor {
-        return Err(UpdateError::Held {
-            vendor: Some(name.vendor().to_owned()),
-            reason: format!(
-                "The directory {} of the repository is new and calls itself {name}, and the vendor {1} is new to the organization. Confirm it with `vendor add {1}`.",
-                package.directory.as_deref().unwrap_or("."),
-                name.vendor()
-            ),
-        });
-    }
-    if package.name.is_none() && !repositories::may_bring_vendor(key.org, tx, package.source())? {
-        return Err(UpdateError::Held {
-            vendor: Some(name.vendor().to_owned()),
-            reason: format!(
-                "The synchronization found this repository, which calls itself {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`.",
-                name.vendor()
-            ),
-        });
-    }
-    if let Some(before) = &package.name {
-        return Err(UpdateError::Held {
-            vendor: Some(name.vendor().to_owned()),
-            reason: format!(
-                "The repository was renamed from {before} to {name}, and the vendor {0} is new to the organization. Confirm it with `vendor add {0}`, or change the name back.",
-                name.vendor()
-            ),
-        });
-    }
-    vendors::add(key.org, tx, name.vendor(), now)?;
-    Ok(())
-}
-
-fn tell_of_renaming(
-    tx: &Tx<'_>,
-    key: PackageKey,
-    before: &str,
-    name: &PackageName,
-    now: Timestamp,
-) -> store::Result<()> {
-    let entry = audit::Entry {
-        org: Some(key.org),
-        actor: "system".to_owned(),
-        action: "package.renamed",
-        subject: name.as_str().to_owned(),
-        detail: serde_json::json!({ "package": key.package, "before": before }),
-        via: audit::Via::System,
-        address: None,
-    };
-    audit::append(tx, &entry, now)
 }
 
 /// Stores one name's versions and documents; whether a document changed.

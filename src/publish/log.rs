@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::composer::derive::Derivation;
 use crate::store::job_lines::New;
 use crate::store::runs::Changes;
+use crate::store::version_events::{self, Action};
 use crate::vcs::{Progress, Snapshot, Step};
 
 /// How many lines wait at most; what comes then is counted only.
@@ -107,12 +108,32 @@ impl Log {
     pub(super) fn derived(&self, derivation: &Derivation) {
         let (versions, skipped) = (derivation.versions.len(), derivation.skipped.len());
         self.info(format!("{versions} of {} are versions", branches_and_tags(versions + skipped)));
+        for (other, (count, example)) in &derivation.other_names {
+            let name = derivation.name.as_ref().map_or("", |name| name.as_str());
+            self.info(format!(
+                "{} with the name {other} in composer.json, such as {example}: published as {name} like the default branch",
+                branches_and_tags(*count)
+            ));
+        }
         for skipped in derivation.skipped.iter().take(TOLD) {
             // The reason names its ref.
             self.warn(&skipped.reason);
         }
         if skipped > TOLD {
             self.info(format!("{} more refs are no versions: the package’s page has all reasons", skipped - TOLD));
+        }
+    }
+
+    /// Releases that were given another content.
+    pub(super) fn repointed(&self, events: &[version_events::New]) {
+        let repointed = events.iter().filter(|event| !event.dev && event.action == Action::Moved);
+        for event in repointed.take(TOLD) {
+            self.warn(format!(
+                "{} is a release, and its tag was moved from {} to {}: new installations get other code than before",
+                event.version,
+                event.before.as_deref().unwrap_or_default(),
+                event.after.as_deref().unwrap_or_default()
+            ));
         }
     }
 

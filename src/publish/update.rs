@@ -55,6 +55,8 @@ pub enum UpdateError {
         reason: String,
         /// The vendor that has to become the organization's, if that is it.
         vendor: Option<String>,
+        /// The name that another package has, if that is it.
+        name: Option<String>,
     },
     /// The platform does not let us in, or not now.
     #[error(transparent)]
@@ -190,14 +192,18 @@ async fn publish(
         announced_at,
         snapshot: Arc::new(snapshot),
     };
-    let (published, changes) = match &package.directories {
+    let (published, changes, events) = match &package.directories {
         None => {
-            let import::Outcome { published, changes } = publish_root(appliance, &whole, system, log).await?;
-            (published, changes)
+            let import::Outcome { published, changes, events } = publish_root(appliance, &whole, system, log).await?;
+            (published, changes, events)
         }
-        Some(_) => publish_directories(appliance, &whole, system, log).await?,
+        Some(_) => {
+            let (published, changes) = publish_directories(appliance, &whole, system, log).await?;
+            (published, changes, Vec::new())
+        }
     };
     log.changes(&changes);
+    log.repointed(&events);
     log.info(if published { "Published" } else { "What is served is the same as before" });
     Ok(Report::Imported { unseen, published, changes })
 }
@@ -262,6 +268,7 @@ async fn publish_directories(
     if has_root {
         let root = publish_root(appliance, whole, system, log).await?;
         all.published |= root.published;
+        log.repointed(&root.events);
         all.changes.take(".", &root.changes);
         if all.refused > 0 {
             appliance.database.write(move |tx| packages::forget_refs(org, tx, package)).await?;

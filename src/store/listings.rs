@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::ids::{ListingId, OrgId, PackageId};
 use super::{Result, Tx};
+use crate::clock::Timestamp;
 
 /// A name of a package.
 #[derive(Clone, Debug)]
@@ -47,6 +48,16 @@ pub fn of_package(org: OrgId, connection: &Connection, id: PackageId) -> Result<
         .query_map((org, id), listing)?
         .collect::<rusqlite::Result<_>>()
         .map_err(Into::into)
+}
+
+/// Says since when the package has the name by itself; none: somebody decided it, so that nobody takes it by coming first.
+///
+/// # Errors
+/// If the database cannot be written.
+pub fn set_named(org: OrgId, tx: &Tx<'_>, id: ListingId, at: Option<Timestamp>) -> Result<()> {
+    let at = at.map_or(0, Timestamp::as_micros);
+    tx.execute("UPDATE listing SET named_at = ?3 WHERE org_id = ?1 AND id = ?2", (org, id, at))?;
+    Ok(())
 }
 
 /// Gives the package this name; what it was called before becomes a former name.

@@ -145,6 +145,12 @@ pub struct Line {
     pub installs: i64,
     /// Since when it fails, or is held.
     pub failing_since: Option<Timestamp>,
+    /// Whether it is somebody else's package.
+    pub fork: bool,
+    /// Whether it waits for a name that another package has.
+    pub waits_for_name: bool,
+    /// Whether another package waits for a name of this one.
+    pub has_rival: bool,
 }
 
 /// A page of the list.
@@ -276,6 +282,9 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         hook_called_at: row.get(10)?,
         installs: row.get(11)?,
         failing_since: row.get(12)?,
+        fork: row.get(13)?,
+        waits_for_name: row.get(14)?,
+        has_rival: row.get(15)?,
     })
 }
 
@@ -283,7 +292,10 @@ const COLUMNS: &str = "p.id, p.name, p.url, p.vcs,
     CASE WHEN EXISTS (SELECT 1 FROM job j WHERE j.package_id = coalesce(p.parent_id, p.id) AND j.state = 'running')
          THEN 'updating' ELSE coalesce(p.outcome, 'pending') END,
     p.error, p.description, p.abandoned, p.latest, p.updated_at,
-    coalesce((SELECT s.hook_called_at FROM package s WHERE s.id = p.parent_id), p.hook_called_at), p.recent_installs, p.failing_since";
+    coalesce((SELECT s.hook_called_at FROM package s WHERE s.id = p.parent_id), p.hook_called_at), p.recent_installs, p.failing_since,
+    p.fork, p.held_name IS NOT NULL,
+    EXISTS (SELECT 1 FROM listing l JOIN package o ON o.org_id = l.org_id AND o.held_name = l.name
+        WHERE l.org_id = p.org_id AND l.package_id = p.id AND o.id <> p.id)";
 
 /// A page of the packages that the filter finds.
 ///

@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::abandonment::ARCHIVED;
 use super::database::Change;
 use super::ids::{CredentialId, OrgId, PackageId, SyncId};
+use super::name_claims::{self, Rival};
 use super::{Result, Tx};
 use crate::clock::Timestamp;
 
@@ -58,6 +60,14 @@ pub struct Package {
     pub parent: Option<PackageId>,
     /// In which directory it is.
     pub directory: Option<String>,
+    /// The name that it waits for, because another package has it.
+    pub held_name: Option<String>,
+    /// The packages that it is in conflict with about a name.
+    pub rivals: Vec<Rival>,
+    /// Whether somebody said here that it is abandoned: JSON.
+    pub abandoned_here: Option<String>,
+    /// Whether its composer.json says so: JSON.
+    pub abandoned_there: Option<String>,
 }
 
 impl Package {
@@ -84,7 +94,14 @@ const SELECT: &str = "SELECT p.id, p.name, coalesce(s.url, p.url), p.vcs, coales
         p.retired_at, coalesce(s.archived, p.archived),
         (SELECT min(r.sync_id) FROM repository r
              WHERE r.package_id = coalesce(p.parent_id, p.id) AND r.org_id = p.org_id),
-        p.layout, p.directories, p.parent_id, p.directory
+        p.layout, p.directories, p.parent_id, p.directory, p.held_name,
+        (SELECT json_group_array(json_object('id', o.id, 'name', o.name, 'url', o.url))
+            FROM listing l JOIN package o ON o.org_id = l.org_id AND o.id = l.package_id
+            WHERE l.org_id = p.org_id AND l.name = p.held_name AND l.package_id <> p.id),
+        (SELECT json_group_array(json_object('id', o.id, 'name', o.name, 'url', o.url))
+            FROM listing l JOIN package o ON o.org_id = l.org_id AND o.held_name = l.name
+            WHERE l.org_id = p.org_id AND l.package_id = p.id AND o.id <> p.id),
+        p.abandoned_here, p.abandoned_there
     FROM package p LEFT JOIN package s ON s.org_id = p.org_id AND s.id = p.parent_id";
 
 fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
@@ -113,6 +130,10 @@ fn package(row: &Row<'_>) -> rusqlite::Result<Package> {
         directories: row.get(21)?,
         parent: row.get(22)?,
         directory: row.get(23)?,
+        held_name: row.get(24)?,
+        rivals: name_claims::rivals(row, 25)?,
+        abandoned_here: row.get(27)?,
+        abandoned_there: row.get(28)?,
     })
 }
 
@@ -400,24 +421,12 @@ pub fn set_access(org: OrgId, tx: &Tx<'_>, id: PackageId, credential: Option<Cre
 /// If the database cannot be written.
 pub fn set_retired(org: OrgId, tx: &Tx<'_>, id: PackageId, since: Option<Timestamp>) -> Result<()> {
     tx.execute(
-        "UPDATE package SET retired_at = ?3, refs_digest = NULL, error = NULL, failing_since = NULL, held_vendor = NULL,
+        "UPDATE package SET retired_at = ?3, refs_digest = NULL, error = NULL, failing_since = NULL, held_vendor = NULL, held_name = NULL,
              outcome = CASE WHEN name IS NULL THEN NULL ELSE 'ok' END
          WHERE org_id = ?1 AND (id = ?2 OR parent_id = ?2)",
         (org, id, since),
     )?;
     tx.changed(Change::Package(org, id));
-    Ok(())
-}
-
-/// Records whether the platform says that nobody works on a package any more; its next update publishes that.
-///
-/// # Errors
-/// If the database cannot be written.
-pub fn set_archived(org: OrgId, tx: &Tx<'_>, id: PackageId, archived: bool) -> Result<()> {
-    tx.execute(
-        "UPDATE package SET archived = ?3, refs_digest = NULL WHERE org_id = ?1 AND id = ?2",
-        (org, id, archived),
-    )?;
     Ok(())
 }
 
@@ -508,7 +517,7 @@ pub struct Imported {
     pub kind: Option<String>,
     /// What it is for, from its newest version.
     pub description: Option<String>,
-    /// Whether it is abandoned: JSON.
+    /// Whether its composer.json says that it is abandoned: JSON.
     pub abandoned: Option<String>,
     /// How many versions are published.
     pub versions: i64,
@@ -529,12 +538,13 @@ pub struct Imported {
 /// # Errors
 /// A conflict if another package has the name.
 pub fn set_imported(org: OrgId, tx: &Tx<'_>, id: PackageId, imported: &Imported, now: Timestamp) -> Result<()> {
-    tx.prepare_cached(
+    tx.prepare_cached(&format!(
         "UPDATE package SET outcome = 'ok', error = NULL, name = ?3, type = ?4, description = ?5,
-             abandoned = ?6, versions = ?7, default_branch = ?8, refs_digest = ?9, refs = ?10,
+             abandoned = coalesce(abandoned_here, ?6, {ARCHIVED}), abandoned_there = ?6,
+             held_name = NULL, granted_name = NULL, versions = ?7, default_branch = ?8, refs_digest = ?9, refs = ?10,
              checked_at = ?11, updated_at = ?11, failing_since = NULL, held_vendor = NULL, latest = ?12, latest_at = ?13
          WHERE org_id = ?1 AND id = ?2",
-    )?
+    ))?
     .execute((
         org,
         id,

@@ -24,7 +24,9 @@ use crate::store::database::Change as Changed;
 use crate::store::ids::{AccountId, CredentialId, PackageId, RunId, TeamId};
 use crate::store::repositories::{self, Repository};
 use crate::store::sync_runs::{self, Begun, Ended};
-use crate::store::{self, Tx, audit, credentials, installations, packages, sync_hints, sync_people, syncs};
+use crate::store::{
+    self, Tx, abandonment, audit, credentials, installations, name_claims, packages, sync_hints, sync_people, syncs,
+};
 
 /// How long a transaction takes on pieces: well below what the writer may be held for.
 const LONGEST: Duration = Duration::from_millis(20);
@@ -312,7 +314,7 @@ impl Doing<'_> {
                 };
                 let package = packages::insert(org, tx, &new, now)?;
                 if *archived {
-                    packages::set_archived(org, tx, package, true)?;
+                    abandonment::set_archived(org, tx, package, true)?;
                 }
                 repositories::set_package(org, tx, sync, repository, package)?;
                 self.update(package, true)
@@ -320,19 +322,21 @@ impl Doing<'_> {
             Deed::Adopt { package, returns, archived, repository } if is_there(*package)? => {
                 repositories::set_package(org, tx, sync, repository, *package)?;
                 if *archived {
-                    packages::set_archived(org, tx, *package, true)?;
+                    abandonment::set_archived(org, tx, *package, true)?;
                     self.update(*package, false)?;
                 }
                 if *returns { self.bring_back(*package) } else { Ok(()) }
             }
             Deed::Return { package } if is_there(*package)? => self.bring_back(*package),
             Deed::Archive { package, archived } if is_there(*package)? => {
-                packages::set_archived(org, tx, *package, *archived)?;
+                abandonment::set_archived(org, tx, *package, *archived)?;
                 self.update(*package, false)
             }
             Deed::Retire { package, .. } if is_there(*package)? => {
                 withdraw::tell_mirrors(tx, PackageKey { org, package: *package }, now)?;
-                packages::set_retired(org, tx, *package, Some(now))
+                let waiting = name_claims::waiting_for(org, tx, *package)?;
+                packages::set_retired(org, tx, *package, Some(now))?;
+                waiting.into_iter().try_for_each(|package| self.update(package, false))
             }
             // Somebody removed it meanwhile.
             _ => Ok(()),

@@ -52,12 +52,14 @@ const VISITS: &[(&str, Visit)] = &[
     ("/orgs/{org}/packages/{vendor}/{name}/dependents", At("/orgs/acme/packages/acme/library/dependents")),
     ("/orgs/{org}/packages/{vendor}/{name}/readme", At("/orgs/acme/packages/acme/library/readme")),
     ("/orgs/{org}/packages/{vendor}/{name}/log", At("/orgs/acme/packages/acme/library/log")),
+    ("/orgs/{org}/packages/{vendor}/{name}/history", At("/orgs/acme/packages/acme/library/history")),
     ("/orgs/{org}/packages/{vendor}/{name}/events", NoPage),
     ("/orgs/{org}/packages/{vendor}/{name}/webhook", At("/orgs/acme/packages/acme/library/webhook")),
     ("/orgs/{org}/packages/{vendor}/{name}/access", At("/orgs/acme/packages/acme/library/access")),
     ("/orgs/{org}/packages/{vendor}/{name}/artifacts", At("/orgs/acme/packages/acme/uploaded/artifacts")),
     ("/orgs/{org}/packages/{vendor}/{name}/definition", At("/orgs/acme/packages/acme/custom/definition")),
     ("/orgs/{org}/packages/{vendor}/{name}/settings", At("/orgs/acme/packages/acme/library/settings")),
+    ("/orgs/{org}/packages/{vendor}/{name}/abandon", At("/orgs/acme/packages/acme/library/abandon")),
     ("/orgs/{org}/packages/{vendor}/{name}/remove", At("/orgs/acme/packages/acme/library/remove")),
     ("/orgs/{org}/syncs", At("/orgs/acme/syncs")),
     ("/orgs/{org}/syncs/new", At("/orgs/acme/syncs/new")),
@@ -184,6 +186,15 @@ fn furnish(world: &World) {
     assert_ne!(world.installation.command(&format!("package add {} --wait", empty.display())).code, Some(0));
     made_here(world);
     command("package hook acme/library");
+    // Releases that went and were re-pointed, and a second repository that wants a name.
+    library.commit(&[("src/code.php", "<?php // again\n")]);
+    library.git(&["tag", "--force", "1.1.0"]);
+    library.git(&["tag", "--delete", "2.0.0-beta1"]);
+    library.git(&["tag", "2.0.0"]);
+    command("package update acme/library --wait");
+    repository("copy").release("acme/library", "copy");
+    let copy = world.installation.repositories.join("copy");
+    assert_ne!(world.installation.command(&format!("package add {} --wait", copy.display())).code, Some(0));
     secret("credential add deploy --type github-token --secret-stdin", "ghp_0123456789012345678901234567890123456");
     command("member add grace");
     command("team add web");

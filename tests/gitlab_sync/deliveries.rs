@@ -116,6 +116,8 @@ fn who_once_signed_has_to_sign() {
     let (world, id) = world();
     let hook = world.hooks().remove(0);
     assert_eq!(answered(&world, push(&world, id, "1.1.0")), 202);
+    // What that one refreshes does not see the tags of those that follow.
+    world.comes("the tag is served", || world.versions(id).contains("1.1.0"));
     let forged = |change: &dyn Fn(&mut Parcel)| {
         let mut parcel = push(&world, id, "1.4.0");
         change(&mut parcel);

@@ -325,3 +325,14 @@ fn a_repository_of_giants_is_cut_off() {
     assert!(!derivation.versions.is_empty() && derivation.versions.len() <= most);
     assert!(derivation.skipped[0].reason.ends_with("the repository's versions together are larger than is published"));
 }
+
+#[test]
+fn names_that_do_not_count_are_noted() {
+    let other = r#"{"name": "Acme/Former"}"#;
+    let refs =
+        [tag("1.0.0", other), tag("1.1.0", other), tag("2.0.0", r#"{"version": "2.0.0"}"#), branch("main", GOOD)];
+    let derivation = read(&refs, Some("main"), None);
+    assert_eq!(derivation.versions.len(), 4, "{:?}", derivation.skipped);
+    let noted: Vec<_> = derivation.other_names.into_iter().collect();
+    assert_eq!(noted, [("acme/former".to_owned(), (2, "refs/tags/1.0.0".to_owned()))]);
+}

@@ -25,6 +25,7 @@ use crate::http::guard::Opened;
 use crate::http::{Error, State};
 use crate::jobs::build_dist::{Archive, DistError};
 use crate::secrets::random::to_hex;
+use crate::store::name_claims;
 use crate::telemetry::{RequestId, names};
 
 /// Longest reference in hexadecimal: SHA-256's, for repositories that use it.
@@ -49,9 +50,36 @@ pub(super) async fn answer(
         return Err(Error::NoArchive);
     }
     let key = PackageKey { org: opened.organization.id, package: entry.package };
-    let archive = state.dists.get(key, reference).await.map_err(refused)?;
+    let archive = match state.dists.get(key, reference).await {
+        Err(DistError::Unknown) => of_former_holder(state, opened, key, name.as_str(), reference).await?,
+        found => found.map_err(refused)?,
+    };
     let file_name = format!("{}-{}-{reference}.zip", name.vendor(), name.project());
     send(request, state, archive, &file_name).await
+}
+
+/// The same of a package that lost the name to this one: lock files go on to name its commits. Only for whoever may see that
+/// package as well.
+async fn of_former_holder(
+    state: &State,
+    opened: &Opened,
+    PackageKey { org, package: present }: PackageKey,
+    name: &str,
+    reference: &str,
+) -> Result<Archive, Error> {
+    let name = name.to_owned();
+    let former = state.appliance.database.read(move |db| name_claims::former_holders(org, db, &name)).await;
+    let former = former.map_err(|error| refused(DistError::Trouble(error.to_string())))?;
+    for package in former.into_iter().filter(|package| *package != present) {
+        if !opened.organization.includes(package, &opened.view) {
+            continue;
+        }
+        match state.dists.get(PackageKey { org, package }, reference).await {
+            Err(DistError::Unknown) => {}
+            found => return found.map_err(refused),
+        }
+    }
+    Err(Error::NoArchive)
 }
 
 /// What Composer puts for `%reference%` (`ComposerMirror::processUrl`): lower-case hexadecimal, its own or MD5's.

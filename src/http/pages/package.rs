@@ -8,6 +8,8 @@ mod activity;
 mod artifacts;
 mod definition;
 mod directories;
+mod history;
+mod life;
 mod readme;
 mod settings;
 mod show;
@@ -41,6 +43,8 @@ pub use activity::{events, log};
 pub use artifacts::{artifacts, remove_artifact, upload};
 pub use definition::{definition, save_definition};
 pub use directories::save as save_directories;
+pub use history::history;
+pub use life::{abandon, abandonment, publish};
 pub use settings::{accept, forget, remove, save, settings};
 pub use show::{dependents, show};
 pub use versions::versions;
@@ -240,6 +244,7 @@ impl Seen {
                 @if let Some(kind) = self.package.kind.as_ref().filter(|_| !is_blocked) { " " (badge(Tone::Neutral, kind)) }
                 @if self.package.fork && !is_blocked { " " (badge(Tone::Neutral, "fork")) }
                 @if self.package.directories.is_some() { " " (badge(Tone::Neutral, "several packages")) }
+                @if !self.package.rivals.is_empty() { " " (badge(Tone::Warn, "name conflict")) }
                 @if let Some(abandoned) = &self.package.abandoned { " " (abandoned_badge(abandoned)) }
             }
         }

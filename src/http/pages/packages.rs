@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::components::{Tab, Tone, ago, counted, empty, head, nothing, number, running, status, tabs};
+use super::components::{Tab, Tone, ago, badge, counted, empty, head, nothing, number, running, status, tabs};
 use super::layout::{self, Here, csrf};
 use super::overview::visible;
 use super::package::address;
@@ -338,6 +338,8 @@ fn row(reader: &Reads, line: &Line, now: Timestamp) -> Markup {
             th scope="row" {
                 a class="name" href=(address(&reader.organization.slug, line.id, line.name.as_deref())) { (shown) }
                 @if let Some(abandoned) = &line.abandoned { " " (abandoned_badge(abandoned)) }
+                @if line.fork { " " (badge(Tone::Neutral, "fork")) }
+                (conflict_badge(line))
                 @if let Some(sub) = sub { span class="sub" { (clipped(sub)) } }
             }
             td data-label="Latest" {
@@ -351,6 +353,16 @@ fn row(reader: &Reads, line: &Line, now: Timestamp) -> Markup {
             td data-label="Updated" class="nowrap" { @if let Some(at) = line.updated_at { (ago(at, now)) } }
             td data-label="Installs, 30 d" class="num" { (number(line.installs)) }
         }
+    }
+}
+
+/// Says in a word that two packages have one name.
+fn conflict_badge(line: &Line) -> Markup {
+    match (line.waits_for_name, &line.name) {
+        (true, None) => html! { " " (badge(Tone::Warn, "not installable: name taken")) },
+        (true, Some(_)) => html! { " " (badge(Tone::Warn, "new name taken")) },
+        (false, _) if line.has_rival => html! { " " (badge(Tone::Warn, "name conflict")) },
+        (false, _) => nothing(),
     }
 }
 

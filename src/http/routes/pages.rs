@@ -125,6 +125,7 @@ pub static PAGES: &[Page] = &[
     page("/orgs/{org}/packages/{vendor}/{name}/dependents", Opens::Readers, || web::to(pages::package::dependents)),
     page("/orgs/{org}/packages/{vendor}/{name}/readme", Opens::Readers, || web::to(pages::package::readme)),
     page("/orgs/{org}/packages/{vendor}/{name}/log", Opens::Readers, || web::to(pages::package::log)),
+    page("/orgs/{org}/packages/{vendor}/{name}/history", Opens::Readers, || web::to(pages::package::history)),
     page("/orgs/{org}/packages/{vendor}/{name}/events", Opens::Readers, || web::to(pages::package::events)),
     action("/orgs/{org}/packages/{vendor}/{name}/update", Opens::Admins, || web::to(pages::package::update)),
     action("/orgs/{org}/packages/{vendor}/{name}/accept", Opens::Admins, || web::to(pages::package::accept)),
@@ -162,6 +163,13 @@ pub static PAGES: &[Page] = &[
         || web::to(pages::package::settings),
         || web::to(pages::package::save),
     ),
+    form(
+        "/orgs/{org}/packages/{vendor}/{name}/abandon",
+        Opens::Admins,
+        || web::to(pages::package::abandonment),
+        || web::to(pages::package::abandon),
+    ),
+    action("/orgs/{org}/packages/{vendor}/{name}/publish", Opens::Admins, || web::to(pages::package::publish)),
     form(
         "/orgs/{org}/packages/{vendor}/{name}/remove",
         Opens::Admins,

@@ -125,7 +125,7 @@ fn run_table(runs: &[Run], now: Timestamp) -> Markup {
     }
 }
 
-fn cause_words(cause: &str) -> &'static str {
+pub(super) fn cause_words(cause: &str) -> &'static str {
     match cause {
         "hook" => "a webhook",
         "asked" => "a person or command",

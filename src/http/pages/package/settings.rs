@@ -107,6 +107,7 @@ pub(super) async fn form_page(
                 }
             }
             (super::directories::form(seen, fields.directories.as_deref(), faults))
+            (super::life::section(seen))
             section aria-labelledby="h-x" {
                 h2 id="h-x" { "Remove" }
                 p class="gap-b" {
@@ -222,7 +223,7 @@ pub async fn remove(
             Tone::Warn,
             html! {
                 h2 { "Gentler: mark it as abandoned" }
-                p { "Write " code { "\"abandoned\": true" } " into the composer.json of the default branch: Composer then warns everyone who installs it, and nothing breaks." }
+                p { "Composer then warns everyone who installs it, and nothing breaks. " a href={ (seen.base) "/abandon" } { "Mark it as abandoned" } }
             },
         )),
         typed: Some(&title),
@@ -254,7 +255,19 @@ fn consequences<'a>(seen: &Seen, loss: &Loss) -> Vec<(&'a str, Markup)> {
     let last = loss.last_installed.map(|day| Timestamp::from_seconds(day.saturating_mul(86_400)).rfc3339());
     let last = last.map_or_else(|| "never, as far as Composer told".to_owned(), |time| time.chars().take(10).collect());
     told.push(("Last installed", html! { (last) }));
+    told.push((
+        "Access",
+        html! { "tokens and teams that name it lose it: a token that names nothing else opens nothing any more" },
+    ));
     let archives = loss.archives.unsigned_abs();
+    if !seen.package.rivals.is_empty() && seen.package.held_name.is_none() {
+        let told_of = html! { "the package that calls itself the same: it gets the name, with its own versions" };
+        told.push(("Publishes", told_of));
+    }
+    if seen.package.sync.is_some() {
+        let told_of = html! { "by the synchronization: it comes back only when somebody adds it" };
+        told.push(("Not added again", told_of));
+    }
     told.push((
         "Deletes",
         html! {

@@ -1,5 +1,6 @@
 //! What a package is, at a glance.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
@@ -15,6 +16,7 @@ use super::versions::{self, Versions};
 use super::{At, Path, Seen, address, nothing_here};
 use crate::admin::made::Kind;
 use crate::clock::Timestamp;
+use crate::composer::version::NormalizedVersion;
 use crate::http::State;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Reads;
@@ -22,6 +24,7 @@ use crate::store::archive_failures::{self, ArchiveFailure};
 use crate::store::requirements::{self, Dependent};
 use crate::store::runs::{self, Run};
 use crate::store::sync_lists::{self, Told};
+use crate::store::version_events::{self, Event};
 use crate::store::{self, installs, version_lists};
 
 /// How many versions the first tab shows.
@@ -40,6 +43,7 @@ struct Facts {
     dependents: Vec<Dependent>,
     installs: Vec<(i64, i64)>,
     archive_failure: Option<ArchiveFailure>,
+    repointed: HashMap<NormalizedVersion, Event>,
     last: Option<Run>,
     /// From the last push that changed something to its being served.
     served_after: Option<Duration>,
@@ -118,6 +122,7 @@ async fn read(seen: &Seen, state: &State, now: Timestamp) -> Result<Facts, PageE
                 dependents,
                 installs: installs::of_package(org, db, package, since)?,
                 archive_failure: archive_failures::of_package(org, db, package)?,
+                repointed: version_events::repointed(org, db, package)?,
             })
         })
         .await?;
@@ -155,7 +160,9 @@ fn trouble(seen: &Seen, facts: &Facts, now: Timestamp) -> Markup {
                 @if let Some(last) = &facts.last { p class="small" { "Tried " (ago(last.ended_at, now)) ". " a href={ (seen.base) "/log" } { "Update log" } } }
             })) }
         }
-        @if seen.package.status == "held" {
+        (super::life::conflict(seen))
+        (super::history::warning(seen, &facts.repointed, now))
+        @if seen.package.status == "held" && seen.package.held_name.is_none() {
             div class="gap-b" { (callout(Tone::Warn, "Waits for a decision", &html! {
                 p { (error) (served) }
                 @if seen.manages() { (super::settings::decision(seen)) }

@@ -20,6 +20,7 @@ use crate::http::State;
 use crate::http::page_error::PageError;
 use crate::http::visitor::Reads;
 use crate::store::ids::{ListingId, OrgId, PackageId};
+use crate::store::version_events::{self, Event};
 use crate::store::version_lists::{self, Line};
 use crate::store::{self, listings};
 
@@ -34,6 +35,7 @@ pub(super) struct Versions {
     pub(super) listing: Option<ListingId>,
     lines: Vec<Line>,
     installs: HashMap<NormalizedVersion, i64>,
+    repointed: HashMap<NormalizedVersion, Event>,
 }
 
 impl Versions {
@@ -49,7 +51,12 @@ impl Versions {
                 .then_with(newer)
                 .then_with(|| a.version.cmp(&b.version))
         });
-        Ok(Self { listing: Some(current.id), lines, installs: version_lists::installs(org, db, package, since)? })
+        Ok(Self {
+            listing: Some(current.id),
+            lines,
+            installs: version_lists::installs(org, db, package, since)?,
+            repointed: version_events::repointed(org, db, package)?,
+        })
     }
 
     /// The version that people mean who name none.
@@ -143,6 +150,7 @@ fn list(seen: &Seen, all: &Versions, after: &str, now: Timestamp) -> Markup {
     let before = begin.checked_sub(SHOWN + 1).and_then(|at| all.lines.get(at));
     html! {
         section aria-label="Versions" {
+            p class="gap-b" { a href={ (seen.base) "/history" } { "What changed" } " tells which versions came, went or name another commit." }
             (table(seen, &lines, all, now))
             nav class="pager" aria-label="Pages" {
                 span { (begin + 1) "–" (end) " of " (all.len()) }
@@ -198,6 +206,7 @@ pub(super) fn table(seen: &Seen, lines: &[&Line], all: &Versions, now: Timestamp
                             a class="name" href=(version_address(seen, &line.version)) { (line.version) }
                             @if latest == Some(&line.version_normalized) { " " (badge(Tone::Ok, "latest")) }
                             @if line.default_branch { " " (badge(Tone::Neutral, "default branch")) }
+                            (super::history::mark(all.repointed.get(&line.version_normalized)))
                         }
                         td data-label="Stability" { (line.version_normalized.stability()) }
                         td data-label="Reference" { span class="mono" title=(line.reference) { (short(&line.reference)) } }
