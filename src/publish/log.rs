@@ -129,7 +129,7 @@ impl Log {
         let repointed = events.iter().filter(|event| !event.dev && event.action == Action::Moved);
         for event in repointed.take(TOLD) {
             self.warn(format!(
-                "{} is a release, and its tag was moved from {} to {}: new installations get other code than before",
+                "{} is a release, and was given another content, {} before and {} now: new installations get other code than before",
                 event.version,
                 event.before.as_deref().unwrap_or_default(),
                 event.after.as_deref().unwrap_or_default()

@@ -38,15 +38,16 @@ pub(super) async fn update(appliance: &Appliance, key: PackageKey, log: &Log) ->
         targets: Vec::new(),
         refs_digest: digest(&versions),
         default_branch: None,
-        derivation: Derivation { name: Some(name), versions, skipped: Vec::new() },
+        derivation: Derivation { name: Some(name), versions, ..Derivation::default() },
         readme: None,
         announced_at: None,
         subtrees: Vec::new(),
         may_bring_vendor: true,
         may_be_empty: true,
     };
-    let Outcome { published, changes } = import::import(appliance, import).await?;
+    let Outcome { published, changes, events } = import::import(appliance, import).await?;
     log.changes(&changes);
+    log.repointed(&events);
     log.info(if published { "Published" } else { "What is served is the same as before" });
     Ok(Some(Report::Imported { unseen: Vec::new(), published, changes }))
 }
