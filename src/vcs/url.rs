@@ -268,11 +268,13 @@ impl SourceUrl {
         }
         // `a/.git` is the repository of the work tree `a`.
         path.truncate(path.trim_end_matches('/').len());
-        match (&self.host, port) {
-            (Some(host), Some(port)) => format!("{host}:{port}/{path}"),
-            (Some(host), None) => format!("{host}/{path}"),
-            (None, _) => format!("file:///{path}"),
-        }
+        let host = match (&self.host, port) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.clone(),
+            (None, _) => return format!("file:///{path}"),
+        };
+        // A repository may be all that its host has.
+        if path.is_empty() { host } else { format!("{host}/{path}") }
     }
 
     /// `https://` and `http://`; the path may be empty, because not every system needs one.

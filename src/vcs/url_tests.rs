@@ -182,6 +182,14 @@ fn codecommits_helper_has_an_ordinary_address() {
 }
 
 #[test]
+fn a_repository_that_is_all_of_its_host_has_one_key() {
+    for text in ["https://h.example", "https://h.example/", "https://H.example:443//"] {
+        assert_eq!(parse(text).unwrap().key(), "h.example", "{text}");
+    }
+    assert_eq!(parse("https://h.example:8443/").unwrap().key(), "h.example:8443");
+}
+
+#[test]
 fn a_repository_of_codecommit_has_one_key() {
     for text in [
         "https://git-codecommit.us-east-2.amazonaws.com/v1/repos/My.Repo",
